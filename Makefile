@@ -1,0 +1,56 @@
+# Two commands matter: `make demo` and `make test`. Everything they need is installed on the way.
+SHELL := bash
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= ../shared/data
+SCORE ?= ../shared/tools/score.py
+OUT ?= runs/accuracy
+
+.PHONY: help demo test test-slow accuracy benchmark lint docs-pictures sample-data clean
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/.package  ## segment the bundled sample scan and show the result
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then scripts/system-libraries window; fi
+	@$(BIN)/spineseg demo
+
+test: $(VENV)/.tox  ## the whole test suite, GUI included, on the built wheel
+	@scripts/system-libraries xvfb
+	$(BIN)/tox run -e py
+
+test-slow: $(VENV)/.tox  ## the long checks
+	@scripts/system-libraries xvfb
+	$(BIN)/tox run -e slow
+
+accuracy: $(VENV)/.package  ## score the bundled model on the real scans, where they are
+	@scripts/accuracy $(BIN) "$(DATA)" "$(SCORE)" "$(OUT)"
+
+benchmark: $(VENV)/.package  ## measure speed and memory
+	$(BIN)/python -m benchmarks
+
+lint: $(VENV)/.ruff  ## style
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+
+docs-pictures: $(VENV)/.package  ## draw the pictures of the documentation anew
+	@scripts/system-libraries xvfb
+	scripts/with-display $(BIN)/python scripts/docs_pictures.py
+
+sample-data: $(VENV)/.package  ## generate the sample scans anew
+	$(BIN)/python scripts/make_sample_data.py
+
+clean:  ## remove what was installed and built here
+	rm -rf $(VENV) .tox build dist runs demo-output
+
+$(VENV)/.package: pyproject.toml constraints.txt scripts/environment
+	@scripts/environment $(VENV) -e '.[qt]'
+	@touch $@
+
+$(VENV)/.tox: constraints.txt scripts/environment
+	@scripts/environment $(VENV) tox
+	@touch $@
+
+$(VENV)/.ruff: constraints.txt scripts/environment
+	@scripts/environment $(VENV) ruff
+	@touch $@
