@@ -21,6 +21,8 @@ _COLUMN_BANDWIDTH = 14.0
 _REACH_IN_FRONT = 60.0
 _HALF_DEPTH = 20.0
 _HALF_WIDTH = 14.0
+# How far the line goes on beyond what is painted.
+_BEYOND = 25.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +113,7 @@ def trace_column(structures: np.ndarray, spacing: tuple[float, float, float]) ->
         return None
     middle = row_medians(counts) * spacing[2]
     across = smooth_curve(rows, rows[used], middle[used], weight[used], _COLUMN_BANDWIDTH)
-    column = _by_arc_length(np.stack([side, rows, across], 1), spacing)
+    column = _by_arc_length(_extended(np.stack([side, rows, across], 1)), spacing)
     for _ in range(2):
         column = _recentre(column, counts, structures.shape)
     return column
@@ -146,6 +148,16 @@ def _guides_without_canal(structures, solid, spacing) -> tuple[np.ndarray, np.nd
     across = row_medians(source.sum(0)) * spacing[2]
     side = smooth_curve(rows, rows[used], middle, weight[used], 30.0)
     return side, smooth_curve(rows, rows[used], across[used], weight[used], 30.0) + _HALF_DEPTH
+
+
+def _extended(points: np.ndarray) -> np.ndarray:
+    """The polyline with straight ends: an oblique vertebra at the border lies beyond the last row's centre."""
+    step = max(1, min(len(points) - 1, int(_BEYOND)))
+    ends = []
+    for edge, inner in ((points[0], points[step]), (points[-1], points[-1 - step])):
+        away = edge - inner
+        ends.append(edge + away * _BEYOND / max(float(np.linalg.norm(away)), 1e-6))
+    return np.concatenate([ends[:1], points, ends[1:]])
 
 
 def _by_arc_length(points: np.ndarray, spacing) -> Column:

@@ -81,6 +81,8 @@ def label_levels(structures: np.ndarray, spacing: tuple[float, float, float]) ->
     owner = assign_discs(segments, along[is_disc])
     discs = sorted({int(k) for k in owner if k >= 0})
     last = segments[-1].is_disc if segments else False
+    import os
+    if os.environ.get("DBG"): print([(s.is_disc,s.start,s.stop,round(s.evidence,2)) for s in segments], column.length)
     cuts, pitches = [], []
     for k, segment in enumerate(segments):
         if not segment.is_disc:

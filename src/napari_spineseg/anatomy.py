@@ -1,0 +1,160 @@
+"""Structures, levels, their names, numbers and colours: said once, used everywhere.
+
+Numbers follow SPIDER (van der Graaf et al., Scientific Data 2024), the `levels` scheme:
+1 = L5 and upward for vertebrae, 100 = spinal canal, 201 = disc L5/S1 and upward,
+301 and upward = tumours. The `structures` scheme is 1 vertebra, 2 disc, 3 canal, 4 tumour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+import numpy as np
+
+Scheme = Literal["levels", "structures"]
+
+CANAL_LABEL = 100
+FIRST_DISC_LABEL = 201
+FIRST_TUMOUR_LABEL = 301
+# How many numbers of a kind a scan may hold: the scheme leaves 99 for each.
+_RANGE = 99
+
+
+class Structure(IntEnum):
+    """What a voxel is. The numbers are those of the `structures` scheme and of the networks."""
+
+    BACKGROUND = 0
+    VERTEBRA = 1
+    DISC = 2
+    CANAL = 3
+    TUMOUR = 4
+
+    @property
+    def title(self) -> str:
+        """The name as a person reads it."""
+        return "spinal canal" if self is Structure.CANAL else self.name.lower()
+
+
+def structure_of(label: int) -> Structure:
+    """The structure that a `levels` label belongs to (`BACKGROUND` for a stray number).
+
+    >>> structure_of(3).title, structure_of(100).title, structure_of(201).title
+    ('vertebra', 'spinal canal', 'disc')
+    """
+    if label == CANAL_LABEL:
+        return Structure.CANAL
+    if 1 <= label <= _RANGE:
+        return Structure.VERTEBRA
+    if FIRST_DISC_LABEL <= label < FIRST_DISC_LABEL + _RANGE:
+        return Structure.DISC
+    if FIRST_TUMOUR_LABEL <= label < FIRST_TUMOUR_LABEL + _RANGE:
+        return Structure.TUMOUR
+    return Structure.BACKGROUND
+
+
+def levels_to_structures(labels: np.ndarray) -> np.ndarray:
+    """Map a `levels` array to the `structures` scheme, uint8, same shape.
+
+    Labels outside the scheme become background.
+    """
+    table = np.zeros(FIRST_TUMOUR_LABEL + _RANGE, np.uint8)
+    for label in range(len(table)):
+        table[label] = structure_of(label)
+    inside = (labels >= 0) & (labels < len(table))
+    return np.where(inside, table[np.where(inside, labels, 0)], np.uint8(0))
+
+
+@dataclass(frozen=True)
+class Numbering:
+    """How SPIDER numbers translate to names in one person's spine.
+
+    SPIDER counts upward from the lowest lumbar vertebra, whatever it is called. `lumbar` is
+    the number of lumbar vertebrae (4, 5 or 6) and `thoracic` that of thoracic ones (11 to 13),
+    """
+
+    lumbar: int = 5
+    thoracic: int = 12
+
+    def vertebra(self, label: int) -> str:
+        """Name of vertebra `label` (1 = lowest lumbar): "L5", "T12", "C7".
+
+        >>> Numbering().vertebra(1), Numbering().vertebra(6), Numbering(lumbar=6).vertebra(1)
+        ('L5', 'T12', 'L6')
+        """
+        for letter, count in (("L", self.lumbar), ("T", self.thoracic), ("C", 7)):
+            if label <= count:
+                return f"{letter}{count - label + 1}" if label >= 1 else "S1"
+            label -= count
+        return f"C0+{label}"
+
+    def disc(self, label: int) -> str:
+        """Name of the disc below vertebra `label - 200`: "L5/S1", "L4/L5", "T12/L1"."""
+        above = label - FIRST_DISC_LABEL + 1
+        return f"{self.vertebra(above)}/{self.vertebra(above - 1)}"
+
+    def name(self, label: int) -> str:
+        """Name of any `levels` label.
+
+        >>> [Numbering().name(n) for n in (0, 5, 100, 201, 206, 301)]
+        ['background', 'L1', 'spinal canal', 'L5/S1', 'T12/L1', 'tumour 1']
+        """
+        structure = structure_of(label)
+        if structure is Structure.VERTEBRA:
+            return self.vertebra(label)
+        if structure is Structure.DISC:
+            return self.disc(label)
+        if structure is Structure.TUMOUR:
+            return f"tumour {label - FIRST_TUMOUR_LABEL + 1}"
+        if label and structure is Structure.BACKGROUND:
+            return f"label {label}"
+        return structure.title
+
+    def label(self, name: str) -> int:
+        """The number of a vertebra or disc name, the inverse of `name`.
+
+        Raises
+        ------
+        KeyError
+            If no level of this spine has that name.
+        """
+        for label in (*range(1, 27), *range(FIRST_DISC_LABEL, FIRST_DISC_LABEL + 26), CANAL_LABEL):
+            if self.name(label) == name:
+                return label
+        raise KeyError(f"{name} is not a level of a spine with {self.lumbar} lumbar vertebrae")
+
+
+STRUCTURE_COLOURS: dict[Structure, str] = {
+    Structure.VERTEBRA: "#0072b2",
+    Structure.DISC: "#e69f00",
+    Structure.CANAL: "#009e73",
+    Structure.TUMOUR: "#d55e00",
+}
+"""Okabe and Ito's colour-blind safe set."""
+
+# Neighbouring levels alternate in lightness and hue, so that they differ in grey print too.
+_VERTEBRA_COLOURS = ("#0072b2", "#88ccee", "#332288", "#6699cc", "#44aa99", "#bbccee")
+_DISC_COLOURS = ("#e69f00", "#f0e442", "#cc6677", "#ddcc77", "#aa4499", "#ffaabb")
+_TUMOUR_COLOURS = ("#d55e00", "#882255", "#ee3377")
+
+
+def colour_of(label: int, scheme: Scheme = "levels") -> str:
+    """Colour of a label as "#rrggbb"; the same in layers, legends, tables and exports."""
+    structure = structure_of(label) if scheme == "levels" else Structure(min(label, 4))
+    if scheme == "structures" or structure is Structure.CANAL:
+        return STRUCTURE_COLOURS.get(structure, "#000000")
+    first, colours = {
+        Structure.VERTEBRA: (1, _VERTEBRA_COLOURS),
+        Structure.DISC: (FIRST_DISC_LABEL, _DISC_COLOURS),
+        Structure.TUMOUR: (FIRST_TUMOUR_LABEL, _TUMOUR_COLOURS),
+    }.get(structure, (0, ("#999999",)))
+    return colours[(label - first) % len(colours)]
+
+
+def names_of(labels: Iterable[int], scheme: Scheme, numbering: Numbering) -> dict[int, str]:
+    """Names for the labels of a segmentation in either scheme."""
+    if scheme == "structures":
+        return {int(n): Structure(n).title if n in Structure._value2member_map_ else f"label {n}" for n in labels}
+    return {int(n): numbering.name(int(n)) for n in labels}

@@ -1,0 +1,1 @@
+"""Folders of labelled scans, and the prepared arrays that training reads."""

@@ -1,0 +1,37 @@
+"""What can go wrong in a way a person can act on.
+
+Every message is one sentence that names the file or setting and says what to do. Anything
+else that is raised is a bug and keeps its traceback.
+"""
+
+
+class SpineSegError(Exception):
+    """Base of every error that is shown to a person as one sentence."""
+
+
+class ScanError(SpineSegError):
+    """A file is not a scan that can be segmented (damaged, wrong kind, no geometry)."""
+
+
+class OutputError(SpineSegError):
+    """A result cannot be written where it was asked for."""
+
+
+class ModelError(SpineSegError):
+    """A model is unknown, damaged, or does not fit the job."""
+
+
+class SettingsError(SpineSegError):
+    """A setting is out of range or two settings contradict each other."""
+
+
+class DatasetError(SpineSegError):
+    """A training or evaluation folder is not laid out as expected."""
+
+
+class StoreError(SpineSegError):
+    """A corrections store or registry on disk cannot be read or written."""
+
+
+class Stopped(SpineSegError):
+    """A person asked a running job to stop. Nothing was lost; nothing was written."""

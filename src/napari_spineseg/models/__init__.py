@@ -1,0 +1,15 @@
+"""The models there are: those that come with the package and those a person made or imported.
+
+Finding and listing models never imports torch; `napari_spineseg.core.checkpoint` loads them.
+"""
+
+from napari_spineseg.models.registry import (
+    DEFAULT_MODEL,
+    ModelEntry,
+    get_model,
+    home,
+    list_models,
+    model_in_use,
+)
+
+__all__ = ["DEFAULT_MODEL", "ModelEntry", "get_model", "home", "list_models", "model_in_use"]

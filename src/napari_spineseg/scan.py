@@ -1,0 +1,133 @@
+"""Scan and Segmentation: voxels with their geometry, the only things that travel between rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from napari_spineseg.anatomy import Numbering, Scheme, names_of
+from napari_spineseg.errors import ScanError
+from napari_spineseg.grid import Grid
+
+Sequence = Literal["T1", "T2", "STIR", "unknown"]
+
+
+@dataclass(frozen=True, eq=False)
+class Scan:
+    """One MR volume on its own grid.
+
+    Attributes
+    ----------
+    voxels
+        (i, j, k) in the file's own axis order, any real dtype, finite where it matters.
+    affine
+        (4, 4), index to RAS mm.
+    name
+        Stem of the file, or the folder's name; what layers and outputs are called.
+    sequence
+        What kind of MR it looks like.
+    source
+        The file or folder it came from, None for a phantom.
+    header
+        What the file said and a writer may want back. JSON-able.
+    warnings
+        Sentences a person should see once.
+    history
+        Preprocessing steps that led here, each a JSON-able mapping.
+    """
+
+    voxels: np.ndarray
+    affine: np.ndarray
+    name: str = "scan"
+    sequence: Sequence = "unknown"
+    source: Path | None = None
+    header: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    history: tuple[Mapping[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        _check(self.voxels, self.affine, self.name)
+
+    @property
+    def grid(self) -> Grid:
+        """Shape and affine."""
+        return Grid(self.voxels.shape, self.affine)
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Voxel spacing along (i, j, k), mm."""
+        return self.grid.spacing
+
+    @property
+    def orientation(self) -> str:
+        """Closest anatomical axes of (i, j, k), for instance "RAS"."""
+        return self.grid.orientation
+
+    def sagittal(self) -> np.ndarray:
+        """(slices, height, width): sagittal slices first, superior up, anterior left.
+
+        A view of `voxels`; `scan.grid.to_orientation().invert` brings arrays back.
+        """
+        return self.grid.to_orientation().apply(self.voxels)
+
+    def with_voxels(self, voxels: np.ndarray, **changes: Any) -> Scan:
+        """The same scan with other voxels (and whatever else changed)."""
+        return replace(self, voxels=voxels, **changes)
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """Labels on a scan's grid.
+
+    Attributes
+    ----------
+    labels
+        (i, j, k) uint16, in the axis order of the scan it belongs to.
+    affine
+        (4, 4), the scan's.
+    scheme
+        What the numbers mean, see `anatomy`.
+    numbering
+        How vertebra numbers translate to names.
+    provenance
+        Model, settings, versions: what goes into the JSON beside the file. JSON-able.
+    """
+
+    labels: np.ndarray
+    affine: np.ndarray
+    name: str = "segmentation"
+    scheme: Scheme = "levels"
+    numbering: Numbering = Numbering()
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check(self.labels, self.affine, self.name)
+
+    @property
+    def grid(self) -> Grid:
+        """Shape and affine."""
+        return Grid(self.labels.shape, self.affine)
+
+    def found(self) -> dict[int, int]:
+        """Voxels of each label that is there, background left out."""
+        values, counts = np.unique(self.labels, return_counts=True)
+        return {int(v): int(n) for v, n in zip(values, counts, strict=True) if v}
+
+    def names(self) -> dict[int, str]:
+        """Names of the labels that are there."""
+        return names_of(self.found(), self.scheme, self.numbering)
+
+
+def _check(voxels: np.ndarray, affine: np.ndarray, name: str) -> None:
+    """Refuse what no later step could put right."""
+    if voxels.ndim != 3 or 0 in voxels.shape:
+        raise ScanError(f"{name}: expected a volume with three axes, got shape {voxels.shape}.")
+    if affine.shape != (4, 4) or not np.isfinite(affine).all():
+        raise ScanError(f"{name}: the affine is not a finite 4 x 4 matrix.")
+    if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+        raise ScanError(f"{name}: the affine is singular, so the voxels have no place in space.")

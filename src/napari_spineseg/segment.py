@@ -1,0 +1,230 @@
+"""The main job: a scan in, its segmentation out. The widget, the command and the cluster all call this."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_spineseg import __version__
+from napari_spineseg.anatomy import (
+    Numbering,
+    Scheme,
+    Structure,
+    levels_to_structures,
+    structure_of,
+)
+from napari_spineseg.models import ModelEntry, get_model, model_in_use
+from napari_spineseg.progress import Control
+from napari_spineseg.scan import Scan, Segmentation
+
+if TYPE_CHECKING:
+    from napari_spineseg.core.checkpoint import LoadedModel
+    from napari_spineseg.core.predict import Prediction
+    from napari_spineseg.instances import LevelResult
+
+
+class SegmentSettings(BaseModel):
+    """How to segment. The widget's form, the command's options and the provenance come from here."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    model: str = Field(
+        default_factory=model_in_use,
+        title="Model",
+        description="Name of the model, or NAME@VERSION (see `spineseg models list`)",
+    )
+    scheme: Scheme = Field(
+        "levels",
+        title="Labels",
+        description="levels: every vertebra and disc has its own number (1 = L5 and upward, 100 = canal, "
+        "201 = L5/S1 and upward); structures: 1 vertebra, 2 disc, 3 canal, 4 tumour",
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto", title="Device", description="Where the network runs; auto takes a GPU where there is one"
+    )
+    mirror: bool = Field(
+        False, title="Mirror", description="Average with mirrored passes: a little better, several times slower"
+    )
+    uncertainty: bool = Field(
+        False, title="Uncertainty", description="Also return how unsure the model is at each voxel (0 to 1)"
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class SegmentResult:
+    """What came of segmenting a scan.
+
+    Attributes
+    ----------
+    segmentation
+        Labels on the scan's own grid, with provenance and warnings.
+    uncertainty
+        (i, j, k) float16, 0 sure to 1 unsure, on the scan's grid; None unless it was asked for.
+    seconds
+        Seconds a stage.
+    summary
+        In words: "L5–T11, 7 discs, canal".
+    alternatives
+        Other numberings that fit the scan, most likely first, as `instances` offers them.
+    """
+
+    segmentation: Segmentation
+    uncertainty: np.ndarray | None
+    seconds: dict[str, float]
+    summary: str
+    alternatives: tuple[Any, ...] = field(default=())
+
+
+def segment(scan: Scan, settings: SegmentSettings | None = None, control: Control | None = None) -> SegmentResult:
+    """Segment `scan`: predict structures, tell them apart, number them.
+
+    Raises
+    ------
+    ModelError
+        If the model is unknown or damaged.
+    SettingsError
+        If the device is not there.
+    Stopped
+        If `control` said so; nothing was changed.
+    """
+    from napari_spineseg.core.predict import PredictOptions, predict
+    from napari_spineseg.instances import label_levels
+
+    settings, control = settings or SegmentSettings(), control or Control()
+    clock = _Clock()
+    entry = get_model(settings.model)
+    model = loaded_model(entry)
+    clock.lap("load model")
+    options = PredictOptions(device=settings.device, mirror=settings.mirror, uncertainty=settings.uncertainty)
+    prediction = predict(scan, model, options, control)
+    clock.lap("predict")
+
+    control.check()
+    sagittal = scan.grid.to_orientation()
+    result = label_levels(sagittal.apply(prediction.structures), sagittal.grid.spacing)
+    labels = result.levels if settings.scheme == "levels" else levels_to_structures(result.levels)
+    labels = np.ascontiguousarray(sagittal.invert(labels).astype(np.uint16, copy=False))
+    clock.lap("number levels")
+
+    warnings = (*prediction.warnings, *result.warnings)
+    if not labels.any():
+        warnings = (*warnings, "No spine was found in this scan, so the segmentation is empty.")
+    segmentation = Segmentation(
+        labels,
+        scan.affine,
+        name=f"{scan.name}_seg",
+        scheme=settings.scheme,
+        numbering=result.numbering,
+        provenance=_provenance(scan, entry, settings, prediction, result, clock),
+        warnings=warnings,
+    )
+    summary = summarise(np.unique(result.levels), result.numbering)
+    return SegmentResult(segmentation, prediction.uncertainty, clock.laps, summary, tuple(result.alternatives))
+
+
+def preview_slice(scan: Scan, settings: SegmentSettings, index: int) -> np.ndarray:
+    """Structures of sagittal slice `index` alone: (height, width) uint8, `structures` scheme.
+
+    Quick enough to follow a slider once the model is loaded. The slice is one of `scan.sagittal()`.
+    """
+    from napari_spineseg.core.predict import predict_slice
+
+    return predict_slice(scan, loaded_model(get_model(settings.model)), index)
+
+
+def loaded_model(entry: ModelEntry) -> LoadedModel:
+    """The network of `entry`, kept in memory between scans.
+
+    Keyed by the file and the card's hash, so that a model that was replaced on disk is read again.
+    """
+    return _load(entry.weights, entry.sha256)
+
+
+@lru_cache(maxsize=2)
+def _load(weights: Path, sha256: str) -> LoadedModel:
+    from napari_spineseg.core.checkpoint import load_model
+
+    return load_model(weights)
+
+
+def summarise(labels: Iterable[int], numbering: Numbering = Numbering()) -> str:
+    """Say in words what is there.
+
+    >>> summarise([1, 2, 3, 100, 201, 202])
+    'L5–L3, 2 discs, spinal canal'
+    >>> summarise([1, 3])
+    'L5, L3'
+    >>> summarise([])
+    'nothing found'
+    """
+    kinds: dict[Structure, list[int]] = {}
+    for label in sorted(int(n) for n in labels if n):
+        kinds.setdefault(structure_of(label), []).append(label)
+    parts = [_span(run, numbering) for run in _runs(kinds.get(Structure.VERTEBRA, []))]
+    for structure in (Structure.DISC, Structure.TUMOUR):
+        if number := len(kinds.get(structure, [])):
+            parts.append(f"{number} {structure.title}{'s' if number > 1 else ''}")
+    if Structure.CANAL in kinds:
+        parts.insert(len(parts) - (Structure.TUMOUR in kinds), Structure.CANAL.title)
+    return ", ".join(parts) or "nothing found"
+
+
+def _span(run: list[int], numbering: Numbering) -> str:
+    lowest, highest = numbering.vertebra(run[0]), numbering.vertebra(run[-1])
+    return lowest if lowest == highest else f"{lowest}–{highest}"
+
+
+def _runs(labels: list[int]) -> list[list[int]]:
+    """Split sorted numbers where one is missing."""
+    runs: list[list[int]] = []
+    for label in labels:
+        if runs and label == runs[-1][-1] + 1:
+            runs[-1].append(label)
+        else:
+            runs.append([label])
+    return runs
+
+
+class _Clock:
+    """Seconds since the last lap, by name."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.laps[stage] = round(now - self._last, 4)
+        self._last = now
+
+
+def _provenance(
+    scan: Scan,
+    entry: ModelEntry,
+    settings: SegmentSettings,
+    prediction: Prediction,
+    result: LevelResult,
+    clock: _Clock,
+) -> dict[str, Any]:
+    """Everything a reader needs to make the same segmentation again. JSON-able."""
+    import torch
+
+    return {
+        "scan": {"name": scan.name, "source": str(scan.source) if scan.source else None, "sequence": scan.sequence},
+        "history": list(scan.history),
+        "model": {"name": entry.name, "version": entry.version, "sha256": entry.sha256},
+        "settings": settings.model_dump(mode="json"),
+        "versions": {"spineseg": __version__, "torch": torch.__version__, "numpy": np.__version__},
+        "device": prediction.device,
+        "precision": prediction.precision,
+        "numbering": {"lumbar": result.numbering.lumbar, "thoracic": result.numbering.thoracic},
+        "alternatives": [str(alternative.description) for alternative in result.alternatives],
+        "seconds": dict(clock.laps) | {f"predict: {stage}": s for stage, s in prediction.seconds.items()},
+    }
