@@ -1,0 +1,156 @@
+"""What the command says, where: results on stdout, everything else on stderr, one thing a line.
+
+Libraries write to both as they please, some from C++. While a scan is worked on, both streams
+therefore lead nowhere, and the command speaks through copies that it made of them before.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from napari_spineseg.progress import Control, Progress
+
+
+def flat(text: object) -> str:
+    """`text` as one line that a terminal prints and does not obey: no newlines, no control characters."""
+    line = " ".join(str(text).split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in line)
+
+
+def show(path: Path) -> str:
+    """A path as a person typed it, on one line."""
+    return flat(os.fsencode(path).decode("utf-8", "backslashreplace"))
+
+
+def strict(value: Any) -> Any:
+    """`value` with what strict JSON cannot say put another way: NaN and infinities as null, paths as text."""
+    if isinstance(value, Mapping):
+        return {str(key): strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set):
+        return [strict(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, os.PathLike):
+        return show(Path(value))
+    # numpy scalars know how to become Python's own.
+    return strict(value.item()) if hasattr(value, "item") else str(value)
+
+
+class Console:
+    """The two streams of the command.
+
+    Parameters
+    ----------
+    json_lines
+        Whether stdout carries one JSON object a line instead of sentences.
+    """
+
+    def __init__(self, json_lines: bool = False) -> None:
+        self.json_lines = json_lines
+        self._out, self._err = _copy_of(sys.stdout), _copy_of(sys.stderr)
+
+    def say(self, sentence: object) -> None:
+        """A result for a person, on stdout; nothing where stdout carries JSON."""
+        if not self.json_lines:
+            _print(flat(sentence), self._out)
+
+    def line(self, text: object) -> None:
+        """Like `say`, for a line whose leading spaces mean something."""
+        if not self.json_lines:
+            indent = len(str(text)) - len(str(text).lstrip(" "))
+            _print(" " * indent + flat(text), self._out)
+
+    def record(self, content: Mapping[str, Any]) -> None:
+        """A result for a program: one line of strict JSON on stdout, if that was asked for."""
+        if self.json_lines:
+            _print(json.dumps(strict(content), allow_nan=False), self._out)
+
+    def note(self, sentence: object) -> None:
+        """Something a person may want to know, on stderr."""
+        _print(flat(sentence), self._err)
+
+    def warn(self, sentence: object) -> None:
+        """Something a person should look at, on stderr."""
+        _print(f"warning: {flat(sentence)}", self._err)
+
+    def fail(self, path: Path, why: object) -> None:
+        """Why nothing came of `path`: one line on stderr that names it."""
+        name, reason = show(path), flat(why)
+        _print(f"error: {reason}" if name in reason else f"error: {name}: {reason}", self._err)
+
+    def bug(self, path: Path) -> None:
+        """The traceback of the exception that is being handled, which is a mistake of ours."""
+        _print(f"error: {show(path)}: this is a bug in SpineSeg; please report it with what follows.", self._err)
+        traceback.print_exc(file=self._err)
+        self._err.flush()
+
+    @contextmanager
+    def hushed(self) -> Iterator[None]:
+        """Both streams lead nowhere inside, for Python and for C++ alike."""
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        kept = os.dup(1), os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 1)
+            os.dup2(nowhere, 2)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                yield
+        finally:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            os.dup2(kept[0], 1)
+            os.dup2(kept[1], 2)
+            for handle in (*kept, nowhere):
+                os.close(handle)
+
+    @contextmanager
+    def bar(self, title: str) -> Iterator[Control]:
+        """A progress bar for one job, on a terminal only. Yields what the job reports to."""
+        if not self._err.isatty():
+            yield Control()
+            return
+        from rich.console import Console as Terminal
+        from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import Progress as Bar
+
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+        with Bar(*columns, console=Terminal(file=self._err), transient=True) as bar:
+            task = bar.add_task(flat(title), total=None)
+
+            def show_progress(progress: Progress) -> None:
+                stage = f"{flat(title)}  {progress.stage}"
+                bar.update(task, description=stage, completed=progress.done, total=progress.total)
+
+            yield Control(show_progress)
+
+
+def _copy_of(stream: TextIO) -> TextIO:
+    """A stream of our own to the same place. Falls back to `stream` where it is no file (in a notebook)."""
+    try:
+        handle = os.dup(stream.fileno())
+    except (OSError, ValueError, AttributeError):
+        return stream
+    return open(handle, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+
+
+def _print(line: str, stream: TextIO) -> None:
+    try:
+        print(line, file=stream, flush=True)
+    except BrokenPipeError:
+        # Whoever read our output has left (`| head`): nobody is there to be told anything else.
+        os._exit(0)

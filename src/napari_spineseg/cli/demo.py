@@ -1,0 +1,86 @@
+"""`spineseg demo`: the main job on a bundled sample scan."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_spineseg.cli.console import Console, show
+from napari_spineseg.cli.outputs import make_folder
+from napari_spineseg.errors import SpineSegError
+from napari_spineseg.segment import SegmentSettings, segment
+
+SAMPLE = "lumbar_t2.nii.gz"
+FOLDER = Path("demo-output")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("demo")(command)
+
+
+def command(
+    headless: Annotated[bool, typer.Option("--headless", help="Write files, open no window.")] = False,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")] = FOLDER,
+) -> None:
+    """Segment a bundled sample scan and open napari with the result.
+
+    Without a display, or with --headless, writes the segmentation and a PNG overview instead.
+    """
+    scan_path = sample_path(SAMPLE)
+    if headless or not has_display():
+        write_files(scan_path, output)
+    else:
+        open_window(scan_path)
+
+
+def write_files(scan_path: Path, folder: Path) -> None:
+    """Segment `scan_path`, write the segmentation and its overview, and say where they are."""
+    from napari_spineseg import io
+    from napari_spineseg.overview import write_overview
+
+    console = Console()
+    make_folder(folder)
+    with console.hushed(), console.bar(scan_path.name) as control:
+        scan = io.read_scan(scan_path)
+        result = segment(scan, SegmentSettings(), control)
+        labels, picture = folder / f"{scan.name}_seg.nii.gz", folder / f"{scan.name}_overview.png"
+        io.write_segmentation(result.segmentation, labels)
+        write_overview(scan, result.segmentation, picture, f"{scan.name}: {result.summary}")
+    for warning in (*scan.warnings, *result.segmentation.warnings):
+        console.warn(warning)
+    console.say(f"Found {result.summary}, in {sum(result.seconds.values()):.1f} s.")
+    console.say(f"Segmentation: {show(labels.absolute())}")
+    console.say(f"Overview:     {show(picture.absolute())}")
+    if not has_display():
+        console.say("There is no display here. With one, this command opens napari with the result.")
+
+
+def open_window(scan_path: Path) -> None:
+    """Open napari with the sample and its segmentation, and stay until the window is closed."""
+    try:
+        import napari
+
+        from napari_spineseg.widgets.demo import show_result
+    except ImportError as error:
+        raise SpineSegError(f"napari cannot open a window here: {error}. Try spineseg demo --headless.") from error
+    show_result(napari.Viewer(), scan_path)
+    napari.run()
+
+
+def sample_path(name: str) -> Path:
+    """Where a sample scan is: inside the installed package, or beside the source of a checkout."""
+    package = Path(__file__).parents[1]
+    for folder in (package / "sample_data", package.parents[1] / "sample_data"):
+        if (folder / name).exists():
+            return folder / name
+    raise SpineSegError(f"The sample scan {name} is missing from this installation; install SpineSeg again.")
+
+
+def has_display() -> bool:
+    """Whether a window can be opened."""
+    if sys.platform.startswith("linux"):
+        return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return True

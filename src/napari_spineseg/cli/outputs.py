@@ -1,0 +1,161 @@
+"""Which files a scan's results go to, and how they get there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_spineseg.cli.console import show, strict
+from napari_spineseg.errors import OutputError
+from napari_spineseg.io import stem_of
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The files that `scan` becomes."""
+
+    scan: Path
+    folder: Path
+    stem: str
+
+    @property
+    def segmentation(self) -> Path:
+        """Labels on the scan's grid."""
+        return self.folder / f"{self.stem}_seg.nii.gz"
+
+    @property
+    def record(self) -> Path:
+        """How they were made."""
+        return self.folder / f"{self.stem}_seg.json"
+
+    @property
+    def uncertainty(self) -> Path:
+        """How sure the model was."""
+        return self.folder / f"{self.stem}_uncertainty.nii.gz"
+
+    def existing(self) -> Path | None:
+        """The first of the two main files that is there already, by name (a dangling link is there too)."""
+        return next((p for p in (self.segmentation, self.record) if os.path.lexists(p)), None)
+
+    def made_from_another(self) -> str | None:
+        """Path of the scan that the record there was made from, if that is not this scan."""
+        try:
+            path = str(json.loads(self.record.read_text(encoding="utf-8"))["input"]["path"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+        return None if path == strict(self.scan.absolute()) else path
+
+    @contextmanager
+    def being_written(self) -> Iterator[Outputs]:
+        """Yield the same files in a folder beside their place; they move there when all is well.
+
+        Raises
+        ------
+        OutputError
+            If the folder cannot be written to. Nothing is left behind then, nor after an interrupt.
+        """
+        try:
+            aside = Path(tempfile.mkdtemp(prefix=".spineseg-", dir=self.folder))
+        except OSError as error:
+            raise _cannot_write(self.folder, error) from None
+        try:
+            staged = Outputs(self.scan, aside, self.stem)
+            yield staged
+            for name in ("uncertainty", "segmentation", "record"):
+                if getattr(staged, name).exists():
+                    os.replace(getattr(staged, name), getattr(self, name))
+        except OSError as error:
+            raise _cannot_write(self.folder, error) from error
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+
+def plan(scans: Sequence[Path], folder: Path) -> tuple[list[Outputs], list[str]]:
+    """Give every scan of a call files of its own, whatever the scans are called.
+
+    Scans whose stem nobody else has keep it; of several with one stem the first keeps it and the
+    others are numbered, in the order they were given, past any name that is taken. Names that
+    differ in case only count as the same, because some file systems think so.
+
+    Returns
+    -------
+    outputs, remarks
+        One `Outputs` for each different scan, in order, and what a person should be told.
+    """
+    unique: dict[str, Path] = {}
+    remarks = []
+    for scan in scans:
+        place = os.path.realpath(scan)
+        if place in unique:
+            remarks.append(f"{show(scan)} is named twice in this call; it is segmented once.")
+        unique.setdefault(place, scan)
+    stems = {place: _stem(scan) for place, scan in unique.items()}
+    taken = {stem.casefold() for stem in stems.values()}
+    given: set[str] = set()
+    outputs = []
+    for place, scan in unique.items():
+        stem = stems[place]
+        if stem.casefold() in given:
+            stem = _free(stem, taken)
+            remarks.append(f"{show(scan)}: another scan of this call has this name too; results go to {stem}_seg.")
+        given.add(stem.casefold())
+        taken.add(stem.casefold())
+        outputs.append(Outputs(scan, folder, stem))
+    _check_inputs_are_safe(outputs, set(unique))
+    return outputs, remarks
+
+
+def make_folder(folder: Path) -> None:
+    """Make `folder` if need be, and see that it can be written to.
+
+    Raises
+    ------
+    OutputError
+        If it cannot, in words.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except (FileExistsError, NotADirectoryError):
+        raise OutputError(f"{show(folder)} is not a folder; name one with --output.") from None
+    except OSError as error:
+        raise _cannot_write(folder, error) from None
+
+
+def write_json(content: Mapping[str, Any], path: Path) -> None:
+    """Write strict JSON: no NaN, no infinity."""
+    path.write_text(json.dumps(strict(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _stem(scan: Path) -> str:
+    # "." and ".." have no name of their own until they are followed.
+    return stem_of(scan if scan.name not in ("", "..") else Path(os.path.realpath(scan))) or "scan"
+
+
+def _free(stem: str, taken: set[str]) -> str:
+    number = 2
+    while f"{stem}_{number}".casefold() in taken:
+        number += 1
+    return f"{stem}_{number}"
+
+
+def _check_inputs_are_safe(outputs: Sequence[Outputs], inputs: set[str]) -> None:
+    """Refuse a call whose results would take the place of one of its scans."""
+    for output in outputs:
+        for path in (output.segmentation, output.record, output.uncertainty):
+            if os.path.realpath(path) in inputs:
+                raise OutputError(
+                    f"{show(path)} is a scan of this call and would be the result of {show(output.scan)} too; "
+                    "choose another folder with --output."
+                )
+
+
+def _cannot_write(folder: Path, error: OSError) -> OutputError:
+    return OutputError(f"{show(folder)}: results cannot be written there: {error.strerror or error}.")

@@ -1,0 +1,190 @@
+"""`spineseg segment`: scans to segmentations, each with a record of how it was made."""
+
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from napari_spineseg import io
+from napari_spineseg.anatomy import Structure, structure_of
+from napari_spineseg.cli.console import Console, show
+from napari_spineseg.cli.options import takes
+from napari_spineseg.cli.outputs import Outputs, make_folder, plan, write_json
+from napari_spineseg.errors import ModelError, SettingsError, SpineSegError
+from napari_spineseg.models import get_model
+from napari_spineseg.progress import Control
+from napari_spineseg.scan import Scan, Segmentation
+from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
+
+DONE, BUG, BAD, INTERRUPTED = 0, 1, 2, 130
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("segment")(command)
+
+
+@takes(SegmentSettings)
+def command(
+    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="Scan files or DICOM folders.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
+    settings: SegmentSettings,
+    volume: Annotated[int | None, typer.Option(help="Which volume of a 4D file, counted from 0.", min=0)] = None,
+    series: Annotated[str | None, typer.Option(help="Which series of a DICOM folder, by its UID.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
+) -> None:
+    """Segment scans: DIR/<stem>_seg.nii.gz on each scan's own grid, and <stem>_seg.json beside it.
+
+    Reads NIfTI, MHA, MHD, NRRD, TIFF, DICOM files and DICOM folders. Put -- before names that
+    start with a dash. Exits with 0 if all went well, 2 if a scan or the call was bad.
+    """
+    get_model(settings.model)
+    jobs, remarks = plan(scans, output)
+    make_folder(output)
+    console = Console(json)
+    for remark in remarks:
+        console.warn(remark)
+    raise typer.Exit(Run(console, settings, Reading(volume, series), overwrite).all(jobs))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What to take from files that hold more than one volume."""
+
+    volume: int | None = None
+    series: str | None = None
+
+    def __call__(self, path: Path) -> Scan:
+        """Read `path`."""
+        return io.read_scan(path, volume=self.volume, series=self.series)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One call of the command."""
+
+    console: Console
+    settings: SegmentSettings
+    read: Reading
+    overwrite: bool
+
+    def all(self, jobs: Sequence[Outputs]) -> int:
+        """Do every job, whatever becomes of the others; returns the exit status."""
+        statuses = [DONE]
+        try:
+            with _terminated_like_interrupted():
+                for job in jobs:
+                    statuses.append(self.one(job))
+        except KeyboardInterrupt:
+            self.console.note(f"Stopped: {statuses.count(DONE) - 1} of {len(jobs)} scans are done.")
+            return INTERRUPTED
+        return BUG if BUG in statuses else max(statuses)
+
+    def one(self, job: Outputs) -> int:
+        """Do one job; returns its part of the exit status. Nothing is written for a bad scan."""
+        if not self.overwrite and job.existing():
+            return self._skip(job)
+        try:
+            with self.console.hushed(), self.console.bar(job.scan.name) as control:
+                result, record = self._segmented(job, control)
+        except (ModelError, SettingsError):
+            raise  # the call itself is at fault: the other scans would fare no better
+        except SpineSegError as error:
+            return self._fail(job, error)
+        except MemoryError:
+            return self._fail(job, "this scan needs more memory than there is.")
+        except Exception:
+            self.console.bug(job.scan)
+            return BUG
+        for warning in record["warnings"]:
+            self.console.warn(f"{show(job.scan)}: {warning}")
+        self.console.say(f"{show(job.scan)}: {result.summary} -> {show(job.segmentation)}")
+        self.console.record({"status": "done", "output": job.segmentation, "summary": result.summary} | record)
+        return DONE
+
+    def _segmented(self, job: Outputs, control: Control) -> tuple[SegmentResult, dict[str, Any]]:
+        started = time.perf_counter()
+        scan = self.read(job.scan)
+        sha256 = io.sha256_of(job.scan)
+        read = time.perf_counter()
+        result = segment(scan, self.settings, control)
+        segmented = time.perf_counter()
+        with job.being_written() as staged:
+            io.write_segmentation(result.segmentation, staged.segmentation)
+            if result.uncertainty is not None:
+                _write_uncertainty(scan, result.uncertainty, staged.uncertainty)
+            written = time.perf_counter()
+            seconds = {"read": read - started, **result.seconds, "write": written - segmented}
+            record = record_of(job.scan, sha256, scan, result, seconds | {"total": written - started})
+            write_json(record, staged.record)
+        return result, record
+
+    def _skip(self, job: Outputs) -> int:
+        there = f"{show(job.scan)}: skipped, {show(job.existing())} is there already"
+        if other := job.made_from_another():
+            there += f" and was made from another scan, {other}"
+        self.console.note(f"{there} (--overwrite replaces it).")
+        self.console.record({"status": "skipped", "input": {"path": job.scan.absolute()}, "output": job.segmentation})
+        return DONE
+
+    def _fail(self, job: Outputs, why: object) -> int:
+        self.console.fail(job.scan, why)
+        self.console.record({"status": "failed", "input": {"path": job.scan.absolute()}, "error": str(why)})
+        return BAD
+
+
+def record_of(
+    path: Path, sha256: str, scan: Scan, result: SegmentResult, seconds: dict[str, float]
+) -> dict[str, Any]:
+    """What goes into `<stem>_seg.json`."""
+    segmentation = result.segmentation
+    return {
+        **segmentation.provenance,
+        "input": {"path": path.absolute(), "sha256": sha256},
+        "summary": result.summary,
+        "structures": structures_of(segmentation),
+        "seconds": {stage: round(value, 4) for stage, value in seconds.items()},
+        "warnings": list(dict.fromkeys((*scan.warnings, *segmentation.warnings))),
+    }
+
+
+def structures_of(segmentation: Segmentation) -> list[dict[str, Any]]:
+    """Each label that is there: its number, name, structure, voxels and millilitres."""
+    names, millilitres = segmentation.names(), segmentation.grid.voxel_ml
+    kind = structure_of if segmentation.scheme == "levels" else Structure
+    return [
+        {
+            "label": label,
+            "name": names[label],
+            "structure": kind(label).title,
+            "voxels": voxels,
+            "ml": round(voxels * millilitres, 4),
+        }
+        for label, voxels in segmentation.found().items()
+    ]
+
+
+def _write_uncertainty(scan: Scan, uncertainty: np.ndarray, path: Path) -> None:
+    # NIfTI knows no half precision.
+    io.write_scan(scan.with_voxels(uncertainty.astype(np.float32)), path)
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """Let SIGTERM (a scheduler's way to stop us) unwind like Ctrl-C, so that nothing half-done stays."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
