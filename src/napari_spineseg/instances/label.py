@@ -9,7 +9,7 @@ import numpy as np
 from napari_spineseg.anatomy import CANAL_LABEL, FIRST_DISC_LABEL, Numbering, Structure
 from napari_spineseg.instances.column import coordinates, trace_column
 from napari_spineseg.instances.profile import read_column, signals
-from napari_spineseg.instances.split import assign_discs, bands, fit_cut
+from napari_spineseg.instances.split import assign_discs, bands, fit_cut, flood
 
 
 @dataclass(frozen=True)
@@ -83,14 +83,20 @@ def label_levels(structures: np.ndarray, spacing: tuple[float, float, float]) ->
     last = segments[-1].is_disc if segments else False
     import os
     if os.environ.get("DBG"): print([(s.is_disc,s.start,s.stop,round(s.evidence,2)) for s in segments], column.length)
-    cuts, pitches = [], []
+    cuts = []
     for k, segment in enumerate(segments):
         if not segment.is_disc:
             continue
         mine = np.flatnonzero(is_disc)[owner == k]
         cuts.append(fit_cut(segment, along[mine], behind[mine], beside[mine]))
-        pitches.append(30.0)
-    below = bands(cuts, pitches, along, behind, beside)
+    pitches = _pitches(cuts)
+    below, clear = bands(cuts, pitches, along, behind, beside)
+    bone = ~is_disc
+    import os
+    M=float(os.environ.get("MARGIN","6"))
+    if M>0:
+        sure = clear > np.where(behind < 15, 1.0, M)
+        below[bone] = flood(inner==1, tuple(v[bone] for v in voxels), below[bone], sure[bone], spacing)
     order = {k: i for i, k in enumerate(j for j, s in enumerate(segments) if s.is_disc)}
     total = len(cuts) if last else len(cuts) + 1
     number = total - below
@@ -101,6 +107,15 @@ def label_levels(structures: np.ndarray, spacing: tuple[float, float, float]) ->
     values[is_disc] = disc_values
     out[voxels] = values
     return LevelResult(levels)
+
+
+def _pitches(cuts):
+    """Distance between discs around each cut, mm."""
+    at = np.array([c.at for c in cuts])
+    if len(at) < 2:
+        return [33.0] * len(at)
+    gaps = np.diff(at)
+    return [float(v) for v in (np.r_[gaps[:1], gaps] + np.r_[gaps, gaps[-1:]]) / 2]
 
 
 def _box(structures: np.ndarray) -> tuple[slice, slice, slice] | None:
