@@ -1,0 +1,65 @@
+"""What text headers (MetaImage, NRRD) have in common: lines before bytes, and data files beside."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import BinaryIO
+
+from napari_spineseg.io.guard import open_file, refuse, status
+
+_MAX_LINE = 1 << 16
+_MAX_LINES = 4096
+_PATTERN = re.compile(r"%|[*?\[\]]|\bLIST\b", re.IGNORECASE)
+
+
+def read_header_lines(file: BinaryIO, path: Path) -> Iterator[str]:
+    """Lines of a text header, until the caller has what it wants or the limit is reached."""
+    for _ in range(_MAX_LINES):
+        line = file.readline(_MAX_LINE)
+        if not line:
+            return
+        if not line.endswith(b"\n") and len(line) == _MAX_LINE:
+            break
+        yield line.rstrip(b"\r\n").decode("latin-1")
+    refuse(path, "has a header that does not end; export it again")
+
+
+def numbers(path: Path, keys: dict[str, str], key: str, default: list[float] | None = None) -> list[float]:
+    """The numbers of a header line; `default` (or nothing) where there is no such line."""
+    if key not in keys:
+        return default if default is not None else []
+    try:
+        return [float(word) for word in keys[key].replace(",", " ").split()]
+    except ValueError as error:
+        refuse(path, f"has a damaged header ({key} = {keys[key][:40]}); export it again", error)
+
+
+def data_file_beside(path: Path, name: str) -> BinaryIO:
+    """Open the data file that a header names, which must lie in the header's own folder.
+
+    A header is not trusted to point anywhere else: not by an absolute path, not by "..", not by
+    a pattern or list, and not through a link that leaves the folder.
+    """
+    if not name or _PATTERN.search(name):
+        refuse(path, f"keeps its voxels in several files ({name[:40] or 'none'}); save it as one file first")
+    if _leaves_folder(name):
+        refuse(path, f"names a data file outside its own folder ({name[:80]}); put both in one folder")
+    target = path.parent / name
+    if not target.resolve().is_relative_to(path.parent.resolve()):
+        refuse(path, f"names a data file outside its own folder ({name[:80]}); put both in one folder")
+    if not target.exists():
+        refuse(path, f"needs its data file {name[:80]} beside it; copy that too")
+    status(target)
+    if target.samefile(path):
+        refuse(path, "names itself as its data file; export it again")
+    return open_file(target)
+
+
+def _leaves_folder(name: str) -> bool:
+    for kind in (PurePosixPath, PureWindowsPath):
+        pure = kind(name)
+        if pure.is_absolute() or pure.drive or ".." in pure.parts:
+            return True
+    return name.startswith("~") or "\0" in name

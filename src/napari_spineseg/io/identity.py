@@ -1,0 +1,59 @@
+"""What a scan is called, and the checksum that tells it from any other."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from napari_spineseg.io.guard import open_file, refuse
+
+# Only endings that mean a format are taken off: "1.2.840.113" is a DICOM file without an ending.
+_ENDINGS = (
+    ".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr", ".dcm", ".dicom", ".ima", ".tiff", ".tif",
+)  # fmt: skip
+
+
+def stem_of(path: Path) -> str:
+    """The file name without its ending, or a folder's name.
+
+    >>> stem_of(Path("a/knee.v2.nii.gz")), stem_of(Path("IM0001")), stem_of(Path("1.2.840.5"))
+    ('knee.v2', 'IM0001', '1.2.840.5')
+    """
+    path = Path(path)
+    # "." and ".." have no name of their own.
+    name = path.name if path.name not in ("", "..") else path.resolve().name
+    if not path.is_dir():
+        for ending in _ENDINGS:
+            if name.lower().endswith(ending) and len(name) > len(ending):
+                return name[: -len(ending)]
+    return name or "scan"
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, or of a folder's plain files (names and bytes) in the order of their names.
+
+    Raises
+    ------
+    ScanError
+        If a file cannot be read.
+    """
+    path = Path(path)
+    digest = hashlib.sha256()
+    if not path.is_dir():
+        _add(digest, path)
+        return digest.hexdigest()
+    try:
+        inside = sorted(p for p in path.rglob("*") if p.is_file())
+    except OSError as error:
+        refuse(path, f"cannot be listed ({error.strerror}); check its permissions", error)
+    for file in inside:
+        digest.update(str(file.relative_to(path)).encode("utf-8", "surrogateescape") + b"\0")
+        if file.stat().st_size:
+            _add(digest, file)
+    return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, path: Path) -> None:
+    with open_file(path) as file:
+        while block := file.read(1 << 20):
+            digest.update(block)

@@ -1,0 +1,156 @@
+"""Which files hold labels, and what their numbers mean."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+from napari_spineseg.anatomy import Numbering, Scheme, Structure, structure_of
+from napari_spineseg.anatomy_maps import merge_partly_visible, recognise, translate
+from napari_spineseg.grid import Grid
+from napari_spineseg.io.guard import refuse
+from napari_spineseg.io.identity import stem_of
+from napari_spineseg.io.volume import Volume
+from napari_spineseg.scan import Segmentation
+
+_LABEL_WORDS = re.compile(r"(^|[^a-z])(seg|segmentation|labels?|levels?|masks?|structures|dseg)([^a-z]|$)")
+# A label file has tens of numbers, an image hundreds of grey values.
+_MOST_LABELS = 120
+# Neighbouring voxels of a label map are equal but at the borders. Images have noise.
+_LEAST_FLAT = 0.9
+
+
+def segmentation_of(raw: Volume, path: Path) -> Segmentation:
+    """The segmentation that a raw volume is.
+
+    What our writer left in the header is believed first; then numberings that can only be
+    TotalSpineSeg's or SPINEPS's are translated; the rest is SPIDER's `levels`, or `structures`.
+
+    Raises
+    ------
+    ScanError
+        If a voxel is not a whole number from 0 to 65535.
+    """
+    labels, warnings = whole_numbers(raw, path), list(raw.warnings)
+    note = raw.header.get("spineseg") or {}
+    name = stem_of(path)
+    provenance: dict[str, object] = {"source": str(path)}
+    numbering = Numbering()
+    if note.get("kind") == "labels" and note.get("scheme") in ("levels", "structures"):
+        scheme: Scheme = note["scheme"]
+        numbering = Numbering(int(note.get("lumbar", 5)), int(note.get("thoracic", 12)))
+    elif (foreign := recognise(_values(labels))) is not None:
+        labels, numbering = translate(labels, foreign)
+        scheme = foreign.scheme
+        provenance["translated_from"] = foreign.title
+        warnings.append(f"The numbers are {foreign.title}'s and were translated; the sacrum is left out.")
+    else:
+        scheme = _guess_scheme(labels, raw.affine, name)
+        if scheme == "levels":
+            labels, partial = merge_partly_visible(labels)
+            if partial:
+                provenance["partly_visible"] = list(partial)
+                seen = ", ".join(numbering.vertebra(n) for n in partial)
+                warnings.append(f"Vertebrae at the edge of the image are only partly visible: {seen}.")
+    strays = _strays(labels, scheme)
+    if strays:
+        warnings.append(f"Numbers outside the {scheme} scheme were kept: {', '.join(map(str, strays[:8]))}.")
+    return Segmentation(labels, raw.affine, name, scheme, numbering, provenance, tuple(warnings))
+
+
+def whole_numbers(raw: Volume, path: Path) -> np.ndarray:
+    """Voxels as uint16.
+
+    Raises
+    ------
+    ScanError
+        If that would change one of them.
+    """
+    voxels = raw.voxels
+    if voxels.dtype.kind == "f":
+        voxels = np.nan_to_num(voxels, nan=0.0)
+        if not np.array_equal(voxels, np.rint(voxels)):
+            refuse(path, "is not a label file: some voxels are not whole numbers")
+    if voxels.min() < 0 or voxels.max() > 65535:
+        refuse(path, "is not a label file: labels are whole numbers from 0 to 65535")
+    return voxels.astype(np.uint16)
+
+
+def is_label_file(raw: Volume, path: Path) -> bool:
+    """Whether a volume looks like labels rather than an image.
+
+    An 8-bit image has whole numbers too: labels also have few numbers and flat regions, and
+    either a name that says so or numbers that are somebody's scheme.
+    """
+    note = raw.header.get("spineseg") or {}
+    if note:
+        return note.get("kind") == "labels"
+    try:
+        values = _few_values(raw.voxels)
+    except ValueError:
+        return False
+    if not values or not _flat(raw.voxels):
+        return False
+    if _LABEL_WORDS.search(stem_of(path).lower()):
+        return True
+    spider = all(structure_of(v) is not Structure.BACKGROUND or 101 <= v <= 125 for v in values)
+    anatomical = spider and any(v == 100 or 201 <= v <= 226 for v in values) and any(v < 26 for v in values)
+    return anatomical or recognise(values) is not None or values in ({1, 2, 3}, {1, 2, 3, 4})
+
+
+def _few_values(voxels: np.ndarray) -> set[int]:
+    """The numbers of a label map, background left out.
+
+    Raises
+    ------
+    ValueError
+        If there are too many, or one is no label.
+    """
+    # A look at a part settles most images without sorting all of them.
+    for part in (voxels[:: max(1, voxels.shape[0] // 4), ::4, ::4], voxels):
+        found = np.unique(part)
+        if len(found) > _MOST_LABELS or not np.array_equal(found, np.rint(found)):
+            raise ValueError("an image")
+    if found[0] < 0 or found[-1] > 65535:
+        raise ValueError("an image")
+    return {int(v) for v in found if v}
+
+
+def _flat(voxels: np.ndarray) -> bool:
+    """Whether nearly all neighbours are equal, and background is there."""
+    same = [np.mean(np.diff(voxels, axis=axis) == 0) for axis in range(3) if voxels.shape[axis] > 7]
+    return bool(same) and min(same) > _LEAST_FLAT and bool((voxels == 0).any())
+
+
+def _values(labels: np.ndarray) -> set[int]:
+    return {int(v) for v in np.unique(labels) if v}
+
+
+def _guess_scheme(labels: np.ndarray, affine: np.ndarray, name: str) -> Scheme:
+    """`levels` unless the numbers are 1 to 4 and lie as structures do, side by side."""
+    values = _values(labels)
+    if values - {1, 2, 3, 4} or "level" in name.lower():
+        return "levels"
+    return "levels" if len(values) > 1 and _stacked(labels, affine, values) else "structures"
+
+
+def _stacked(labels: np.ndarray, affine: np.ndarray, values: set[int]) -> bool:
+    """Whether labels lie above one another, as vertebrae do and vertebra, disc and canal do not."""
+    rows = Grid(labels.shape, affine).to_orientation().apply(labels)
+    spans = []
+    for value in sorted(values):
+        inside = np.flatnonzero((rows == value).any(axis=(0, 2)))
+        spans.append((inside[0], inside[-1] + 1))
+    for (low, high), (other_low, other_high) in zip(spans, spans[1:], strict=False):
+        overlap = min(high, other_high) - max(low, other_low)
+        if overlap > 0.6 * min(high - low, other_high - other_low):
+            return False
+    return True
+
+
+def _strays(labels: np.ndarray, scheme: Scheme) -> list[int]:
+    if scheme == "structures":
+        return sorted(_values(labels) - {1, 2, 3, 4})
+    return sorted(v for v in _values(labels) if structure_of(v) is Structure.BACKGROUND)
