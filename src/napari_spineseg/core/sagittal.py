@@ -1,0 +1,118 @@
+"""A scan as the network sees it: sagittal slices on the network's grid, made when they are needed.
+
+Only the slices in use are held, so that memory does not grow with a float copy of the scan.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import numpy as np
+import torch
+
+from napari_spineseg.core.inputs import (
+    InputSpec,
+    neighbour_indices,
+    normalise,
+    pad_to_stride,
+    resample_slices,
+)
+
+# Prepared slices that are kept, in bytes: the neighbours of the next slices are among them.
+_KEEP_BYTES = 192 * 2**20
+# Statistics of a slice are taken in float32; values beyond these are scaled to about 1 first.
+_SMALL, _LARGE = 1e-3, 1e9
+
+
+class SagittalSlices:
+    """Prepared slices of a volume.
+
+    Parameters
+    ----------
+    volume
+        (slices, height, width), sagittal orientation, any real dtype.
+    spacing
+        mm along (slices, height, width).
+    spec
+        What the network expects.
+
+    Attributes
+    ----------
+    size
+        (height, width) on the network's grid, before padding.
+    padded
+        The same, padded to multiples of the network's stride.
+    """
+
+    def __init__(
+        self,
+        volume: np.ndarray,
+        spacing: tuple[float, float, float],
+        spec: InputSpec,
+        device: torch.device = torch.device("cpu"),
+    ) -> None:
+        self.volume, self.spacing, self.spec, self.device = volume, spacing, spec, device
+        self.size = spec.working_size(volume.shape[1], volume.shape[2], spacing[1:])
+        self.padded = tuple(-(-n // spec.stride) * spec.stride for n in self.size)
+        self.not_finite = False
+        self._kept: OrderedDict[int, tuple[torch.Tensor, bool]] = OrderedDict()
+        reach = 2 * spec.neighbours * max(1, round(spec.neighbour_mm / spacing[0])) + 1
+        self._keep = max(reach, _KEEP_BYTES // (4 * self.padded[0] * self.padded[1]))
+
+    def __len__(self) -> int:
+        return len(self.volume)
+
+    def is_empty(self, index: int) -> bool:
+        """Whether slice `index` is one value throughout, so that nothing can be seen in it."""
+        return self._prepared(index)[1]
+
+    def channels(self, index: int) -> list[torch.Tensor]:
+        """Slice `index` between its neighbours, each (H, W) float32, padded."""
+        indices = neighbour_indices(index, len(self), self.spacing[0], self.spec)
+        return [self._prepared(i)[0] for i in indices]
+
+    def stack(self, indices: list[int]) -> torch.Tensor:
+        """Network input of some slices: (len(indices), channels, H, W), padded, channels_last."""
+        out = torch.empty(
+            (len(indices), self.spec.channels, *self.padded),
+            device=self.device,
+            memory_format=torch.channels_last,
+        )
+        for target, index in zip(out, indices, strict=True):
+            for channel, slice_ in zip(target, self.channels(index), strict=True):
+                channel.copy_(slice_)
+        return out
+
+    def _prepared(self, index: int) -> tuple[torch.Tensor, bool]:
+        if index in self._kept:
+            self._kept.move_to_end(index)
+        else:
+            self._kept[index] = self._prepare(index)
+            while len(self._kept) > self._keep:
+                self._kept.popitem(last=False)
+        return self._kept[index]
+
+    def _prepare(self, index: int) -> tuple[torch.Tensor, bool]:
+        values, self.not_finite = _as_float32(self.volume[index], self.not_finite)
+        empty = bool(values.min() == values.max())
+        slice_ = torch.from_numpy(values).to(self.device)[None]
+        slice_ = normalise(resample_slices(slice_, self.size), self.spec.normalise)
+        return pad_to_stride(slice_, self.spec.stride)[0], empty
+
+
+def _as_float32(values: np.ndarray, not_finite: bool) -> tuple[np.ndarray, bool]:
+    """A slice as a contiguous float32 array of sane magnitude; what is not finite becomes background."""
+    wide = values.dtype.kind == "f" and values.dtype.itemsize > 4
+    out = np.ascontiguousarray(values, np.float64 if wide else np.float32)
+    if values.dtype.kind == "f":
+        finite = np.isfinite(out)
+        if not finite.all():
+            not_finite = True
+            out = np.where(finite, out, out[finite].min() if finite.any() else 0)
+        peak = max(abs(float(out.min())), abs(float(out.max())))
+        if peak and not _SMALL < peak < _LARGE:
+            # Both normalisations ignore scale, but float32 statistics would over- or underflow.
+            out = out / peak
+    out = np.ascontiguousarray(out, np.float32)
+    # torch warns of arrays that cannot be written to, such as a memory map's
+    return (out if out.flags.writeable else out.copy()), not_finite
