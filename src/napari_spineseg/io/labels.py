@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +144,7 @@ def _stacked(labels: np.ndarray, affine: np.ndarray, values: set[int]) -> bool:
     for value in sorted(values):
         inside = np.flatnonzero((rows == value).any(axis=(0, 2)))
         spans.append((inside[0], inside[-1] + 1))
-    for (low, high), (other_low, other_high) in zip(spans, spans[1:], strict=False):
+    for (low, high), (other_low, other_high) in pairwise(spans):
         overlap = min(high, other_high) - max(low, other_low)
         if overlap > 0.6 * min(high - low, other_high - other_low):
             return False

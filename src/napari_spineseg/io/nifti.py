@@ -6,17 +6,15 @@ that a header is never believed about memory and a damaged gzip stream is never 
 
 from __future__ import annotations
 
-import logging
-import warnings
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-from nibabel import Nifti1Header, Nifti2Header, imageglobals
+from nibabel import Nifti1Header, Nifti2Header
 from nibabel.spatialimages import HeaderDataError
 
 from napari_spineseg.io.guard import claimed_bytes, open_file, refuse
+from napari_spineseg.io.quiet import quiet
 from napari_spineseg.io.streams import GzipBytes, buffered, drain, read_bytes, skip
 from napari_spineseg.io.volume import Volume, check_affine, left_note, pick_volume
 
@@ -70,7 +68,7 @@ def _header(source: BinaryIO, path: Path) -> tuple[Any, Any]:
         refuse(path, "is half of a .hdr/.img pair; convert the pair to one .nii.gz file first")
     if magic[:3] not in (b"n+1", b"n+2"):
         refuse(path, "is not a NIfTI file (its magic number is missing); export it again")
-    with _quiet():
+    with quiet("nibabel.global"):
         try:
             return kind(block, check=True), kind(block, check=False)
         except (HeaderDataError, ValueError, OverflowError) as error:
@@ -201,17 +199,3 @@ def _facts(header: Any, dtype: np.dtype) -> dict[str, Any]:
     if (note := left_note(text("descrip").removeprefix("SpineSeg "))) is not None:
         facts["spineseg"] = note
     return facts
-
-
-@contextmanager
-def _quiet():
-    """Swallow nibabel's log lines and numpy's warnings about damaged headers."""
-    logger = imageglobals.logger
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

@@ -36,7 +36,7 @@ def read_volume(path: Path, volume: int | None = None, series: str | None = None
         if kind == "tiff":
             from napari_spineseg.io.tiff import read_tiff
 
-            return read_tiff(path)
+            return read_tiff(path, volume)
         return {"nifti": read_nifti, "metaimage": read_metaimage, "nrrd": read_nrrd}[kind](path, volume)
     except MemoryError as error:
         refuse(path, "needs more memory than there is; close other programs or crop it", error)
