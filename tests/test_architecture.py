@@ -21,10 +21,10 @@ PACKAGE = REPOSITORY / "src" / "napari_spineseg"
 
 # Each row may import from itself and from the rows above it, never from those below.
 FLOORS = [
-    {"errors", "progress", "anatomy", "grid", "scan"},
+    {"errors", "progress", "anatomy", "anatomy_maps", "grid", "scan"},
     {"core"},
     {"preprocessing", "instances", "synthesis"},
-    {"io", "models", "datasets", "corrections", "measurement", "learning", "segment", "overview"},
+    {"io", "models", "datasets", "corrections", "measurement", "learning", "segment", "overview", "sample_data"},
     {"widgets", "cli", "cluster"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -56,7 +56,9 @@ def imports_of(path: Path) -> set[str]:
 def rooms_imported(path: Path) -> set[str]:
     """The rooms of the package that a file imports from."""
     parts = (name.split(".") for name in imports_of(path))
-    return {p[1] for p in parts if p[0] == "napari_spineseg" and len(p) > 1} & (FLOOR_OF.keys() | unlisted_rooms())
+    return {p[1] for p in parts if p[0] == "napari_spineseg" and len(p) > 1} & (
+        FLOOR_OF.keys() | unlisted_rooms()
+    )
 
 
 def unlisted_rooms() -> set[str]:
@@ -161,7 +163,9 @@ def test_the_manifest_is_named_like_the_distribution():
     entry = next(e for e in distribution("spineseg").entry_points if e.group == "napari.manifest")
     manifest = yaml.safe_load((PACKAGE / "napari.yaml").read_text(encoding="utf-8"))
     assert manifest["name"] == entry.name == distribution("spineseg").metadata["Name"]
-    assert {c["id"].split(".")[0] for c in manifest["contributions"].get("commands", [])} <= {manifest["name"]}
+    assert {c["id"].split(".")[0] for c in manifest["contributions"].get("commands", [])} <= {
+        manifest["name"]
+    }
 
 
 @pytest.fixture(scope="module")

@@ -64,7 +64,9 @@ def _panel(image: np.ndarray, labels: np.ndarray | None, grid: Grid, scheme: Sch
     height, width = image.shape[0] * row_mm, image.shape[1] * column_mm
     # A volume that is not sagittal has few rows or columns: keep its panel within reason.
     panel_width = int(np.clip(PANEL_HEIGHT * width / height, PANEL_HEIGHT // 8, PANEL_HEIGHT * 2))
-    return Image.fromarray(rgb.astype(np.uint8)).resize((panel_width, PANEL_HEIGHT), Image.Resampling.BILINEAR)
+    return Image.fromarray(rgb.astype(np.uint8)).resize(
+        (panel_width, PANEL_HEIGHT), Image.Resampling.BILINEAR
+    )
 
 
 def _grey(image: np.ndarray) -> np.ndarray:

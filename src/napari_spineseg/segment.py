@@ -50,7 +50,7 @@ class SegmentSettings(BaseModel):
         "auto", title="Device", description="Where the network runs; auto takes a GPU where there is one"
     )
     mirror: bool = Field(
-        False, title="Mirror", description="Average with mirrored passes: a little better, several times slower"
+        False, title="Mirror", description="Average with mirrored passes: a bit better, several times slower"
     )
     uncertainty: bool = Field(
         False, title="Uncertainty", description="Also return how unsure the model is at each voxel (0 to 1)"
@@ -82,7 +82,9 @@ class SegmentResult:
     alternatives: tuple[Any, ...] = field(default=())
 
 
-def segment(scan: Scan, settings: SegmentSettings | None = None, control: Control | None = None) -> SegmentResult:
+def segment(
+    scan: Scan, settings: SegmentSettings | None = None, control: Control | None = None
+) -> SegmentResult:
     """Segment `scan`: predict structures, tell them apart, number them.
 
     Raises
@@ -126,7 +128,9 @@ def segment(scan: Scan, settings: SegmentSettings | None = None, control: Contro
         warnings=warnings,
     )
     summary = summarise(np.unique(result.levels), result.numbering)
-    return SegmentResult(segmentation, prediction.uncertainty, clock.laps, summary, tuple(result.alternatives))
+    return SegmentResult(
+        segmentation, prediction.uncertainty, clock.laps, summary, tuple(result.alternatives)
+    )
 
 
 def preview_slice(scan: Scan, settings: SegmentSettings, index: int) -> np.ndarray:
@@ -217,7 +221,11 @@ def _provenance(
     import torch
 
     return {
-        "scan": {"name": scan.name, "source": str(scan.source) if scan.source else None, "sequence": scan.sequence},
+        "scan": {
+            "name": scan.name,
+            "source": str(scan.source) if scan.source else None,
+            "sequence": scan.sequence,
+        },
         "history": list(scan.history),
         "model": {"name": entry.name, "version": entry.version, "sha256": entry.sha256},
         "settings": settings.model_dump(mode="json"),

@@ -11,7 +11,9 @@ def put(home, name, version, **card):
     folder = home / "models" / name
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{version}.safetensors").write_bytes(b"")
-    (folder / f"{version}.json").write_text(json.dumps({"name": name, "version": version, "title": "Own"} | card))
+    (folder / f"{version}.json").write_text(
+        json.dumps({"name": name, "version": version, "title": "Own"} | card)
+    )
 
 
 @pytest.fixture
@@ -21,8 +23,8 @@ def bundle(tmp_path, monkeypatch):
     folder.mkdir()
     for name in (DEFAULT_MODEL, "ahmed2024"):
         (folder / f"{name}.safetensors").write_bytes(b"")
-        card = {"name": name, "version": "1", "title": f"The {name} model", "sha256": "ab", "structures": ["background", "disc"]}
-        (folder / f"{name}.json").write_text(json.dumps(card))
+        card = {"name": name, "version": "1", "title": f"The {name} model", "sha256": "ab"}
+        (folder / f"{name}.json").write_text(json.dumps(card | {"structures": ["background", "disc"]}))
     monkeypatch.setattr(registry, "BUNDLED", folder)
     return folder
 
@@ -53,7 +55,8 @@ def test_a_name_means_its_newest_version(bundle, spineseg_home):
 def test_a_choice_is_kept_to(bundle, spineseg_home):
     put(spineseg_home, "lumbar", "2")
     put(spineseg_home, "clinic", "1")
-    (spineseg_home / "models" / "in-use.json").write_text(json.dumps({"default": "clinic@1", "names": {"lumbar": "1"}}))
+    choice = {"default": "clinic@1", "names": {"lumbar": "1"}}
+    (spineseg_home / "models" / "in-use.json").write_text(json.dumps(choice))
     assert model_in_use() == "clinic@1"
     assert get_model().key == "clinic@1"
     assert get_model("lumbar").key == "lumbar@1"
@@ -66,9 +69,11 @@ def test_a_damaged_choice_counts_as_none(bundle, spineseg_home, content):
     assert get_model().name == DEFAULT_MODEL
 
 
-@pytest.mark.parametrize("name", ["nobody", "../lumbar", "lumbar/../x", "/etc/passwd", " ", "lumbar@7", "lumbar@../1"])
+@pytest.mark.parametrize(
+    "name", ["nobody", "../lumbar", "lumbar/../x", "/etc/passwd", " ", "lumbar@7", "lumbar@../1"]
+)
 def test_unknown_names_say_what_there_is(bundle, spineseg_home, name):
-    with pytest.raises(ModelError, match="Known models: ahmed2024, lumbar|Its versions are: 1"):
+    with pytest.raises(ModelError, match=r"Known models: ahmed2024, lumbar|Its versions are: 1"):
         get_model(name)
 
 

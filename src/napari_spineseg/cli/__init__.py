@@ -1,7 +1,7 @@
 """The `spineseg` command: the same rooms without a screen.
 
-Each command is one module here with a `register(app)`. Only the module of the command that was
-called is imported, so that `spineseg --help` answers at once.
+Each command is one module here, `cli/<name>.py`, with a typer `app`. Only the one that was called
+is imported, and the help page needs none, so that it answers at once.
 """
 
 from __future__ import annotations
@@ -9,12 +9,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING
 
+from napari_spineseg import __version__
 from napari_spineseg.errors import SpineSegError
-
-if TYPE_CHECKING:
-    import typer
 
 COMMANDS = {
     "demo": "Segment a bundled sample scan and show the result.",
@@ -22,55 +19,50 @@ COMMANDS = {
     "models": "List the models, and look at one.",
     "evaluate": "Compare segmentations with reference labels.",
 }
-"""Every command in the order of the help page, with its line there. `cli/<name>.py` holds it."""
+"""Every command in the order of the help page, with its line there."""
+
+_BAD_CALL = 2
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 all done, 2 bad input or a bad call, 1 a bug."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    first = words[0] if words else ""
+    if first in ("--help", "-h"):
+        print(help_page())
+        sys.exit(0)
+    if first == "--version":
+        print(f"spineseg {__version__}")
+        sys.exit(0)
+    if first not in COMMANDS:
+        print(f"There is no command {first!r}.\n{help_page()}" if first else help_page(), file=sys.stderr)
+        sys.exit(_BAD_CALL)
+    _run(first, words[1:])
+
+
+def help_page() -> str:
+    """What `spineseg --help` prints."""
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:{width}}  {line}" for name, line in COMMANDS.items())
+    return (
+        "Usage: spineseg COMMAND [ARGUMENTS]...\n\n"
+        "  Segment lumbar spine MRI, correct the result, and learn from the corrections.\n"
+        "  Research use only.\n\n"
+        f"Commands:\n{commands}\n\n"
+        "Options:\n"
+        "  --version  Print the version.\n"
+        "  --help     Print this page; spineseg COMMAND --help tells about one command."
+    )
+
+
+def _run(name: str, words: list[str]) -> None:
     from typer.main import get_command
 
     from napari_spineseg.cli.console import flat
 
-    words = list(sys.argv[1:] if argv is None else argv)
+    command = get_command(import_module(f"{__name__}.{name}").app)
     try:
-        get_command(build(words)).main(args=words, prog_name="spineseg")
+        command.main(args=words, prog_name=f"spineseg {name}")
     except SpineSegError as error:
         print(f"error: {flat(error)}", file=sys.stderr)
-        sys.exit(2)
-
-
-def build(words: Sequence[str]) -> typer.Typer:
-    """The command tree for a call made of `words`; commands that are not called are only named."""
-    import typer
-
-    app = typer.Typer(
-        help="Segment lumbar spine MRI, correct the result, and learn from the corrections. Research use only.",
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        add_completion=False,
-        no_args_is_help=True,
-    )
-
-    @app.callback()
-    def root(version: bool = typer.Option(False, "--version", help="Print the version and leave.")) -> None:
-        pass
-
-    for name, line in COMMANDS.items():
-        if name in words:
-            import_module(f"{__name__}.{name}").register(app)
-        else:
-            app.command(name, help=line)(_elsewhere)
-    if "--version" in words[:1]:
-        _print_version()
-    return app
-
-
-def _elsewhere() -> None:
-    """Stand for a command that was not called; the help page needs only its name."""
-
-
-def _print_version() -> None:
-    from napari_spineseg import __version__
-
-    print(f"spineseg {__version__}")
-    sys.exit(0)
+        sys.exit(_BAD_CALL)

@@ -13,7 +13,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -93,7 +93,9 @@ class Console:
 
     def bug(self, path: Path) -> None:
         """The traceback of the exception that is being handled, which is a mistake of ours."""
-        _print(f"error: {show(path)}: this is a bug in SpineSeg; please report it with what follows.", self._err)
+        _print(
+            f"error: {show(path)}: this is a bug in SpineSeg; please report it with what follows.", self._err
+        )
         traceback.print_exc(file=self._err)
         self._err.flush()
 
@@ -103,19 +105,16 @@ class Console:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
         kept = os.dup(1), os.dup(2)
-        nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
-            os.dup2(nowhere, 1)
-            os.dup2(nowhere, 2)
-            with warnings.catch_warnings():
+            with open(os.devnull, "w") as nowhere, warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                yield
+                os.dup2(nowhere.fileno(), 1)
+                os.dup2(nowhere.fileno(), 2)
+                with redirect_stdout(nowhere), redirect_stderr(nowhere):
+                    yield
         finally:
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()
-            os.dup2(kept[0], 1)
-            os.dup2(kept[1], 2)
-            for handle in (*kept, nowhere):
+            for original, handle in enumerate(kept, start=1):
+                os.dup2(handle, original)
                 os.close(handle)
 
     @contextmanager

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_spineseg.cli.console import Console, show
+from napari_spineseg.cli.options import command_app
 from napari_spineseg.cli.outputs import make_folder
 from napari_spineseg.errors import SpineSegError
 from napari_spineseg.segment import SegmentSettings, segment
@@ -16,14 +17,15 @@ SAMPLE = "lumbar_t2.nii.gz"
 FOLDER = Path("demo-output")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("demo")(command)
+app = command_app()
 
 
+@app.command()
 def command(
     headless: Annotated[bool, typer.Option("--headless", help="Write files, open no window.")] = False,
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")] = FOLDER,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")
+    ] = FOLDER,
 ) -> None:
     """Segment a bundled sample scan and open napari with the result.
 
@@ -65,7 +67,9 @@ def open_window(scan_path: Path) -> None:
 
         from napari_spineseg.widgets.demo import show_result
     except ImportError as error:
-        raise SpineSegError(f"napari cannot open a window here: {error}. Try spineseg demo --headless.") from error
+        raise SpineSegError(
+            f"napari cannot open a window here: {error}. Try spineseg demo --headless."
+        ) from error
     show_result(napari.Viewer(), scan_path)
     napari.run()
 

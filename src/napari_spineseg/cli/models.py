@@ -6,21 +6,16 @@ from typing import Annotated, Any
 import typer
 
 from napari_spineseg.cli.console import Console
+from napari_spineseg.cli.options import command_app
 from napari_spineseg.errors import ModelError
 from napari_spineseg.models import ModelEntry, get_model, list_models
 
-
-def register(app: typer.Typer) -> None:
-    """Add the group."""
-    group = typer.Typer(help="List the models, and look at one.", rich_markup_mode=None, no_args_is_help=True)
-    group.command("list")(list_)
-    group.command("show")(show)
-    app.add_typer(group, name="models")
-
+app = command_app(help="List the models, and look at one.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 
 
+@app.command("list")
 def list_(json: Json = False) -> None:
     """List every version of every model; a star marks the one that is used when none is named."""
     console = Console(json)
@@ -33,6 +28,7 @@ def list_(json: Json = False) -> None:
         console.record(_brief(entry) | {"in_use": entry.key == default})
 
 
+@app.command("show")
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name, or NAME@VERSION.")],
     json: Json = False,

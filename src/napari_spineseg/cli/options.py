@@ -15,6 +15,11 @@ from pydantic.fields import FieldInfo
 from napari_spineseg.errors import SettingsError
 
 
+def command_app(**options: Any) -> typer.Typer:
+    """The typer app of one command: plain help, plain one-line errors, tracebacks left as they are."""
+    return typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False, **options)
+
+
 def takes(settings: type[BaseModel]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorate a command whose parameter `settings` is filled from options of the fields' names.
 

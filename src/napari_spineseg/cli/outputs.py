@@ -104,7 +104,9 @@ def plan(scans: Sequence[Path], folder: Path) -> tuple[list[Outputs], list[str]]
         stem = stems[place]
         if stem.casefold() in given:
             stem = _free(stem, taken)
-            remarks.append(f"{show(scan)}: another scan of this call has this name too; results go to {stem}_seg.")
+            remarks.append(
+                f"{show(scan)}: another scan of this call has this name too; results go to {stem}_seg."
+            )
         given.add(stem.casefold())
         taken.add(stem.casefold())
         outputs.append(Outputs(scan, folder, stem))
@@ -152,8 +154,8 @@ def _check_inputs_are_safe(outputs: Sequence[Outputs], inputs: set[str]) -> None
         for path in (output.segmentation, output.record, output.uncertainty):
             if os.path.realpath(path) in inputs:
                 raise OutputError(
-                    f"{show(path)} is a scan of this call and would be the result of {show(output.scan)} too; "
-                    "choose another folder with --output."
+                    f"{show(path)} is a scan of this call and would be a result of it too; choose another "
+                    "folder with --output."
                 )
 
 

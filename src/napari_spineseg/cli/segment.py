@@ -14,7 +14,7 @@ import typer
 from napari_spineseg import io
 from napari_spineseg.anatomy import Structure, structure_of
 from napari_spineseg.cli.console import Console, show
-from napari_spineseg.cli.options import takes
+from napari_spineseg.cli.options import command_app, takes
 from napari_spineseg.cli.outputs import Outputs, make_folder, plan, write_json
 from napari_spineseg.errors import ModelError, SettingsError, SpineSegError
 from napari_spineseg.models import get_model
@@ -25,17 +25,18 @@ from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
 DONE, BUG, BAD, INTERRUPTED = 0, 1, 2, 130
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("segment")(command)
+app = command_app()
 
 
+@app.command()
 @takes(SegmentSettings)
 def command(
     scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="Scan files or DICOM folders.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
     settings: SegmentSettings,
-    volume: Annotated[int | None, typer.Option(help="Which volume of a 4D file, counted from 0.", min=0)] = None,
+    volume: Annotated[
+        int | None, typer.Option(help="Which volume of a 4D file, counted from 0.", min=0)
+    ] = None,
     series: Annotated[str | None, typer.Option(help="Which series of a DICOM folder, by its UID.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
@@ -106,7 +107,9 @@ class Run:
         for warning in record["warnings"]:
             self.console.warn(f"{show(job.scan)}: {warning}")
         self.console.say(f"{show(job.scan)}: {result.summary} -> {show(job.segmentation)}")
-        self.console.record({"status": "done", "output": job.segmentation, "summary": result.summary} | record)
+        self.console.record(
+            {"status": "done", "output": job.segmentation, "summary": result.summary} | record
+        )
         return DONE
 
     def _segmented(self, job: Outputs, control: Control) -> tuple[SegmentResult, dict[str, Any]]:
@@ -131,7 +134,9 @@ class Run:
         if other := job.made_from_another():
             there += f" and was made from another scan, {other}"
         self.console.note(f"{there} (--overwrite replaces it).")
-        self.console.record({"status": "skipped", "input": {"path": job.scan.absolute()}, "output": job.segmentation})
+        self.console.record(
+            {"status": "skipped", "input": {"path": job.scan.absolute()}, "output": job.segmentation}
+        )
         return DONE
 
     def _fail(self, job: Outputs, why: object) -> int:

@@ -1,0 +1,56 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from napari_spineseg import __version__
+from napari_spineseg.cli import COMMANDS, main
+
+
+def run(*words):
+    return subprocess.run(
+        [sys.executable, "-c", "from napari_spineseg.cli import main; main()", *words],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_help_names_every_command(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["--help"])
+    assert exit_.value.code == 0
+    out = capsys.readouterr().out
+    for name, line in COMMANDS.items():
+        assert f"{name} " in out
+        assert line in out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_of_its_own(capsys, name):
+    with pytest.raises(SystemExit) as exit_:
+        main([name, "--help"])
+    assert exit_.value.code == 0
+    assert f"spineseg {name}" in capsys.readouterr().out
+
+
+def test_help_is_quick():
+    """The promise is 300 ms. Processor time, because the machine that tests may be busy."""
+    before = os.times()
+    assert run("--help").returncode == 0
+    after = os.times()
+    assert sum(after[2:4]) - sum(before[2:4]) < 0.3
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["--version"])
+    assert (exit_.value.code, capsys.readouterr().out) == (0, f"spineseg {__version__}\n")
+
+
+@pytest.mark.parametrize("words", [("nonsense",), ("--nonsense",), (), ("segment", "--nonsense")])
+def test_a_call_that_is_not_understood_is_bad(words):
+    done = run(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Traceback" not in done.stderr
