@@ -12,16 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from napari_spineseg.anatomy import Structure
+from napari_spineseg.instances.blocks import Blocks
 from napari_spineseg.instances.curve import row_medians, smooth_curve
 
 _CANAL_BANDWIDTH = 12.0
 _COLUMN_BANDWIDTH = 14.0
+# Less canal than this, mm of rows, is no guide.
+_LEAST_CANAL = 20.0
 # A lumbar body is 30 to 40 mm deep and the canal 15 mm: what is further in front is not the column.
 _REACH_IN_FRONT = 60.0
 _HALF_DEPTH = 20.0
 _HALF_WIDTH = 14.0
-# How far the line goes on beyond what is painted.
+# How far the line goes on, straight, beyond what is painted.
 _BEYOND = 25.0
 
 
@@ -45,67 +47,70 @@ class Column:
         """Arc length, mm."""
         return float(len(self.points) - 1)
 
-    def plane(self, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-        """`along` and `behind` of every (row, column) of a sagittal plane, two (rows, columns) arrays, mm."""
-        rows, columns = np.meshgrid(
-            np.arange(shape[1]) * self.spacing[1], np.arange(shape[2]) * self.spacing[2], indexing="ij"
-        )
+    @property
+    def tangents(self) -> np.ndarray:
+        """(n, 2) unit steps down the line in the sagittal plane, (row, column)."""
+        step = np.gradient(self.points[:, 1:], axis=0)
+        return step / np.linalg.norm(step, axis=1, keepdims=True)
+
+    def place(self, rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """`along` and `behind`, mm, of places in a sagittal plane given as (n,) indices."""
+        where = np.stack([rows * self.spacing[1], columns * self.spacing[2]], 1)
         line = self.points[:, 1:]
-        tangent = np.gradient(line, axis=0)
-        tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
-        _, nearest = cKDTree(line).query(np.stack([rows.ravel(), columns.ravel()], 1))
-        offset = np.stack([rows.ravel(), columns.ravel()], 1) - line[nearest]
-        step = tangent[nearest]
+        nearest = cKDTree(line).query(where)[1]
+        offset, step = where - line[nearest], self.tangents[nearest]
         along = nearest + (offset * step).sum(1)
-        behind = offset[:, 1] * step[:, 0] - offset[:, 0] * step[:, 1]
-        return along.reshape(rows.shape), behind.reshape(rows.shape)
+        return along, offset[:, 1] * step[:, 0] - offset[:, 0] * step[:, 1]
 
-    def sideways(self, along: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Position (mm along the slices) and lateral lean (mm a mm) of the line at arc lengths `along`."""
-        index = np.clip(along, 0, self.length)
+    def coordinates(self, voxels: tuple[np.ndarray, ...]) -> Coordinates:
+        """Where voxels are, given as (slices, rows, columns) index arrays."""
+        width = int(voxels[2].max(initial=0)) + 1
+        flat, inverse = _unique(voxels[1] * width + voxels[2])
+        along, behind = (values[inverse] for values in self.place(flat // width, flat % width))
         steps = np.arange(len(self.points))
-        lean = np.gradient(self.points[:, 0])
-        return np.interp(index, steps, self.points[:, 0]), np.interp(index, steps, lean)
+        centre = np.interp(along, steps, self.points[:, 0])
+        lean = np.interp(along, steps, np.gradient(self.points[:, 0]))
+        beside = voxels[0] * self.spacing[0] - centre
+        # In a scoliotic spine the discs are square to the line in the coronal plane too.
+        return Coordinates(along + beside * lean, behind, beside)
 
 
-def coordinates(
-    column: Column, shape: tuple[int, ...], voxels: tuple[np.ndarray, ...]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`along`, `behind` and `beside` (mm) of voxels given as index arrays (slices, rows, columns)."""
-    along_plane, behind_plane = column.plane(shape)
-    along = along_plane[voxels[1], voxels[2]]
-    behind = behind_plane[voxels[1], voxels[2]]
-    centre, lean = column.sideways(along)
-    beside = voxels[0] * column.spacing[0] - centre
-    # In a scoliotic spine the discs are square to the line in the coronal plane too.
-    return along + beside * lean, behind, beside
+@dataclass(frozen=True, eq=False)
+class Coordinates:
+    """`along`, `behind` and `beside` of n voxels, (n,) mm each."""
+
+    along: np.ndarray
+    behind: np.ndarray
+    beside: np.ndarray
+
+    def __getitem__(self, chosen: np.ndarray) -> Coordinates:
+        """Those of some of the voxels."""
+        return Coordinates(self.along[chosen], self.behind[chosen], self.beside[chosen])
 
 
-def trace_column(structures: np.ndarray, spacing: tuple[float, float, float]) -> Column | None:
-    """Trace the centre line through bodies and discs.
+def _unique(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted distinct keys and where each key went, by counting (keys are small)."""
+    present = np.zeros(int(keys.max(initial=0)) + 1, bool)
+    present[keys] = True
+    flat = np.flatnonzero(present)
+    lookup = np.zeros(len(present), np.int64)
+    lookup[flat] = np.arange(len(flat))
+    return flat, lookup[keys]
 
-    Parameters
-    ----------
-    structures
-        (slices, rows, columns) of the `structures` scheme, in sagittal orientation.
-    spacing
-        mm.
 
-    Returns
-    -------
-    Column | None
-        None where there is neither vertebra nor disc.
-    """
-    solid = (structures == Structure.VERTEBRA) | (structures == Structure.DISC)
+def trace_column(blocks: Blocks) -> Column | None:
+    """Trace the centre line through bodies and discs; None where there is neither."""
+    solid = blocks.bone + blocks.disc
     if not solid.any():
         return None
-    side, front = _guides(structures, solid, spacing)
-    rows = np.arange(structures.shape[1]) * spacing[1]
-    near = np.abs(np.arange(structures.shape[0])[:, None] * spacing[0] - side[None]) <= max(
+    spacing = blocks.spacing
+    side, front = _guides(blocks, solid)
+    rows = np.arange(solid.shape[1]) * spacing[1]
+    near = np.abs(np.arange(solid.shape[0])[:, None] * spacing[0] - side[None]) <= max(
         _HALF_WIDTH, spacing[0]
     )
     counts = np.einsum("zyx,zy->yx", solid, near, dtype=np.float32, casting="unsafe")
-    places = np.arange(structures.shape[2]) * spacing[2]
+    places = np.arange(solid.shape[2]) * spacing[2]
     counts[(places[None] > front[:, None]) | (places[None] < front[:, None] - _REACH_IN_FRONT)] = 0
     weight = counts.sum(1)
     used = weight > 0
@@ -115,39 +120,27 @@ def trace_column(structures: np.ndarray, spacing: tuple[float, float, float]) ->
     across = smooth_curve(rows, rows[used], middle[used], weight[used], _COLUMN_BANDWIDTH)
     column = _by_arc_length(_extended(np.stack([side, rows, across], 1)), spacing)
     for _ in range(2):
-        column = _recentre(column, counts, structures.shape)
+        column = _recentre(column, counts)
     return column
 
 
-def _guides(structures, solid, spacing) -> tuple[np.ndarray, np.ndarray]:
+def _guides(blocks: Blocks, solid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each row: slice position (mm) of the middle, and the column (mm) that bodies stay in front of."""
-    rows = np.arange(structures.shape[1]) * spacing[1]
-    canal = structures == Structure.CANAL
-    weight = canal.sum((0, 2)).astype(float)
-    used = weight > 0
-    if used.sum() * spacing[1] < 20:
-        return _guides_without_canal(structures, solid, spacing)
-    slices = np.arange(structures.shape[0]) * spacing[0]
-    by_slice = canal.sum(2)
-    middle = (slices[:, None] * by_slice).sum(0)[used] / weight[used]
-    wall = row_medians(canal.sum(0)) * spacing[2]
-    side = smooth_curve(rows, rows[used], middle, weight[used], 2 * _CANAL_BANDWIDTH)
-    return side, smooth_curve(rows, rows[used], wall[used], weight[used], _CANAL_BANDWIDTH)
-
-
-def _guides_without_canal(structures, solid, spacing) -> tuple[np.ndarray, np.ndarray]:
-    """The same from the discs, or failing them from whatever there is."""
-    source = structures == Structure.DISC
-    if source.sum() < 0.02 * solid.sum():
+    spacing = blocks.spacing
+    by_canal = blocks.canal.any((0, 2)).sum() * spacing[1] >= _LEAST_CANAL
+    source = blocks.canal if by_canal else blocks.disc
+    if not by_canal and np.count_nonzero(source) < 0.02 * np.count_nonzero(solid):
         source = solid
-    rows = np.arange(structures.shape[1]) * spacing[1]
-    weight = source.sum((0, 2)).astype(float)
+    by_slice = source.sum(2, dtype=np.float32)
+    weight = by_slice.sum(0)
     used = weight > 0
-    slices = np.arange(structures.shape[0]) * spacing[0]
-    middle = (slices[:, None] * source.sum(2)).sum(0)[used] / weight[used]
-    across = row_medians(source.sum(0)) * spacing[2]
-    side = smooth_curve(rows, rows[used], middle, weight[used], 30.0)
-    return side, smooth_curve(rows, rows[used], across[used], weight[used], 30.0) + _HALF_DEPTH
+    rows = np.arange(len(weight)) * spacing[1]
+    middle = (np.arange(len(by_slice))[:, None] * spacing[0] * by_slice).sum(0)[used] / weight[used]
+    across = row_medians(source.sum(0, dtype=np.float32))[used] * spacing[2]
+    bandwidth = _CANAL_BANDWIDTH if by_canal else 2.5 * _CANAL_BANDWIDTH
+    side = smooth_curve(rows, rows[used], middle, weight[used], 2.0 * _CANAL_BANDWIDTH)
+    front = smooth_curve(rows, rows[used], across, weight[used], bandwidth)
+    return side, front if by_canal else front + _HALF_DEPTH
 
 
 def _extended(points: np.ndarray) -> np.ndarray:
@@ -160,32 +153,32 @@ def _extended(points: np.ndarray) -> np.ndarray:
     return np.concatenate([ends[:1], points, ends[1:]])
 
 
-def _by_arc_length(points: np.ndarray, spacing) -> Column:
+def _by_arc_length(points: np.ndarray, spacing: tuple[float, float, float]) -> Column:
     """Points of a polyline, one a millimetre."""
     steps = np.linalg.norm(np.diff(points[:, 1:], axis=0), axis=1)
     length = np.concatenate([[0.0], np.cumsum(steps)])
-    at = np.arange(0.0, max(length[-1], 1.0))
+    at = np.arange(0.0, max(length[-1], 2.0))
     return Column(np.stack([np.interp(at, length, points[:, k]) for k in range(3)], 1), spacing)
 
 
-def _recentre(column: Column, counts: np.ndarray, shape) -> Column:
+def _recentre(column: Column, counts: np.ndarray) -> Column:
     """Shift the line to the middle of what lies square to it (rows cut an oblique body askew)."""
-    along, behind = column.plane(shape)
-    here = (counts > 0) & (np.abs(behind) < _HALF_DEPTH) & (along >= 0) & (along <= column.length)
-    bins = along[here].astype(int)
+    rows, columns = np.nonzero(counts)
+    along, behind = column.place(rows, columns)
+    here = (np.abs(behind) < _HALF_DEPTH) & (along >= 0) & (along < len(column.points))
+    amount = counts[rows[here], columns[here]]
     size = len(column.points)
-    weight = np.bincount(bins, counts[here], size)
-    moment = np.bincount(bins, counts[here] * behind[here], size)
-    used = weight > 0
-    if not used.any():
+    weight = np.bincount(along[here].astype(int), amount, size)
+    moment = np.bincount(along[here].astype(int), amount * behind[here], size)
+    used = np.flatnonzero(weight)
+    if not len(used):
         return column
-    steps = np.arange(size, dtype=float)
-    shift = smooth_curve(steps, steps[used], moment[used] / weight[used], weight[used], _COLUMN_BANDWIDTH)
-    inside = np.clip(steps, steps[used][0], steps[used][-1])
-    shift = np.interp(inside, steps, shift)
-    tangent = np.gradient(column.points[:, 1:], axis=0)
-    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
+    inside = np.clip(np.arange(size), used[0], used[-1]).astype(float)
+    shift = smooth_curve(
+        inside, used.astype(float), moment[used] / weight[used], weight[used], _COLUMN_BANDWIDTH
+    )
+    tangents = column.tangents
     points = column.points.copy()
-    points[:, 1] -= shift * tangent[:, 1]
-    points[:, 2] += shift * tangent[:, 0]
+    points[:, 1] -= shift * tangents[:, 1]
+    points[:, 2] += shift * tangents[:, 0]
     return _by_arc_length(points, column.spacing)

@@ -1,19 +1,46 @@
-"""Whose voxel is it: from a read column to one label for every disc and vertebra voxel."""
+"""Whose voxel is it: from a read column to one label for every disc and vertebra."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cc3d
 import edt
 import numpy as np
-from scipy.interpolate import RegularGridInterpolator
+from scipy.ndimage import map_coordinates
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
+from napari_spineseg.instances.column import Coordinates
 from napari_spineseg.instances.profile import Segment
 
 _BODY_BACK = 18.0
-_TILT_LIMIT = 1.0
+_STEEPEST_TILT, _STEEPEST_LEAN = 1.0, 0.6
+# How close to its disc's plane, mm, a disc voxel has to be; and how far to the sides.
+_DISC_REACH, _DISC_BEHIND, _DISC_BESIDE = 14.0, 30.0, 38.0
+_USUAL_PITCH = 33.0
+# The flood prefers thick bone: a step costs (1 + _NECK / depth) times its length.
+_NECK = 4.0
+
+# Where the upper vertebra's posterior elements end and the lower one's begin, against the disc's
+# level, as a share of the distance between discs (best border in 40 SPIDER volumes). Rows: behind
+# the centre line, every 5 mm; columns: beside it, every 4 mm. In the middle the spinous process
+# hangs below its own disc; beside it the lower vertebra's superior articular process reaches up
+# in front of the joint.
+_BORDER_BEHIND, _BORDER_BESIDE, _BORDER_STEP = 12.5, 2.0, (5.0, 4.0)
+_BORDER = np.array(
+    [
+        [0.00, 0.00, 0.00, 0.00, 0.00, 0.00, 0.00],
+        [0.00, -0.03, -0.03, -0.03, -0.03, 0.00, -0.06],
+        [-0.06, -0.06, -0.12, -0.12, -0.15, -0.18, -0.15],
+        [0.15, 0.09, -0.06, -0.21, -0.24, -0.24, -0.21],
+        [0.24, 0.30, 0.30, -0.03, -0.27, -0.27, -0.27],
+        [0.24, 0.33, 0.42, 0.39, -0.18, -0.36, -0.33],
+        [0.24, 0.30, 0.48, 0.48, -0.12, -0.39, -0.39],
+        [0.24, 0.27, 0.50, 0.53, 0.00, -0.39, -0.39],
+        [0.24, 0.24, 0.36, 0.53, 0.00, -0.39, -0.39],
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -21,88 +48,106 @@ class Cut:
     """The surface between two vertebrae: `along = at + tilt * behind + lean * beside`, mm."""
 
     at: float
+    pitch: float = _USUAL_PITCH
     tilt: float = 0.0
     lean: float = 0.0
+    lowest: bool = False
+    """Whether it is the lumbosacral one: all posterior elements near it are the vertebra's above."""
 
-    def height(self, behind: np.ndarray, beside: np.ndarray) -> np.ndarray:
-        """`along` of the cut there. Behind and beside the bodies it goes on level."""
+    def height(self, where: Coordinates) -> np.ndarray:
+        """`along` of the disc's plane there. Behind and beside the bodies it goes on level."""
         return (
             self.at
-            + self.tilt * np.clip(behind, -_BODY_BACK, _BODY_BACK)
-            + self.lean * np.clip(beside, -25.0, 25.0)
+            + self.tilt * np.clip(where.behind, -_BODY_BACK, _BODY_BACK)
+            + self.lean * np.clip(where.beside, -25.0, 25.0)
         )
 
+    def below(self, where: Coordinates, border: np.ndarray) -> np.ndarray:
+        """How far each place lies below the surface, mm, given `posterior_border` there."""
+        if self.lowest:
+            border = np.clip((where.behind - 15.0) / 6.0, 0.0, 1.0)
+        return where.along - self.height(where) - self.pitch * border
 
-def assign_discs(segments: list[Segment], along: np.ndarray) -> np.ndarray:
-    """Index into `segments` of the disc that each disc voxel is nearest to along the line, (n,) int, -1 for none."""
+
+def posterior_border(where: Coordinates) -> np.ndarray:
+    """Level of the border between two vertebrae below their disc's plane, as a share of the pitch."""
+    places = (
+        (where.behind - _BORDER_BEHIND) / _BORDER_STEP[0],
+        (np.abs(where.beside) - _BORDER_BESIDE) / _BORDER_STEP[1],
+    )
+    return map_coordinates(_BORDER, places, order=1, mode="nearest")
+
+
+def assign_discs(segments: list[Segment], where: Coordinates) -> np.ndarray:
+    """Index into `segments` of the disc that each disc voxel is nearest to along the line, -1 for none."""
     discs = [k for k, segment in enumerate(segments) if segment.is_disc and segment.evidence > 0]
     if not discs:
-        return np.full(along.shape, -1)
-    centres = np.array([(segments[k].start + segments[k].stop) / 2 for k in discs])
-    return np.array(discs)[np.searchsorted((centres[1:] + centres[:-1]) / 2, along)]
+        return np.full(where.along.shape, -1)
+    centres = np.array([segments[k].middle for k in discs])
+    return np.array(discs)[np.searchsorted((centres[1:] + centres[:-1]) / 2, where.along)]
 
 
-def fit_cut(segment: Segment, along: np.ndarray, behind: np.ndarray, beside: np.ndarray) -> Cut:
-    """Least-squares plane through a disc's voxels; level at the segment's middle where there are few."""
-    middle = (segment.start + segment.stop) / 2
-    core = (np.abs(behind) < 20) & (np.abs(beside) < 25) & (np.abs(along - middle) < 15)
-    if core.sum() < 50:
-        return Cut(middle)
-    design = np.stack([np.ones(core.sum()), behind[core], beside[core]], 1)
-    # The ridge keeps a plane through two or three slices from leaning sideways.
-    normal = design.T @ design + np.diag([0.0, 25.0, 200.0]) * 10
-    at, tilt, lean = np.linalg.solve(normal, design.T @ along[core])
-    return Cut(float(at), float(np.clip(tilt, -_TILT_LIMIT, _TILT_LIMIT)), float(np.clip(lean, -0.6, 0.6)))
+def fit_cuts(segments: list[Segment], owner: np.ndarray, where: Coordinates, amount: np.ndarray) -> list[Cut]:
+    """A plane through each disc of `segments`, from the top down; level where nothing is painted."""
+    discs = [k for k, segment in enumerate(segments) if segment.is_disc]
+    gaps = np.diff([segments[k].middle for k in discs])
+    pitches = (np.r_[gaps[:1], gaps] + np.r_[gaps, gaps[-1:]]) / 2 if len(gaps) else [_USUAL_PITCH]
+    return [
+        _fit(segments[k], float(pitch), where[owner == k], amount[owner == k])
+        for k, pitch in zip(discs, pitches, strict=False)
+    ]
 
 
-# Where the upper vertebra's posterior elements end and the lower one's begin, against the disc's
-# level, as a share of the distance between discs (median of 40 SPIDER volumes). Rows: behind the
-# centre line; columns: beside it. In the middle the spinous process hangs below its own disc;
-# beside it the lower vertebra's superior articular process reaches above, in front of the joint.
-_BEHIND = np.array([12.5, 17.5, 22.5, 27.5, 32.5, 37.5, 42.5, 47.5, 62.5])
-_BESIDE = np.array([2.0, 6.0, 10.0, 14.0, 18.0, 22.5, 27.5])
-_DROP = (
-    np.array(
-        [
-            [0, 0, 0, 0, 0, 0, 0],
-            [0, -1, -1, -1, -1, 0, -2],
-            [-2, -2, -4, -4, -5, -6, -5],
-            [5, 3, -2, -7, -8, -8, -7],
-            [8, 10, 10, -1, -9, -9, -9],
-            [8, 11, 14, 13, -6, -12, -11],
-            [8, 10, 16, 16, -4, -13, -13],
-            [8, 9, 17, 18, 0, -13, -13],
-            [8, 8, 12, 18, 0, -13, -13],
-        ]
-    )
-    / 33.7
-)
-
-
-def drop(behind: np.ndarray, beside: np.ndarray) -> np.ndarray:
-    """Level of the border between posterior elements below their disc, as a share of the disc distance."""
-    grid = RegularGridInterpolator((_BEHIND, _BESIDE), _DROP)
-    return grid(
-        np.stack(
-            [np.clip(behind, _BEHIND[0], _BEHIND[-1]), np.clip(np.abs(beside), _BESIDE[0], _BESIDE[-1])], 1
-        )
+def _fit(segment: Segment, pitch: float, where: Coordinates, amount: np.ndarray) -> Cut:
+    """Least-squares plane through one disc."""
+    core = (np.abs(where.behind) < 20) & (np.abs(where.beside) < 25)
+    core &= np.abs(where.along - segment.middle) < 15
+    if core.sum() < 20:
+        return Cut(segment.middle, pitch)
+    here, weight = where[core], amount[core].astype(float)
+    design = np.stack([np.ones(len(weight)), here.behind, here.beside], 1)
+    # Ridge, mm squared: a plane through two or three slices must not lean sideways on a whim.
+    normal = (design * weight[:, None]).T @ design + weight.sum() * np.diag([0.0, 10.0, 20.0])
+    at, tilt, lean = np.linalg.solve(normal, design.T @ (weight * here.along))
+    return Cut(
+        float(at),
+        pitch,
+        float(np.clip(tilt, -_STEEPEST_TILT, _STEEPEST_TILT)),
+        float(np.clip(lean, -_STEEPEST_LEAN, _STEEPEST_LEAN)),
     )
 
 
-def bands(cuts: list[Cut], pitches: list[float], along, behind, beside) -> tuple[np.ndarray, np.ndarray]:
-    """How many cuts each voxel lies below (0 for the topmost vertebra), and how far from the nearest one, mm."""
-    below = np.zeros(along.shape, int)
-    clear = np.full(along.shape, np.inf)
-    share = drop(behind, beside)
-    for cut, pitch in zip(cuts, pitches, strict=True):
-        over = along - cut.height(behind, beside) - pitch * share
-        below += over > 0
+def keep_discs(mask: np.ndarray, owner: np.ndarray, discs: list[int], cuts: list[Cut], where) -> np.ndarray:
+    """Drop pieces that float away from their disc's plane: (n,) owner with -1 for those."""
+    near = np.zeros(owner.shape, bool)
+    for k, cut in zip(discs, cuts, strict=True):
+        mine = np.flatnonzero(owner == k)
+        near[mine] = np.abs(where.along[mine] - cut.height(where[mine])) < _DISC_REACH
+    near &= (np.abs(where.behind) < _DISC_BEHIND) & (np.abs(where.beside) < _DISC_BESIDE)
+    # A piece stays or goes as a whole.
+    pieces = cc3d.connected_components(mask, connectivity=26)[mask]
+    share = np.bincount(pieces, near) / np.maximum(np.bincount(pieces), 1)
+    return np.where(share[pieces] >= 0.5, owner, -1)
+
+
+def bands(cuts: list[Cut], where: Coordinates) -> tuple[np.ndarray, np.ndarray]:
+    """How many cuts each voxel lies below (0 for the topmost vertebra), and mm to the nearest cut."""
+    count = np.zeros(where.along.shape, np.int16)
+    clear = np.full(where.along.shape, np.inf)
+    border = posterior_border(where)
+    for cut in cuts:
+        over = cut.below(where, border)
+        count += over > 0
         np.minimum(clear, np.abs(over), out=clear)
-    return below, clear
+    return count, clear
 
 
 def flood(
-    mask: np.ndarray, voxels: tuple[np.ndarray, ...], labels: np.ndarray, sure: np.ndarray, spacing
+    mask: np.ndarray,
+    solid: np.ndarray,
+    labels: np.ndarray,
+    sure: np.ndarray,
+    spacing: tuple[float, float, float],
 ) -> np.ndarray:
     """Give unsure voxels the label of the sure one that is nearest through thick bone.
 
@@ -110,10 +155,12 @@ def flood(
     ----------
     mask
         (slices, rows, columns) bool, bone.
-    voxels
-        Its indices, three (n,) arrays.
+    solid
+        The same, only where it counts as thick.
     labels, sure
-        (n,) of the voxels.
+        (n,) of the mask's voxels, in array order.
+    spacing
+        mm.
 
     Returns
     -------
@@ -121,29 +168,35 @@ def flood(
         (n,) labels. Unsure voxels that no sure one reaches keep theirs.
     """
     index = np.full(mask.shape, -1, np.int32)
-    index[voxels] = np.arange(len(labels))
-    depth = edt.edt(mask, anisotropy=spacing, black_border=False)[voxels]
-    slow = 1.0 + 4.0 / np.maximum(depth, 0.5)
+    index[mask] = np.arange(len(labels), dtype=np.int32)
+    depth = edt.edt(solid, anisotropy=spacing, black_border=False)[mask]
+    slow = 1.0 + _NECK / np.maximum(depth, 0.5)
+    unsure = np.zeros(mask.shape, bool)
+    unsure[mask] = ~sure
     heads, tails, costs = [], [], []
     for axis in range(3):
-        a = np.take(index, range(mask.shape[axis] - 1), axis).ravel()
-        b = np.take(index, range(1, mask.shape[axis]), axis).ravel()
-        both = (a >= 0) & (b >= 0)
-        a, b = a[both], b[both]
-        active = ~(sure[a] & sure[b])
-        a, b = a[active], b[active]
+        lower = tuple(slice(0, -1) if k == axis else slice(None) for k in range(3))
+        upper = tuple(slice(1, None) if k == axis else slice(None) for k in range(3))
+        joined = mask[lower] & mask[upper] & (unsure[lower] | unsure[upper])
+        a, b = index[lower][joined], index[upper][joined]
         heads.append(a)
         tails.append(b)
         costs.append(spacing[axis] * (slow[a] + slow[b]) / 2)
-    heads, tails, costs = map(np.concatenate, (heads, tails, costs))
-    used = np.unique(np.concatenate([heads, tails]))
+    return _nearest_seed(*map(np.concatenate, (heads, tails, costs)), labels, sure)
+
+
+def _nearest_seed(heads, tails, costs, labels, sure) -> np.ndarray:
+    """Labels after each unsure node of a graph took that of its nearest sure node."""
+    touched = np.zeros(len(labels), bool)
+    touched[heads] = touched[tails] = True
+    used = np.flatnonzero(touched)
     seeds = np.flatnonzero(sure[used])
     if not len(seeds):
         return labels
-    graph = csr_matrix(
-        (costs, (np.searchsorted(used, heads), np.searchsorted(used, tails))), (len(used), len(used))
-    )
-    _, _, source = dijkstra(graph, directed=False, indices=seeds, min_only=True, return_predecessors=True)
+    rank = np.zeros(len(labels), np.int32)
+    rank[used] = np.arange(len(used), dtype=np.int32)
+    graph = csr_matrix((costs, (rank[heads], rank[tails])), (len(used), len(used)))
+    source = dijkstra(graph, directed=False, indices=seeds, min_only=True, return_predecessors=True)[2]
     out = labels.copy()
     reached = source >= 0
     out[used[reached]] = labels[used[source[reached]]]
