@@ -99,7 +99,8 @@ def resized_labels(labels: np.ndarray, size: tuple[int, int], classes: Iterable[
     Nearest would leave stairs of the coarse grid on the fine one, and a network learns stairs.
     """
     best = np.zeros((len(labels), *size), np.uint8)
+    classes = list(classes)
     for index, slice_ in enumerate(labels):
         masks = torch.from_numpy(np.stack([slice_ == c for c in classes])).float()
         best[index] = resample_slices(masks, size).argmax(0).byte().numpy()
-    return np.asarray(list(classes), np.uint8)[best]
+    return np.asarray(list(classes))[best].astype(labels.dtype)

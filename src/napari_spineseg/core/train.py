@@ -1,0 +1,169 @@
+"""The training loop: one for every network, resumable after a kill, deterministic by seed.
+
+It asks for batches by step number, keeps a running average of the weights (which is what is
+validated and shipped), and writes its whole state as safetensors and JSON, never as a pickle.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from napari_spineseg.core.checkpoint import write_atomically
+from napari_spineseg.progress import Control
+
+
+class TrainSettings(BaseModel):
+    """How a network is trained, whatever the task."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    seed: int = 0
+    steps: int = Field(4000, gt=0, title="Steps")
+    batch: int = Field(8, gt=0, title="Samples a step")
+    learning_rate: float = Field(3e-3, gt=0)
+    weight_decay: float = Field(1e-4, ge=0)
+    warm_up: int = Field(100, ge=0, title="Steps of warm-up")
+    average: float = Field(0.998, ge=0, lt=1, description="decay of the running average of the weights")
+    clip: float = Field(5.0, gt=0, description="largest gradient norm")
+    validate_every: int = Field(250, gt=0)
+    save_every: int = Field(100, gt=0)
+
+
+class Example(Protocol):
+    """image: (batch, channels, H, W); target: whatever the loss takes."""
+
+    image: torch.Tensor
+    target: torch.Tensor
+
+
+class Trainer:
+    """Trains `network` in place; `trainer.averaged` is what to keep.
+
+    Parameters
+    ----------
+    batches
+        Step number to batch.
+    loss
+        (logits, target) to a scalar.
+    folder
+        Where state and log go; a state found there is resumed.
+    validate
+        Averaged network to figures, JSON-able.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        batches: Callable[[int], Example],
+        loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+        settings: TrainSettings,
+        folder: Path,
+        validate: Callable[[nn.Module], dict[str, Any]] | None = None,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.settings, self.folder, self.device = settings, folder, torch.device(device)
+        self.network = network.to(self.device, memory_format=torch.channels_last).train()
+        self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self._batches, self._loss, self._validate = batches, loss, validate
+        self.optimizer = torch.optim.AdamW(
+            self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+        )
+        self.step = 0
+        folder.mkdir(parents=True, exist_ok=True)
+        if (folder / "state.json").exists():
+            self._resume()
+
+    def run(self, control: Control = Control()) -> nn.Module:
+        """Train to the last step and return the averaged network. Stopping keeps the state."""
+        started, running = time.perf_counter(), []
+        while self.step < self.settings.steps:
+            control.check()
+            running.append(self._train_step())
+            self.step += 1
+            last = self.step == self.settings.steps
+            if self.step % self.settings.save_every == 0 or last:
+                seconds = (time.perf_counter() - started) / len(running)
+                self.log(kind="train", loss=sum(running) / len(running), step_seconds=round(seconds, 3))
+                started, running = time.perf_counter(), []
+                self._save()
+            if self._validate and (self.step % self.settings.validate_every == 0 or last):
+                self.log(kind="validation", **self._validate(self.averaged))
+                started, running = time.perf_counter(), []
+            control.step("Training", self.step, self.settings.steps)
+        return self.averaged
+
+    def learning_rate(self, step: int) -> float:
+        """Linear warm-up, then half a cosine down to a hundredth."""
+        s = self.settings
+        if step < s.warm_up:
+            return s.learning_rate * (step + 1) / s.warm_up
+        share = (step - s.warm_up) / max(1, s.steps - s.warm_up)
+        return s.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+
+    def log(self, **entry: Any) -> None:
+        """Append one line to `log.jsonl`."""
+        entry = {"step": self.step, "time": round(time.time(), 1), **entry}
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry, allow_nan=False) + "\n")
+
+    def _train_step(self) -> float:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.learning_rate(self.step)
+        batch = self._batches(self.step)
+        image = batch.image.to(self.device, memory_format=torch.channels_last, non_blocking=True)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            logits = self.network(image)
+        loss = self._loss(logits.float(), batch.target.to(self.device, non_blocking=True))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)
+        self.optimizer.step()
+        self._average()
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # Early weights are forgotten quickly, or the average would drag the start along.
+        decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
+        for kept, new in zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True):
+            if kept.is_floating_point():
+                kept.lerp_(new, 1 - decay)
+            else:
+                kept.copy_(new)
+
+    def _save(self) -> None:
+        tensors = {f"network/{k}": v for k, v in self.network.state_dict().items()}
+        tensors |= {f"averaged/{k}": v for k, v in self.averaged.state_dict().items()}
+        for index, state in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"optimizer/{index}/{k}": v for k, v in state.items()}
+        tensors = {k: v.cpu().contiguous() for k, v in tensors.items()}
+        write_atomically(self.folder / f"state_{self.step % 2}.safetensors", lambda p: save_file(tensors, p))
+        text = json.dumps({"step": self.step, "file": f"state_{self.step % 2}.safetensors"})
+        write_atomically(self.folder / "state.json", lambda p: p.write_text(text))
+
+    def _resume(self) -> None:
+        state = json.loads((self.folder / "state.json").read_text())
+        tensors = load_file(self.folder / state["file"])
+        for name, module in (("network", self.network), ("averaged", self.averaged)):
+            module.load_state_dict(_part(tensors, name))
+        optimizer = self.optimizer.state_dict()
+        for key, value in _part(tensors, "optimizer").items():
+            index, name = key.split("/")
+            optimizer["state"].setdefault(int(index), {})[name] = value
+        self.optimizer.load_state_dict(optimizer)
+        self.step = state["step"]
+
+
+def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {k.removeprefix(f"{prefix}/"): v for k, v in tensors.items() if k.startswith(f"{prefix}/")}

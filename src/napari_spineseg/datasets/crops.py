@@ -1,0 +1,122 @@
+"""Training crops from prepared volumes: which slice, which place, and what happened to it.
+
+A batch depends on the seed and the step alone, so a run that was killed goes on as if it had not
+been.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_spineseg.core import augment
+from napari_spineseg.core.augment import AugmentSettings
+from napari_spineseg.datasets.prepared import PreparedVolume
+from napari_spineseg.synthesis.contrast import draw_look, render
+
+UNLABELLED = 255
+
+
+class CropSettings(BaseModel):
+    """What a training sample is."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    height_px: int = Field(384, gt=0)
+    width_px: int = Field(256, gt=0)
+    neighbours: int = Field(1, ge=0)
+    neighbour_mm: tuple[float, float] = (2.5, 5.5)
+    alone_share: float = Field(0.1, ge=0, le=1, description="share of samples whose neighbours are missing")
+    anywhere_share: float = Field(0.2, ge=0, le=1, description="share of crops that ignore where the spine is")
+    synthetic_share: float = Field(0.5, ge=0, le=1, description="share of samples painted from tissue maps")
+    augment: AugmentSettings = AugmentSettings()
+
+
+@dataclass(frozen=True)
+class Batch:
+    """image: (batch, channels, H, W) float32; target: (batch, H, W) int64, 255 where unlabelled."""
+
+    image: torch.Tensor
+    target: torch.Tensor
+
+
+class CropSampler:
+    """Draws batches. `sampler.batch(step, count)` is a pure function of its arguments and the seed."""
+
+    def __init__(self, volumes: list[PreparedVolume], settings: CropSettings, seed: int) -> None:
+        self.settings, self.seed = settings, seed
+        self._images = [v for v in volumes if v.kind == "image"]
+        self._tissues = [v for v in volumes if v.kind == "tissues"]
+        self._spots = {v.name: _labelled_spots(v) for v in volumes}
+
+    def batch(self, step: int, count: int) -> Batch:
+        """The batch of a step."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        size = (self.settings.height_px, self.settings.width_px)
+        offsets = augment.draw_grid(count, size, 0.5, self.settings.augment, generator)
+        images, targets = zip(*(self._sample(offset, generator) for offset in offsets), strict=True)
+        image = augment.acquire(torch.stack(images), self.settings.augment, generator)
+        return Batch(augment.standardise(image, generator), torch.stack(targets))
+
+    def _sample(self, offsets: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+        synthetic = self._tissues and (not self._images or rng.random() < self.settings.synthetic_share)
+        pool = self._tissues if synthetic else self._images
+        volume = pool[rng.integers(len(pool))]
+        index, centre = self._place(volume, rng)
+        slices = self._neighbours(volume, index, rng)
+        structures = torch.from_numpy(volume.structures[slices]).float()
+        labels = augment.sample(structures, centre, offsets, "nearest")
+        if volume.kind == "tissues":
+            tissues = augment.sample(torch.from_numpy(volume.values[slices]).float(), centre, offsets, "nearest")
+            image = render(tissues, draw_look(generator), volume.spacing_mm, generator)
+            image = augment.soften(image)
+        else:
+            image = self._image(volume, slices, centre, offsets, rng)
+            if rng.random() < self.settings.augment.remap_share:
+                image = augment.remap_contrast(image, labels, generator)
+        return image, labels[len(slices) // 2].long()
+
+    def _place(self, volume: PreparedVolume, rng: np.random.Generator) -> tuple[int, tuple[float, float]]:
+        """A slice, and where the crop's centre is: mostly on the spine, sometimes anywhere."""
+        index = int(rng.integers(len(volume.values)))
+        spots = self._spots[volume.name]
+        height, width = volume.values.shape[1:]
+        if rng.random() < self.settings.anywhere_share or not len(spots):
+            return index, (rng.uniform(0, height), rng.uniform(0, width))
+        row, column = spots[rng.integers(len(spots))]
+        return index, (row + rng.normal(0, 20), column + rng.normal(0, 40))
+
+    def _neighbours(self, volume: PreparedVolume, index: int, rng: np.random.Generator) -> list[int]:
+        """Slices of the sample, left to right or, half the time, right to left."""
+        if rng.random() < self.settings.alone_share:
+            return [index] * (2 * self.settings.neighbours + 1)
+        step = max(1, round(rng.uniform(*self.settings.neighbour_mm) / volume.slice_mm))
+        reach = range(-self.settings.neighbours, self.settings.neighbours + 1)
+        found = [min(max(index + step * k, 0), len(volume.values) - 1) for k in reach]
+        return found[::-1] if rng.random() < 0.5 else found
+
+    @staticmethod
+    def _image(
+        volume: PreparedVolume,
+        slices: list[int],
+        centre: tuple[float, float],
+        offsets: torch.Tensor,
+        rng: np.random.Generator,
+    ) -> torch.Tensor:
+        """Grey crops 0..1; thin slices are sometimes averaged into thick ones."""
+        thickness = int(rng.choice([0, 0, 1, 2])) if volume.slice_mm < 1.5 else 0
+        last = len(volume.values) - 1
+        stack = np.stack(
+            [volume.values[max(0, s - thickness) : min(last, s + thickness) + 1].mean(0) for s in slices]
+        )
+        return augment.sample(torch.from_numpy(stack.astype(np.float32) / 255), centre, offsets, "bilinear")
+
+
+def _labelled_spots(volume: PreparedVolume) -> np.ndarray:
+    """(n, 2) rows and columns where the spine is in any slice, thinned."""
+    flat = ((volume.structures > 0) & (volume.structures != UNLABELLED)).any(0)
+    return np.argwhere(flat)[::16]

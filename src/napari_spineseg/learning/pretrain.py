@@ -1,0 +1,140 @@
+"""How the bundled models are made: prepared volumes in, weights and card out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import nn
+
+from napari_spineseg.anatomy import Structure
+from napari_spineseg.core.checkpoint import ModelCard, save_model
+from napari_spineseg.core.inputs import InputSpec, neighbour_indices, normalise, pad_to_stride
+from napari_spineseg.core.losses import cross_entropy_dice
+from napari_spineseg.core.networks import build_network
+from napari_spineseg.core.train import Trainer, TrainSettings
+from napari_spineseg.datasets.crops import CropSampler, CropSettings
+from napari_spineseg.datasets.prepared import PreparedVolume, load_prepared
+from napari_spineseg.errors import SettingsError
+from napari_spineseg.progress import Control
+
+_STRUCTURES = (Structure.VERTEBRA, Structure.DISC, Structure.CANAL)
+
+
+class PretrainSettings(BaseModel):
+    """One recipe: everything that a model's figures depend on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = "lumbar"
+    network: str = "spine_net"
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    input: InputSpec = InputSpec()
+    crops: CropSettings = CropSettings()
+    train: TrainSettings = TrainSettings()
+    train_folders: tuple[str, ...] = ("train", "tissues")
+    validation_folders: tuple[str, ...] = ("val", "t2")
+    validation_slices: int = Field(6, gt=0, description="slices a volume that are looked at")
+    card: dict[str, Any] = Field(default_factory=dict, description="what the card says beyond the figures")
+
+
+def read_recipe(path: Path) -> PretrainSettings:
+    """Read a recipe from YAML.
+
+    Raises
+    ------
+    SettingsError
+        If the file is missing or says something that no recipe says.
+    """
+    try:
+        return PretrainSettings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise SettingsError(f"{path} is not a recipe: {' '.join(str(error).split())}.") from error
+
+
+def pretrain(
+    settings: PretrainSettings, prepared: Path, out: Path, device: str = "cpu", control: Control = Control()
+) -> ModelCard:
+    """Train as `settings` say, on the folders under `prepared`; resumes what it finds in `out`.
+
+    Writes `out/<name>.safetensors`, its card, and `out/log.jsonl`.
+    """
+    checks = {name: load_prepared(prepared / name) for name in settings.validation_folders}
+    held_back = {v.patient for check in checks.values() for v in check}
+    volumes = [v for name in settings.train_folders for v in load_prepared(prepared / name)]
+    # SPIDER's ids are shared between its images and its masks: a patient is on one side only.
+    volumes = [v for v in volumes if v.patient not in held_back]
+    sampler = CropSampler(volumes, settings.crops, settings.train.seed)
+    torch.manual_seed(settings.train.seed)
+    network = build_network(settings.network, settings.arguments)
+    latest: dict[str, Any] = {}
+
+    def validate(averaged: nn.Module) -> dict[str, Any]:
+        latest.update(
+            {name: validation_dice(averaged, v, settings.input, settings.validation_slices) for name, v in checks.items()}
+        )
+        save_model(averaged, _card(settings, volumes, latest), out / f"{settings.name}.safetensors")
+        return latest
+
+    trainer = Trainer(
+        network,
+        lambda step: sampler.batch(step, settings.train.batch),
+        cross_entropy_dice,
+        settings.train,
+        out,
+        validate,
+        device,
+    )
+    averaged = trainer.run(control)
+    return save_model(averaged, _card(settings, volumes, latest), out / f"{settings.name}.safetensors")
+
+
+def _card(settings: PretrainSettings, volumes: Sequence[PreparedVolume], figures: dict[str, Any]) -> ModelCard:
+    return ModelCard(
+        name=settings.name,
+        network=settings.network,
+        arguments=settings.arguments,
+        input=settings.input,
+        data={
+            "patients": sorted({v.patient for v in volumes}, key=lambda p: (len(p), p)),
+            "volumes": {kind: sum(v.kind == kind for v in volumes) for kind in ("image", "tissues")},
+        },
+        training=settings.model_dump(mode="json", exclude={"card", "arguments", "input", "network", "name"}),
+        figures={"validation": figures},
+        **settings.card,
+    )
+
+
+@torch.inference_mode()
+def validation_dice(
+    network: nn.Module, volumes: Sequence[PreparedVolume], spec: InputSpec, slices: int
+) -> dict[str, float | None]:
+    """Mean Dice a structure over volumes, on the prepared grid, from some slices of each volume."""
+    scores: dict[str, list[float]] = {s.title: [] for s in _STRUCTURES}
+    device = next(network.parameters()).device
+    for volume in volumes:
+        picked = np.unique(np.linspace(0, len(volume.values) - 1, slices + 2)[1:-1].round().astype(int))
+        predicted = np.stack([predict_prepared(network, volume, int(i), spec, device) for i in picked])
+        truth = volume.structures[picked]
+        for structure in _STRUCTURES:
+            a, b = predicted == structure, truth == structure
+            if a.any() or b.any():
+                scores[structure.title].append(2 * float((a & b).sum()) / float(a.sum() + b.sum()))
+    return {name: round(sum(v) / len(v), 4) if v else None for name, v in scores.items()}
+
+
+def predict_prepared(
+    network: nn.Module, volume: PreparedVolume, index: int, spec: InputSpec, device: torch.device
+) -> np.ndarray:
+    """Structures of one slice of a prepared volume, (height, width) uint8."""
+    slices = neighbour_indices(index, len(volume.values), volume.slice_mm, spec)
+    image = normalise(torch.from_numpy(volume.values[slices]).float(), spec.normalise)
+    padded = pad_to_stride(image, spec.stride)[None].to(device, memory_format=torch.channels_last)
+    height, width = volume.values.shape[1:]
+    return network(padded)[0, :, :height, :width].argmax(0).byte().cpu().numpy()
+
