@@ -24,7 +24,8 @@ FLOORS = [
     {"errors", "progress", "anatomy", "anatomy_maps", "grid", "scan"},
     {"core"},
     {"preprocessing", "instances", "synthesis"},
-    {"io", "models", "datasets", "corrections", "measurement", "learning", "segment", "overview", "sample_data"},
+    {"io", "models", "datasets", "corrections", "measurement", "learning", "sample_data"}
+    | {"segment", "overview", "evaluation"},
     {"widgets", "cli", "cluster"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -188,7 +189,8 @@ def test_the_wheel_carries_what_it_needs(wheel):
     scripts.read_string(wheel.read(info.replace("METADATA", "entry_points.txt")).decode())
     assert scripts["console_scripts"]["spineseg"] == "napari_spineseg.cli:main"
     assert scripts["napari.manifest"]["spineseg"] == "napari_spineseg:napari.yaml"
-    assert "napari_spineseg/sample_data/README.md" in names
+    samples = {path.name for path in (REPOSITORY / "sample_data").iterdir()}
+    assert {f"napari_spineseg/sample_data/{name}" for name in samples} <= set(names)
     assert not any(name.startswith(("tests/", "benchmarks/")) for name in names)
 
 

@@ -22,8 +22,7 @@ from napari_spineseg.progress import Control, Progress
 
 def flat(text: object) -> str:
     """`text` as one line that a terminal prints and does not obey: no newlines, no control characters."""
-    line = " ".join(str(text).split())
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in line)
+    return _harmless(" ".join(str(text).split()))
 
 
 def show(path: Path) -> str:
@@ -67,11 +66,10 @@ class Console:
         if not self.json_lines:
             _print(flat(sentence), self._out)
 
-    def line(self, text: object) -> None:
-        """Like `say`, for a line whose leading spaces mean something."""
+    def line(self, text: str) -> None:
+        """Like `say`, for a line of a table, whose spaces mean something."""
         if not self.json_lines:
-            indent = len(str(text)) - len(str(text).lstrip(" "))
-            _print(" " * indent + flat(text), self._out)
+            _print(_harmless(text), self._out)
 
     def record(self, content: Mapping[str, Any]) -> None:
         """A result for a program: one line of strict JSON on stdout, if that was asked for."""
@@ -145,6 +143,11 @@ def _copy_of(stream: TextIO) -> TextIO:
     except (OSError, ValueError, AttributeError):
         return stream
     return open(handle, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+
+
+def _harmless(line: str) -> str:
+    """`line` with control characters, newlines too, spelt out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in line)
 
 
 def _print(line: str, stream: TextIO) -> None:

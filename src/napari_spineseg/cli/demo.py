@@ -11,9 +11,9 @@ from napari_spineseg.cli.console import Console, show
 from napari_spineseg.cli.options import command_app
 from napari_spineseg.cli.outputs import make_folder
 from napari_spineseg.errors import SpineSegError
+from napari_spineseg.sample_data import sample_path
 from napari_spineseg.segment import SegmentSettings, segment
 
-SAMPLE = "lumbar_t2.nii.gz"
 FOLDER = Path("demo-output")
 
 
@@ -31,7 +31,7 @@ def command(
 
     Without a display, or with --headless, writes the segmentation and a PNG overview instead.
     """
-    scan_path = sample_path(SAMPLE)
+    scan_path = sample_path()
     if headless or not has_display():
         write_files(scan_path, output)
     else:
@@ -72,15 +72,6 @@ def open_window(scan_path: Path) -> None:
         ) from error
     show_result(napari.Viewer(), scan_path)
     napari.run()
-
-
-def sample_path(name: str) -> Path:
-    """Where a sample scan is: inside the installed package, or beside the source of a checkout."""
-    package = Path(__file__).parents[1]
-    for folder in (package / "sample_data", package.parents[1] / "sample_data"):
-        if (folder / name).exists():
-            return folder / name
-    raise SpineSegError(f"The sample scan {name} is missing from this installation; install SpineSeg again.")
 
 
 def has_display() -> bool:

@@ -1,0 +1,87 @@
+"""`spineseg evaluate`: segmentations against reference labels."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_spineseg.cli.console import Console
+from napari_spineseg.cli.options import command_app
+from napari_spineseg.errors import SpineSegError
+from napari_spineseg.evaluation import CaseReport, compare, find_pairs, summarise
+
+app = command_app()
+
+# Names and units of the columns; what has no unit is a share.
+_COLUMNS = {
+    "dice": "Dice",
+    "iou": "IoU",
+    "precision": "precision",
+    "recall": "recall",
+    "asd": "ASD mm",
+    "hd95": "HD95 mm",
+    "nsd": "NSD 1 mm",
+    "found": "found",
+    "levels": "levels",
+}
+
+
+@app.command()
+def command(
+    predictions: Annotated[Path, typer.Argument(metavar="PREDICTIONS", help="A segmentation, or a folder.")],
+    references: Annotated[Path, typer.Argument(metavar="REFERENCES", help="Its labels, or a folder.")],
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a line: scans, then the means.")
+    ] = False,
+) -> None:
+    """Compare segmentations with reference labels, per structure, level and patient.
+
+    In folders, files belong together by name: x_seg.nii.gz and x_labels.nii.gz. Structures that
+    no reference labels are not scored.
+    """
+    console = Console(json)
+    pairs = find_pairs(predictions, references)
+    reports: list[CaseReport] = []
+    status = 0
+    for number, pair in enumerate(pairs, start=1):
+        try:
+            with console.hushed(), console.bar(pair.scan) as control:
+                control.step(f"{number} of {len(pairs)}", number - 1, len(pairs))
+                reports.append(compare(pair))
+        except SpineSegError as error:
+            console.fail(pair.predicted, error)
+            status = 2
+    for report in reports:
+        console.record(report.as_dict())
+    if reports:
+        summary = summarise(reports)
+        console.record({"summary": summary})
+        _print_tables(console, reports, summary)
+    raise typer.Exit(status)
+
+
+def _print_tables(console: Console, reports: list[CaseReport], summary: Mapping[str, Mapping]) -> None:
+    for report in reports:
+        _table(console, f"{report.pair.scan} (patient {report.pair.patient})", report.structures)
+    if len(reports) > 1:
+        _table(console, f"Mean of {len(reports)} scans", summary["structures"])
+        _table(console, f"Mean of {len(summary['patients'])} patients", summary["over_patients"])
+    _table(console, "By level", summary["levels"])
+    _table(console, "Instances: share found, and share with the right level", summary["instances"])
+
+
+def _table(console: Console, title: str, rows: Mapping[str, Mapping[str, float]]) -> None:
+    """Print named rows of figures; a figure that cannot be known is a dash."""
+    if not rows:
+        return
+    columns = list(dict.fromkeys(name for row in rows.values() for name in row))
+    console.line(title)
+    console.line(f"  {'':14}" + "".join(f"{_COLUMNS.get(name, name):>11}" for name in columns))
+    for name, row in rows.items():
+        console.line(f"  {name:14}" + "".join(f"{_figure(row.get(column)):>11}" for column in columns))
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None or not math.isfinite(value) else f"{value:.4f}"

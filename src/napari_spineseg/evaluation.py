@@ -1,0 +1,229 @@
+"""Segmentations against reference labels: per structure, per level, per patient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_spineseg import io
+from napari_spineseg.anatomy import Structure, levels_to_structures, structure_of
+from napari_spineseg.core.metrics import agreement, mean_of
+from napari_spineseg.errors import DatasetError
+from napari_spineseg.scan import Segmentation
+
+# What the names of images, labels and results add to a scan's own name.
+_SUFFIXES = ("_seg", "_image", "_labels", "_levels", "_mask", "_masks", "_label")
+# An instance is found where some predicted one overlaps it at least this well.
+FOUND_DICE = 0.5
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A segmentation and the reference to hold it against."""
+
+    scan: str
+    predicted: Path
+    reference: Path
+
+    @property
+    def patient(self) -> str:
+        """Whose scan it is: the name up to its first underscore ("12" of "12_t2_SPACE")."""
+        return self.scan.split("_")[0]
+
+
+@dataclass
+class CaseReport:
+    """Figures of one scan.
+
+    Attributes
+    ----------
+    structures
+        Structure title to its figures (see `core.metrics.Agreement`).
+    levels
+        Level name to its figures; empty unless both sides number their levels.
+    instances
+        Structure title to `found` (share of the reference's instances matched one to one at a Dice of
+        0.5 or more) and `levels` (share that are found and bear the right number).
+    """
+
+    pair: Pair
+    structures: dict[str, dict[str, float]] = field(default_factory=dict)
+    levels: dict[str, dict[str, float]] = field(default_factory=dict)
+    instances: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `--json` prints for this scan."""
+        return {
+            "scan": self.pair.scan,
+            "patient": self.pair.patient,
+            "structures": self.structures,
+            "levels": self.levels,
+            "instances": self.instances,
+        }
+
+
+def find_pairs(predictions: Path, references: Path) -> list[Pair]:
+    """Match predictions with references: two files, or the files of two folders by scan name.
+
+    A file's scan name is its stem without `_seg`, `_image`, `_labels` and the like. Of several
+    references of a scan, `_levels` is taken before others, since it says more.
+
+    Raises
+    ------
+    DatasetError
+        If a path is missing, or nothing matches.
+    """
+    for path in (predictions, references):
+        if not path.exists():
+            raise DatasetError(f"{path} does not exist; check the path.")
+    if predictions.is_file() and references.is_file():
+        return [Pair(scan_name(references), predictions, references)]
+    predicted = {scan_name(path): path for path in _files(predictions)}
+    reference = {scan_name(path): path for path in _files(references)}
+    pairs = [
+        Pair(scan, predicted[scan], reference[scan]) for scan in sorted(predicted.keys() & reference.keys())
+    ]
+    if not pairs:
+        raise DatasetError(
+            f"No file in {predictions} has the name of one in {references}; for a scan x they are called "
+            "x_seg.nii.gz and x_labels.nii.gz, for instance."
+        )
+    return pairs
+
+
+def scan_name(path: Path) -> str:
+    """Name of the scan that a file of labels belongs to.
+
+    >>> scan_name(Path("12_t2_image_seg.nii.gz")), scan_name(Path("12_t2_labels.nii.gz"))
+    ('12_t2', '12_t2')
+    """
+    stem = io.stem_of(path)
+    while ending := next((s for s in _SUFFIXES if stem.endswith(s) and stem != s), None):
+        stem = stem.removesuffix(ending)
+    return stem
+
+
+def compare(pair: Pair) -> CaseReport:
+    """Figures of one scan, for every structure that either side holds.
+
+    Raises
+    ------
+    ScanError
+        If a file cannot be read.
+    DatasetError
+        If the two are not on the same grid.
+    """
+    predicted, reference = io.read_segmentation(pair.predicted), io.read_segmentation(pair.reference)
+    if not predicted.grid.same_place_as(reference.grid, tolerance_mm=1e-2):
+        raise DatasetError(
+            f"{pair.predicted}: is not on the grid of {pair.reference} "
+            f"({predicted.labels.shape} against {reference.labels.shape} voxels, or another place in space)."
+        )
+    report = CaseReport(pair)
+    spacing = reference.grid.spacing
+    ours, theirs = _structures(predicted), _structures(reference)
+    for structure in Structure:
+        mask, truth = ours == structure, theirs == structure
+        if structure is not Structure.BACKGROUND and (mask.any() or truth.any()):
+            report.structures[structure.title] = agreement(truth, mask, spacing).figures()
+    if predicted.scheme == reference.scheme == "levels":
+        _compare_levels(report, predicted, reference)
+    return report
+
+
+def summarise(reports: Sequence[CaseReport]) -> dict[str, Any]:
+    """Means over scans, and over patients (each patient's scans averaged first).
+
+    A structure that no reference of the whole set labels is left out: it was not annotated.
+    """
+    labelled = {
+        title
+        for report in reports
+        for title, figures in report.structures.items()
+        if np.isfinite(figures["recall"])
+    }
+    patients: dict[str, list[CaseReport]] = {}
+    for report in reports:
+        patients.setdefault(report.pair.patient, []).append(report)
+    by_patient = {name: _means(cases, labelled) for name, cases in patients.items()}
+    return {
+        "scans": len(reports),
+        "structures": _means(reports, labelled),
+        "over_patients": {
+            title: mean_of([means[title] for means in by_patient.values() if title in means])
+            for title in sorted(labelled)
+        },
+        "patients": by_patient,
+        "levels": _grouped([r.levels for r in reports]),
+        "instances": _grouped([{t: f for t, f in r.instances.items() if t in labelled} for r in reports]),
+    }
+
+
+def _means(reports: Sequence[CaseReport], labelled: set[str]) -> dict[str, dict[str, float]]:
+    rows = [{t: f for t, f in report.structures.items() if t in labelled} for report in reports]
+    return _grouped(rows)
+
+
+def _grouped(rows: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, float]]:
+    keys = dict.fromkeys(key for row in rows for key in row)
+    return {key: mean_of([row[key] for row in rows if key in row]) for key in keys}
+
+
+def _structures(segmentation: Segmentation) -> np.ndarray:
+    if segmentation.scheme == "levels":
+        return levels_to_structures(segmentation.labels)
+    return segmentation.labels
+
+
+def _compare_levels(report: CaseReport, predicted: Segmentation, reference: Segmentation) -> None:
+    names, spacing = reference.names(), reference.grid.spacing
+    matches: dict[str, list[tuple[int, int, float]]] = {}
+    for label in reference.found():
+        truth = reference.labels == label
+        same = agreement(truth, predicted.labels == label, spacing)
+        report.levels[names[label]] = same.figures()
+        title = structure_of(label).title
+        matches.setdefault(title, []).append((label, *_best_match(truth, predicted.labels, label)))
+    for title, found in matches.items():
+        report.instances[title] = _instance_figures(found)
+
+
+def _best_match(truth: np.ndarray, labels: np.ndarray, label: int) -> tuple[int, float]:
+    """The predicted instance of the same structure with the most voxels in `truth`, and its Dice."""
+    inside, counts = np.unique(labels[truth], return_counts=True)
+    alike = [
+        (int(n), int(v))
+        for v, n in zip(inside, counts, strict=True)
+        if structure_of(int(v)) == structure_of(label)
+    ]
+    if not alike:
+        return 0, 0.0
+    shared, best = max(alike)
+    return best, 2 * shared / (int(truth.sum()) + int((labels == best).sum()))
+
+
+def _instance_figures(matches: list[tuple[int, int, float]]) -> dict[str, float]:
+    good = [(label, best) for label, best, dice in matches if dice >= FOUND_DICE]
+    used = [best for _, best in good]
+    return {
+        "found": sum(used.count(best) == 1 for best in used) / len(matches),
+        "levels": sum(label == best for label, best in good) / len(matches),
+    }
+
+
+def _files(path: Path) -> list[Path]:
+    """Label files of a folder; where a scan has several, the one that says most comes last."""
+    if path.is_file():
+        return [path]
+    from napari_spineseg.io.write import ENDINGS
+
+    files = [p for p in sorted(path.iterdir()) if p.name.lower().endswith(ENDINGS) and _holds_labels(p)]
+    return sorted(files, key=lambda p: (io.stem_of(p).endswith("_levels"), io.stem_of(p).endswith("_labels")))
+
+
+def _holds_labels(path: Path) -> bool:
+    return not io.stem_of(path).endswith(("_image", "_uncertainty"))
