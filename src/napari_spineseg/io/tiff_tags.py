@@ -78,8 +78,11 @@ def stack_of(page: Any, description: str, pages: int, size: int) -> Stack:
         volumes = frames * channels if images % (frames * channels) == 0 else 1
     rows, columns, warnings = _in_plane(page, unit)
     if not z:
-        z, missing = 1.0, _NO_SPACING.format("pixel")
-        warnings = [_NO_SPACING.format("pixel or slice" if missing in warnings else "slice")]
+        z = 1.0
+        if warnings == [_NO_SPACING.format("pixel")]:
+            warnings = [_NO_SPACING.format("pixel or slice")]
+        else:
+            warnings.append(_NO_SPACING.format("slice"))
     return Stack(images // volumes, volumes, contiguous, (z, rows, columns), warnings, note)
 
 
