@@ -1,0 +1,55 @@
+"""What a page says while there is nothing to work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+
+from napari_spineseg.widgets.parts import Words
+from napari_spineseg.widgets.session import Session, layers_of, while_alive
+from napari_spineseg.widgets.style import give_role
+from napari_spineseg.widgets.worker import report
+
+
+class EmptyState(QWidget):
+    """Says how to get a scan, and opens a sample at one click."""
+
+    def __init__(
+        self, session: Session, open_sample: Callable[[], object], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._open_sample = open_sample
+        self.hint = Words("", "muted")
+        self.button = QPushButton("Open a sample")
+        self.button.setObjectName("open_sample")
+        give_role(self.button, "primary")
+        self.button.clicked.connect(self._on_click)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 12, 0, 0)
+        layout.setSpacing(8)
+        layout.setAlignment(Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(Words("No scan yet", "title"))
+        layout.addWidget(Words("Drop a lumbar MRI on the window, or open a sample."))
+        layout.addWidget(self.hint)
+        layout.addWidget(self.button)
+        while_alive(self, session.layers_changed, self.explain)
+        self.explain()
+
+    def explain(self) -> None:
+        """Say what can be dropped, or why what is open is not it."""
+        if any(layer.ndim != 3 or getattr(layer, "rgb", False) for layer in layers_of(self._session.viewer)):
+            self.hint.say(
+                "What is open is not a grey volume with three axes, so there is nothing to segment in it."
+            )
+        else:
+            self.hint.say("NIfTI, MHA, MHD, NRRD, TIFF, or a folder of DICOM files.")
+
+    def _on_click(self) -> None:
+        try:
+            self._open_sample()
+        # A sample that cannot be opened must reach the person who clicked, whatever the reason is.
+        except Exception as error:
+            report(error)

@@ -1,0 +1,137 @@
+"""The frame that every page shares. A page fills it in; it does not draw another."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_spineseg.widgets.card import Card
+from napari_spineseg.widgets.default_reader_offer import DefaultReaderOffer
+from napari_spineseg.widgets.empty_state import EmptyState
+from napari_spineseg.widgets.parts import Words, form_layout, tooltip
+from napari_spineseg.widgets.run_bar import RunBar
+from napari_spineseg.widgets.samples import open_first_sample
+from napari_spineseg.widgets.session import session_of, while_alive
+from napari_spineseg.widgets.style import arrow, sheet
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+_MARGIN = 10
+
+
+class Page(QWidget):
+    """One step of the work: what it works on, settings, one button, progress, result.
+
+    A subclass names itself with `title` and `verb`, adds rows to `inputs`, widgets to `settings`
+    and `advanced`, connects `run_bar.started`, and speaks through `card`. It says with
+    `has_input` whether there is something to work on.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer of the window that the page is in.
+    """
+
+    title: ClassVar[str] = ""
+    """What the step is called in the dock."""
+    verb: ClassVar[str] = "Run"
+    """What the primary button says."""
+
+    def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        # All the height there is: napari would push the page together otherwise.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self.session = session_of(napari_viewer)
+        self.inputs = form_layout()
+        self.settings = QVBoxLayout()
+        self.advanced = _fold("Advanced")
+        self.run_bar = RunBar(self.verb)
+        self.hint = Words("", "muted")
+        self.card = Card()
+        self.empty = EmptyState(self.session, lambda: open_first_sample(self.session.viewer))
+        self._stack = QStackedWidget()
+        self._stack.addWidget(_scrolling(self.empty))
+        self._stack.addWidget(_scrolling(self._frame()))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        self.offer = DefaultReaderOffer()
+        layout.addWidget(self.offer)
+        layout.addWidget(self._stack)
+        self._add_shortcut()
+        while_alive(self, self.session.theme_changed, self._restyle)
+        while_alive(self, self.session.layers_changed, self.refresh)
+        self._restyle(self.session.viewer.theme)
+
+    def has_input(self) -> bool:
+        """Whether there is something to work on; until then the page says how to get it."""
+        return self.session.scan is not None
+
+    def refresh(self) -> None:
+        """Show the frame, or what to do while there is nothing to work on."""
+        self._stack.setCurrentIndex(int(self.has_input()))
+
+    def _frame(self) -> QWidget:
+        frame = QWidget()
+        layout = QVBoxLayout(frame)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.setAlignment(Qt.AlignmentFlag.AlignTop)
+        layout.addLayout(self.inputs)
+        layout.addLayout(self.settings)
+        layout.addWidget(self.advanced)
+        layout.addWidget(self.run_bar)
+        layout.addWidget(self.hint)
+        layout.addWidget(self.card)
+        return frame
+
+    def _add_shortcut(self) -> None:
+        """Ctrl+Enter presses the primary button from anywhere on the page."""
+        keys = QKeySequence("Ctrl+Return")
+        shortcut = QShortcut(keys, self)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.activated.connect(self.run_bar.button.click)
+        words = keys.toString(QKeySequence.SequenceFormat.NativeText)
+        self.run_bar.button.setToolTip(tooltip(f"{self.verb} ({words})"))
+
+    def _restyle(self, theme: str) -> None:
+        self.setStyleSheet(sheet(theme))
+        self.advanced.setCollapsedIcon(arrow(theme, down=False))
+        self.advanced.setExpandedIcon(arrow(theme, down=True))
+
+
+def _fold(title: str) -> QCollapsible:
+    fold = QCollapsible(title)
+    fold.toggleButton().setObjectName("fold")
+    fold.setDuration(0)
+    fold.content().layout().setContentsMargins(8, 4, 0, 0)
+    fold.layout().setContentsMargins(0, 0, 0, 0)
+    return fold
+
+
+class _Holder(QWidget):
+    """What scrolls. Its height is what its width asks for."""
+
+    def minimumSizeHint(self) -> QSize:
+        """No least height: wrapped texts claim that of their narrowest form, which nobody sees."""
+        return QSize(super().minimumSizeHint().width(), 0)
+
+
+def _scrolling(content: QWidget) -> QScrollArea:
+    """`content` in an area that scrolls downward only: what is too wide has to wrap instead."""
+    holder = _Holder()
+    layout = QVBoxLayout(holder)
+    layout.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
+    layout.setAlignment(Qt.AlignmentFlag.AlignTop)
+    layout.addWidget(content)
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(holder)
+    return area

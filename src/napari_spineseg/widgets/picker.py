@@ -1,0 +1,54 @@
+"""Choosing the scan or the segmentation to work on; follows napari's layer selection."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from qtpy.QtWidgets import QWidget
+
+from napari_spineseg.widgets.parts import Choice
+from napari_spineseg.widgets.session import Session, while_alive
+
+_HELP = {
+    "scan": "The scan to work on. It follows the layer that is selected in napari.",
+    "segmentation": "The segmentation to work on. It follows the layer that is selected in napari.",
+}
+
+
+class LayerPicker(Choice):
+    """A combo box with the window's scans or segmentations."""
+
+    def __init__(
+        self, session: Session, kind: Literal["scan", "segmentation"], parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._session, self._kind = session, kind
+        self.setObjectName(kind)
+        self.setAccessibleName(kind.capitalize())
+        self.set_help(_HELP[kind])
+        self._show_layers()
+        self.activated.connect(self._on_activated)
+        while_alive(self, session.layers_changed, self._show_layers)
+        while_alive(self, session.scan_changed, self._show_layers)
+        while_alive(self, session.segmentation_changed, self._show_layers)
+
+    def _show_layers(self, *_: object) -> None:
+        session = self._session
+        scans = self._kind == "scan"
+        layers, chosen = (
+            (session.scans(), session.scan) if scans else (session.segmentations(), session.segmentation)
+        )
+        self.blockSignals(True)
+        self.clear()
+        for layer in layers:
+            self.addItem(layer.name, layer)
+        self.setCurrentIndex(next((n for n, layer in enumerate(layers) if layer is chosen), -1))
+        self.setEnabled(bool(layers))
+        self.blockSignals(False)
+
+    def _on_activated(self, index: int) -> None:
+        layer = self.itemData(index)
+        if self._kind == "scan":
+            self._session.scan = layer
+        else:
+            self._session.segmentation = layer

@@ -1,0 +1,53 @@
+"""Where a segmentation would be saved, and what that would replace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from napari_spineseg.errors import OutputError
+from napari_spineseg.io import stem_of
+
+ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".tif", ".tiff")
+"""What a segmentation can be saved as."""
+
+
+def suggested_path(name: str, source: str | None) -> Path:
+    """`<stem>_seg.nii.gz` beside the scan it belongs to; in the home folder for one from nowhere."""
+    if source is None:
+        return Path.home() / f"{name}_seg.nii.gz"
+    scan = Path(source)
+    return scan.parent / f"{stem_of(scan)}_seg.nii.gz"
+
+
+def check_path(text: str, source: str | None) -> Path:
+    """The path that a person typed, if a segmentation may go there.
+
+    Raises
+    ------
+    OutputError
+        If the folder is missing, the ending is none of `ENDINGS`, or the scan itself is there.
+    """
+    path = Path(text.strip()).expanduser()
+    if not text.strip() or not path.name:
+        raise OutputError("Name a file to save to.")
+    if not path.name.lower().endswith(ENDINGS):
+        raise OutputError(f"The name has to end in one of {', '.join(ENDINGS)}.")
+    if path.is_dir() or not path.parent.is_dir():
+        raise OutputError(
+            f"There is no folder {path.parent}." if not path.is_dir() else f"{path} is a folder."
+        )
+    if source is not None and _same_file(path, Path(source)):
+        raise OutputError("That is the scan itself; a segmentation never replaces it.")
+    return path
+
+
+def would_replace(path: Path) -> list[Path]:
+    """Files that exist and that saving to `path` would replace."""
+    files = [path]
+    if path.suffix.lower() == ".mhd":
+        files.append(path.with_suffix(".raw"))
+    return [file for file in files if file.exists()]
+
+
+def _same_file(path: Path, other: Path) -> bool:
+    return path.exists() and other.exists() and path.samefile(other)

@@ -1,0 +1,273 @@
+"""The page *Segment*: a scan in, its vertebrae, discs and canal out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels, Layer
+from napari.utils.notifications import show_info
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QPushButton, QWidget
+
+from napari_spineseg.errors import SpineSegError
+from napari_spineseg.io.layers import layer_tuple_for_segmentation, scan_from_layer
+from napari_spineseg.models import ModelEntry, get_model, list_models, model_in_use
+from napari_spineseg.progress import Control
+from napari_spineseg.segment import SegmentResult, SegmentSettings, segment, summarise
+from napari_spineseg.widgets.legend import Legend, labels_in, scheme_of
+from napari_spineseg.widgets.page import Page
+from napari_spineseg.widgets.parts import Words, row_label, tooltip
+from napari_spineseg.widgets.picker import LayerPicker
+from napari_spineseg.widgets.preview import SlicePreview
+from napari_spineseg.widgets.save_panel import SavePanel
+from napari_spineseg.widgets.session import KEY, about, layers_of, while_alive
+from napari_spineseg.widgets.settings_form import Choices, SettingsForm, settings_from
+from napari_spineseg.widgets.worker import Job, report
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_spineseg.scan import Scan
+
+_DEVICES = [
+    ("auto", "Automatic"),
+    ("cpu", "Processor (CPU)"),
+    ("cuda", "NVIDIA graphics card (CUDA)"),
+    ("mps", "Apple graphics (MPS)"),
+]
+_SCHEMES = [("levels", "Each level (L5, L4/L5 …)"), ("structures", "Structures only")]
+
+
+class SegmentPage(Page):
+    """Segments the chosen scan and shows the result, with a legend and a way to save it."""
+
+    title = "Segment"
+    verb = "Segment"
+
+    def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(napari_viewer, parent)
+        self._job: Job | None = None
+        self._scan_words = Words("", "muted")
+        picker = LayerPicker(self.session, "scan")
+        self.inputs.addRow(row_label("Scan", picker), picker)
+        self.inputs.addRow(self._scan_words)
+        self.main_form = SettingsForm(
+            SegmentSettings, ("model", "scheme"), {"model": model_choices, "scheme": lambda: _SCHEMES}
+        )
+        self.advanced_form = SettingsForm(
+            SegmentSettings, ("device", "mirror", "uncertainty"), {"device": lambda: _DEVICES}
+        )
+        self.settings.addWidget(self.main_form)
+        self.advanced.addWidget(self.advanced_form)
+        self._add_preview()
+        self._add_result()
+        self.run_bar.started.connect(self.segment)
+        while_alive(self, self.session.scan_changed, self._show_scan)
+        while_alive(self, self.session.segmentation_changed, self._show_result)
+        self.refresh()
+        self._show_scan(self.session.scan)
+        self._show_result(self.session.segmentation)
+
+    @property
+    def job(self) -> Job | None:
+        """The run that is going on, if one is."""
+        return self._job
+
+    def current_settings(self) -> SegmentSettings:
+        """What the form says."""
+        return settings_from(SegmentSettings, self.main_form, self.advanced_form)
+
+    def segment(self) -> None:
+        """Start segmenting the chosen scan."""
+        layer = self.session.scan
+        if layer is None or self._job is not None:
+            return
+        try:
+            scan, settings = scan_from_layer(layer), self.current_settings()
+        except SpineSegError as error:
+            self.card.say_error("Not segmented", report(error))
+            return
+        self.preview.stop()
+        self.card.clear()
+        job = self._job = Job(
+            lambda control: _run(scan, settings, control), f"Segmenting {layer.name}", owner=self
+        )
+        job.returned.connect(lambda result: self._on_result(result, layer, scan))
+        job.failed.connect(self._on_failed)
+        job.stopped.connect(self._on_stopped)
+        job.ended.connect(self._on_ended)
+        self.run_bar.follow(job)
+        job.start()
+
+    def _add_preview(self) -> None:
+        self.preview_button = QPushButton("Preview this slice")
+        self.preview_button.setObjectName("preview")
+        self.preview_button.setCheckable(True)
+        self.preview_button.setToolTip(
+            tooltip("Draw the model's answer over the slice that is shown, and over each slice you go to")
+        )
+        self.run_bar.add_beside(self.preview_button)
+        self.preview = SlicePreview(self.session, self.current_settings, parent=self)
+        self.preview_button.toggled.connect(self._on_preview_toggled)
+        self.preview.message.connect(self.hint.say)
+        self.preview.ended.connect(lambda: self.preview_button.setChecked(False))
+        self.preview.failed.connect(self._on_failed)
+        for form in (self.main_form, self.advanced_form):
+            form.changed.connect(self.preview.restart)
+
+    def _add_result(self) -> None:
+        self.save_panel = SavePanel(self.session)
+        self.legend = Legend(self.session)
+        self.card.body.addWidget(self.save_panel)
+        self.card.body.addWidget(self.legend)
+        # A result may be an error or a word; only a segmentation has a legend and can be saved.
+        self._result_parts = (self.save_panel, self.legend)
+
+    def _on_preview_toggled(self, on: bool) -> None:
+        if not on:
+            self.preview.stop()
+            return
+        try:
+            self.preview.start()
+        except SpineSegError as error:
+            self._on_failed(error)
+        if not self.preview.active:
+            self.preview_button.setChecked(False)
+
+    def _on_result(self, result: SegmentResult, scan_layer: Image, scan: Scan) -> None:
+        viewer = self.session.viewer
+        layer = Layer.create(*layer_tuple_for_segmentation(result.segmentation))
+        layer.metadata[KEY] = {
+            **about(layer),
+            "summary": result.summary,
+            "warnings": tuple(result.segmentation.warnings),
+            "footnote": _footnote(result),
+        }
+        there = scan_layer in layers_of(viewer)
+        place = layers_of(viewer).index(scan_layer) + 1 if there else len(viewer.layers)
+        if there:
+            for older in self.session.segmentations():
+                # Two segmentations of one scan on top of each other cannot be told apart.
+                older.visible = older.visible and self.session.scan_of(older) is not scan_layer
+            self.session.link(layer, scan_layer)
+        if result.uncertainty is not None:
+            viewer.layers.insert(place, uncertainty_layer(result, scan, layer))
+        viewer.layers.insert(place, layer)
+        viewer.layers.selection.active = layer
+        self.session.segmentation = layer
+        if not there:
+            show_info(f"The layer {scan.name} was closed meanwhile; its segmentation is here all the same.")
+
+    def _on_failed(self, error: Exception) -> None:
+        self._show_parts(False)
+        self.card.say_error("Not segmented", report(error))
+
+    def _on_stopped(self) -> None:
+        self._show_result(self.session.segmentation)
+        self.hint.say("Stopped. Nothing was changed.")
+        QTimer.singleShot(6000, self.hint, lambda: self.hint.say(""))
+
+    def _on_ended(self) -> None:
+        self._job = None
+
+    def _show_scan(self, layer: Image | None) -> None:
+        self._scan_words.say(describe(layer) if layer is not None else "")
+        self.refresh()
+
+    def _show_result(self, layer: Labels | None) -> None:
+        if self._job is not None and self._job.running and layer is None:
+            return
+        self._show_parts(layer is not None)
+        if layer is None:
+            self.card.clear()
+            return
+        known = about(layer)
+        warnings = known.get("warnings", ())
+        headline = known.get("summary") or _summary_of(layer)
+        self.card.say(
+            headline[:1].upper() + headline[1:],
+            places_to_look(len(warnings)),
+            warnings,
+            known.get("footnote", f"As opened: {layer.name}"),
+        )
+
+    def _show_parts(self, shown: bool) -> None:
+        for part in self._result_parts:
+            part.setVisible(shown)
+
+
+def _run(scan: Scan, settings: SegmentSettings, control: Control) -> SegmentResult:
+    return segment(scan, settings, control)
+
+
+def model_choices() -> Choices:
+    """Models to choose from: `name` for the version in use, `name@version` for the others."""
+    current = {entry.name: get_model(entry.name).key for entry in list_models()}
+    if not current:
+        return [(model_in_use(), f"{model_in_use()} (not installed)")]
+    return [
+        (entry.name if entry.key == current[entry.name] else entry.key, _model_words(entry, current))
+        for entry in list_models()
+    ]
+
+
+def _model_words(entry: ModelEntry, current: dict[str, str]) -> str:
+    return entry.title if entry.key == current[entry.name] else f"{entry.title}, version {entry.version}"
+
+
+def describe(layer: Image) -> str:
+    """Sequence, slices and spacing of a scan layer, in one line."""
+    slices, height, width = layer.data.shape
+    known = about(layer)
+    spacing = " × ".join(f"{step:.2g}" for step in layer.scale[-3:])
+    sequence = known.get("sequence", "unknown")
+    parts = [] if sequence == "unknown" else [sequence]
+    parts += [f"{slices} × {height} × {width}", f"{spacing} mm"]
+    if not known:
+        parts.append("spacing from the layer")
+    return " · ".join(parts)
+
+
+def places_to_look(number: int) -> str:
+    """How many places the person should look at.
+
+    >>> places_to_look(0), places_to_look(1)
+    ('', '1 place to look at')
+    """
+    return f"{number} place{'s' if number != 1 else ''} to look at" if number else ""
+
+
+def uncertainty_layer(result: SegmentResult, scan: Scan, segmentation: Labels) -> Image:
+    """How unsure the model is, 0 to 1, as an image over the scan; hidden until it is asked for."""
+    grid: Any = scan.grid.to_orientation()
+    return Image(
+        grid.apply(result.uncertainty).astype("float32"),
+        name=f"{scan.name}_uncertainty",
+        scale=segmentation.scale,
+        units=segmentation.units,
+        colormap="inferno",
+        blending="additive",
+        contrast_limits=(0, 1),
+        visible=False,
+        metadata={KEY: {**about(segmentation), "kind": "uncertainty"}},
+    )
+
+
+def _summary_of(layer: Labels) -> str:
+    """What is in a segmentation that was opened or drawn, in words."""
+    scheme, numbering = scheme_of(layer)
+    labels = labels_in(layer)
+    if scheme == "structures":
+        return f"{len(labels)} structure{'s' if len(labels) != 1 else ''}" if labels else "nothing found"
+    return summarise(labels, numbering)
+
+
+def _footnote(result: SegmentResult) -> str:
+    """Which model, how long and where."""
+    provenance = result.segmentation.provenance
+    model = provenance.get("model", {})
+    parts = [f"Model {model['name']} {model['version']}"] if {"name", "version"} <= set(model) else []
+    parts.append(f"{sum(result.seconds.values()):.1f} s")
+    if "device" in provenance:
+        parts.append(str(provenance["device"]))
+    return " · ".join(parts)

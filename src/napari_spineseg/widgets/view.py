@@ -1,0 +1,46 @@
+"""Where the viewer looks: finding a structure and moving there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+# Beyond this share of the way from the middle to the edge of the canvas, the camera moves too.
+_COMFORTABLE = 0.7
+
+
+def centre_of(labels: np.ndarray, label: int) -> tuple[float, float, float] | None:
+    """Index of the middle of `label`, on the slice that shows most of it; None if it is nowhere.
+
+    `labels: (slices, height, width)`
+    """
+    areas = [int(np.count_nonzero(plane == label)) for plane in labels]
+    if not any(areas):
+        return None
+    index = int(np.argmax(areas))
+    rows, columns = np.nonzero(np.asarray(labels[index]) == label)
+    return float(index), float(rows.mean()), float(columns.mean())
+
+
+def go_to(viewer: Viewer, point: tuple[float, ...]) -> None:
+    """Show the slice through `point` (world, mm) and, where it is near the edge or outside, centre it."""
+    viewer.dims.set_point(range(len(point)), point)
+    camera = viewer.scene.camera
+    shown = viewer.dims.displayed
+    target = np.asarray(point)[list(shown)]
+    centre = np.asarray(camera.center)[-len(shown) :]
+    reach = np.asarray(viewer.canvas.size)[-2:] / (2 * camera.zoom)
+    if viewer.dims.ndisplay == 3 or np.any(np.abs(target - centre) > _COMFORTABLE * reach):
+        camera.center = (0.0,) * (3 - len(shown)) + tuple(float(v) for v in target)
+
+
+def sagittal_index(viewer: Viewer, layer: object) -> int | None:
+    """Which sagittal slice of `layer` is shown; None while the view is another plane or 3D."""
+    if viewer.dims.ndisplay != 2 or 0 in viewer.dims.displayed:
+        return None
+    index = round(float(layer.world_to_data(viewer.dims.point)[0]))
+    return index if 0 <= index < layer.data.shape[0] else None

@@ -1,0 +1,129 @@
+"""Runs a job beside the window: progress to napari's own bar, stop at the next tile, errors as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event
+from typing import Any
+
+from napari.utils import progress as napari_progress
+from napari.utils.notifications import notification_manager, show_error
+from qtpy.QtCore import QCoreApplication, QObject, QThreadPool, Signal
+
+from napari_spineseg.errors import SpineSegError, Stopped
+from napari_spineseg.progress import Control, Progress
+
+_RUNNING: set[Job] = set()
+
+
+class Job(QObject):
+    """One call of `work(control)` in a thread of Qt's pool.
+
+    All signals arrive in the thread that made the job. Exactly one of `returned`, `failed` and
+    `stopped` is sent, then `ended`.
+
+    Parameters
+    ----------
+    work
+        Gets a `Control`; must call its `step` or `check` often, for that is where it stops.
+    title
+        What napari's activity bar says; without one it has no bar there.
+    owner
+        The widget that shows the job. When it goes, the job is told to stop.
+    """
+
+    progressed = Signal(object)
+    returned = Signal(object)
+    failed = Signal(object)
+    stopped = Signal()
+    ended = Signal()
+
+    def __init__(self, work: Callable[[Control], Any], title: str = "", owner: QObject | None = None) -> None:
+        super().__init__()
+        self._work = work
+        self._stop = Event()
+        self._bar = _ActivityBar(title)
+        self.running = False
+        self.progressed.connect(self._bar.show)
+        self.ended.connect(self._on_ended)
+        if owner is not None:
+            owner.destroyed.connect(self._stop.set)
+        QCoreApplication.instance().aboutToQuit.connect(self._stop.set)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether a person, or the end of the window, asked for a stop."""
+        return self._stop.is_set()
+
+    def start(self) -> Job:
+        """Start working. Returns the job itself."""
+        self.running = True
+        _RUNNING.add(self)  # until its last signal has arrived, whoever else forgets it
+        self._bar.open()
+        QThreadPool.globalInstance().start(self._run)
+        return self
+
+    def stop(self) -> None:
+        """Stop at the next tile."""
+        self._stop.set()
+
+    def _run(self) -> None:
+        """In the thread of the pool."""
+        try:
+            result = self._work(Control(self.progressed.emit, self._stop.is_set))
+            self.stopped.emit() if self._stop.is_set() else self.returned.emit(result)
+        except Stopped:
+            self.stopped.emit()
+        # Whatever it is, it belongs to the person who waits, not to a thread that nobody watches.
+        except Exception as error:
+            self.failed.emit(error)
+        finally:
+            self.ended.emit()
+
+    def _on_ended(self) -> None:
+        self.running = False
+        _RUNNING.discard(self)
+        self._bar.close()
+        QCoreApplication.instance().aboutToQuit.disconnect(self._stop.set)
+
+
+def report(error: BaseException) -> str:
+    """Tell a person what went wrong, as a napari notification. Returns the sentence.
+
+    A mistake that was foreseen is one sentence. A bug keeps its traceback, one click away.
+    """
+    if isinstance(error, SpineSegError):
+        show_error(str(error))
+        return str(error)
+    notification_manager.receive_error(type(error), error, error.__traceback__)
+    return f"Something went wrong inside SpineSeg ({type(error).__name__}). The notification has the details."
+
+
+class _ActivityBar:
+    """The job's line in napari's activity dialog."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._bar: napari_progress | None = None
+        self._stage = ""
+
+    def open(self) -> None:
+        if not self._title:
+            return
+        # Without a total napari shows a bar that only says "busy", which is true until the first tile.
+        self._bar = napari_progress(total=0, desc=self._title)
+
+    def show(self, progress: Progress) -> None:
+        if self._bar is None:
+            return
+        if (progress.stage, progress.total) != (self._stage, self._bar.total):
+            self._stage = progress.stage
+            self._bar.reset(total=progress.total)
+            self._bar.total = progress.total
+            self._bar.set_description(f"{self._title}: {progress.stage}")
+        self._bar.update(progress.done - self._bar.n)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
