@@ -72,30 +72,46 @@ def keep_canal(canal: np.ndarray, spacing: tuple[float, float, float]) -> np.nda
 
 
 def fill_holes(labels: np.ndarray, spacing: tuple[float, float, float]) -> None:
-    """Close background holes of up to 1.2 cm² that one label surrounds in a slice. Works in place."""
+    """Close background holes of up to 1.2 cm² that one label surrounds in a slice. Works in place.
+
+    Parameters
+    ----------
+    labels
+        (slices, rows, columns) uint8.
+    """
     largest = _LARGEST_HOLE / (spacing[1] * spacing[2])
     for plane in labels:
-        if not plane.any():
-            continue
-        framed = np.pad(plane == 0, 1, constant_values=True)
-        holes, count = cc3d.connected_components(framed, connectivity=4, return_N=True)
-        if count < 2:
-            continue
-        stats = cc3d.statistics(holes)
-        outside = holes[0, 0]
-        for hole in range(1, count + 1):
-            if hole != outside and stats["voxel_counts"][hole] <= largest:
-                _fill(plane, holes, hole, stats["bounding_boxes"][hole])
+        if plane.any():
+            _fill_plane(plane, largest)
 
 
-def _fill(plane: np.ndarray, holes: np.ndarray, hole: int, box: tuple[slice, ...]) -> None:
-    """Fill one hole if a single label surrounds it. `holes` and `box` are in a frame one pixel wide."""
-    rows, columns = (slice(s.start - 1, s.stop + 1) for s in box[:2])
-    inside = holes[rows, columns] == hole
-    rim = np.zeros_like(inside)
+def _fill_plane(plane: np.ndarray, largest: float) -> None:
+    """Fill the holes of one slice that have a single label around them."""
+    # The frame joins all background that reaches the border, so that none of it is a hole.
+    framed = np.pad(plane == 0, 1, constant_values=True)
+    holes, count = cc3d.connected_components(framed, connectivity=4, return_N=True)
+    if count < 2:
+        return
+    sizes = np.bincount(holes.ravel(), minlength=count + 1)
+    sizes[[0, holes[0, 0]]] = np.iinfo(sizes.dtype).max
+    if sizes.min() > largest:
+        return
+    inner = np.where(sizes <= largest, np.arange(count + 1), 0)[holes[1:-1, 1:-1]]
+    seen = np.zeros((count + 1, 256), bool)
+    for ours, theirs in _neighbours():
+        seen[inner[ours], plane[theirs]] = True
+    # The hole itself is background, hence label 0; apart from that one label may be around it.
+    lonely = seen[:, 1:].sum(1) == 1
+    lonely[0] = False
+    values = np.where(lonely, seen[:, 1:].argmax(1) + 1, 0).astype(plane.dtype)
+    plane += values[inner]
+
+
+def _neighbours():
+    """Pairs of windows that put each pixel next to its four neighbours."""
+    first, last = slice(None, -1), slice(1, None)
     for axis in (0, 1):
-        rim |= np.roll(inside, 1, axis) | np.roll(inside, -1, axis)
-    own = plane[rows.start - 1 : rows.stop - 1, columns.start - 1 : columns.stop - 1]
-    around = np.unique(own[rim & ~inside])
-    if len(around) == 1:
-        own[inside] = around[0]
+        a = tuple(first if k == axis else slice(None) for k in (0, 1))
+        b = tuple(last if k == axis else slice(None) for k in (0, 1))
+        yield a, b
+        yield b, a
