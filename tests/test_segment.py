@@ -1,0 +1,110 @@
+"""The main job, with a model of a few hundred untrained parameters."""
+
+import json
+import time
+
+import numpy as np
+import pytest
+
+from napari_spineseg import segment as job
+from napari_spineseg.anatomy import Numbering, levels_to_structures
+from napari_spineseg.errors import ModelError, Stopped
+from napari_spineseg.progress import Control
+from napari_spineseg.segment import SegmentSettings, preview_slice, segment, summarise
+
+
+@pytest.fixture(autouse=True)
+def _tiny_model(tiny_home, monkeypatch):
+    monkeypatch.setenv("SPINESEG_HOME", str(tiny_home))
+
+
+@pytest.fixture
+def settings():
+    return SegmentSettings(model="tiny", device="cpu")
+
+
+def test_labels_fit_the_scan(small_scan, settings):
+    result = segment(small_scan, settings)
+    assert result.segmentation.labels.dtype == np.uint16
+    assert result.segmentation.grid.same_place_as(small_scan.grid)
+    assert result.uncertainty is None
+
+
+def test_structures_are_those_of_the_levels(small_scan, settings):
+    levels = segment(small_scan, settings).segmentation
+    structures = segment(small_scan, settings.model_copy(update={"scheme": "structures"})).segmentation
+    assert (levels.scheme, structures.scheme) == ("levels", "structures")
+    np.testing.assert_array_equal(structures.labels, levels_to_structures(levels.labels))
+
+
+def test_provenance_is_strict_json(small_scan, settings):
+    provenance = segment(small_scan, settings).segmentation.provenance
+    assert json.loads(json.dumps(provenance, allow_nan=False)) == provenance
+    assert provenance["settings"] == settings.model_dump()
+
+
+def test_uncertainty_on_demand(small_scan, settings):
+    uncertainty = segment(small_scan, settings.model_copy(update={"uncertainty": True})).uncertainty
+    assert uncertainty.shape == small_scan.voxels.shape
+    assert np.isfinite(uncertainty).all()
+
+
+def test_progress_is_told_and_stop_is_obeyed(small_scan, settings):
+    seen = []
+    segment(small_scan, settings, Control(seen.append))
+    assert seen[-1].fraction == 1.0
+    with pytest.raises(Stopped):
+        segment(small_scan, settings, Control(should_stop=lambda: True))
+
+
+def test_a_preview_is_one_sagittal_slice(small_scan, settings):
+    assert preview_slice(small_scan, settings, 2).shape == small_scan.sagittal().shape[1:]
+
+
+def test_an_unknown_model_is_refused(small_scan):
+    with pytest.raises(ModelError, match="nobody"):
+        segment(small_scan, SegmentSettings(model="nobody"))
+
+
+def test_a_model_that_was_replaced_is_read_again(spineseg_home, tiny_weights):
+    from napari_spineseg.models import get_model
+
+    folder = spineseg_home / "models" / "tiny"
+    folder.mkdir(parents=True)
+    for file in (tiny_weights, tiny_weights.with_suffix(".json")):
+        (folder / file.name).write_bytes(file.read_bytes())
+    first = job.loaded_model(get_model("tiny"))
+    assert job.loaded_model(get_model("tiny")) is first
+    card = json.loads((folder / "1.json").read_text())
+    (folder / "1.json").write_text(json.dumps(card | {"sha256": "0" * 64}))
+    with pytest.raises(ModelError):
+        job.loaded_model(get_model("tiny"))
+
+
+def test_a_ragged_result_does_not_take_for_ever():
+    """A model that makes nonsense of a scan leaves tens of thousands of specks and holes."""
+    from napari_spineseg.instances import label_levels
+
+    noise = np.random.default_rng(0).integers(0, 4, (4, 256, 256)).astype(np.uint8)
+    started = time.process_time()
+    label_levels(noise, (4.0, 1.0, 1.0))
+    assert time.process_time() - started < 20
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([], "nothing found"),
+        ([0], "nothing found"),
+        (range(1, 8), "L5–T11"),
+        ([1, 2, 5, 6], "L5–L4, L1–T12"),
+        ([1, 100, 201], "L5, 1 disc, spinal canal"),
+        ([100, 301, 302], "spinal canal, 2 tumours"),
+    ],
+)
+def test_summary_in_words(labels, words):
+    assert summarise(labels) == words
+
+
+def test_summary_counts_from_the_numbering():
+    assert summarise([1, 2], Numbering(lumbar=6)) == "L6–L5"
