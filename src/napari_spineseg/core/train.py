@@ -11,6 +11,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -87,9 +88,10 @@ class Trainer:
     def run(self, control: Control = Control()) -> nn.Module:
         """Train to the last step and return the averaged network. Stopping keeps the state."""
         started, running = time.perf_counter(), []
+        ahead = _Ahead(self._batches)
         while self.step < self.settings.steps:
             control.check()
-            running.append(self._train_step())
+            running.append(self._train_step(ahead.batch(self.step)))
             self.step += 1
             last = self.step == self.settings.steps
             if self.step % self.settings.save_every == 0 or last:
@@ -117,10 +119,9 @@ class Trainer:
         with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry, allow_nan=False) + "\n")
 
-    def _train_step(self) -> float:
+    def _train_step(self, batch: Example) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(self.step)
-        batch = self._batches(self.step)
         image = batch.image.to(self.device, memory_format=torch.channels_last, non_blocking=True)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits = self.network(image)
@@ -163,6 +164,22 @@ class Trainer:
             optimizer["state"].setdefault(int(index), {})[name] = value
         self.optimizer.load_state_dict(optimizer)
         self.step = state["step"]
+
+
+class _Ahead:
+    """Makes the next batch in a thread while the network works on this one."""
+
+    def __init__(self, batches: Callable[[int], Example]) -> None:
+        self._batches = batches
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="batches")
+        self._next: tuple[int, Future[Example]] | None = None
+
+    def batch(self, step: int) -> Example:
+        if self._next is None or self._next[0] != step:
+            self._next = (step, self._pool.submit(self._batches, step))
+        batch = self._next[1].result()
+        self._next = (step + 1, self._pool.submit(self._batches, step + 1))
+        return batch
 
 
 def _part(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
