@@ -88,30 +88,19 @@ def fill_holes(labels: np.ndarray, spacing: tuple[float, float, float]) -> None:
 def _fill_plane(plane: np.ndarray, largest: float) -> None:
     """Fill the holes of one slice that have a single label around them."""
     # The frame joins all background that reaches the border, so that none of it is a hole.
-    framed = np.pad(plane == 0, 1, constant_values=True)
-    holes, count = cc3d.connected_components(framed, connectivity=4, return_N=True)
+    framed = np.pad(plane, 1)
+    holes, count = cc3d.connected_components(framed == 0, connectivity=4, return_N=True)
     if count < 2:
         return
-    sizes = np.bincount(holes.ravel(), minlength=count + 1)
-    sizes[[0, holes[0, 0]]] = np.iinfo(sizes.dtype).max
-    if sizes.min() > largest:
-        return
-    inner = np.where(sizes <= largest, np.arange(count + 1), 0)[holes[1:-1, 1:-1]]
-    seen = np.zeros((count + 1, 256), bool)
-    for ours, theirs in _neighbours():
-        seen[inner[ours], plane[theirs]] = True
-    # The hole itself is background, hence label 0; apart from that one label may be around it.
-    lonely = seen[:, 1:].sum(1) == 1
-    lonely[0] = False
-    values = np.where(lonely, seen[:, 1:].argmax(1) + 1, 0).astype(plane.dtype)
-    plane += values[inner]
-
-
-def _neighbours():
-    """Pairs of windows that put each pixel next to its four neighbours."""
-    first, last = slice(None, -1), slice(1, None)
-    for axis in (0, 1):
-        a = tuple(first if k == axis else slice(None) for k in (0, 1))
-        b = tuple(last if k == axis else slice(None) for k in (0, 1))
-        yield a, b
-        yield b, a
+    small = np.bincount(holes.ravel(), minlength=count + 1) <= largest
+    small[[0, holes[0, 0]]] = False
+    places = np.flatnonzero(small[holes])
+    flat, hole = framed.ravel(), holes.ravel()[places]
+    around = np.zeros((count + 1, 256), bool)
+    for step in (-1, 1, -framed.shape[1], framed.shape[1]):
+        around[hole, flat[places + step]] = True
+    # A hole is next to itself, that is background; apart from that one label may be around it.
+    alone = around[:, 1:].sum(1) == 1
+    values = np.where(alone, around[:, 1:].argmax(1) + 1, 0)
+    rows, columns = np.unravel_index(places, framed.shape)
+    plane[rows - 1, columns - 1] = values[hole]

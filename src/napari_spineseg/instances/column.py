@@ -72,12 +72,13 @@ class Column:
         lean = np.interp(along, steps, np.gradient(self.points[:, 0]))
         beside = voxels[0] * self.spacing[0] - centre
         # In a scoliotic spine the discs are square to the line in the coronal plane too.
-        return Coordinates(along + beside * lean, behind, beside)
+        values = (along + beside * lean, behind, beside)
+        return Coordinates(*(value.astype(np.float32) for value in values))
 
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """`along`, `behind` and `beside` of n voxels, (n,) mm each."""
+    """`along`, `behind` and `beside` of n voxels, (n,) float32 mm each."""
 
     along: np.ndarray
     behind: np.ndarray
@@ -144,7 +145,7 @@ def _guides(blocks: Blocks, solid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _extended(points: np.ndarray) -> np.ndarray:
-    """The polyline with straight ends: an oblique vertebra at the border lies beyond the last row's centre."""
+    """The polyline with straight ends: oblique vertebrae at the border lie beyond the last row's centre."""
     step = max(1, min(len(points) - 1, int(_BEYOND)))
     ends = []
     for edge, inner in ((points[0], points[step]), (points[-1], points[-1 - step])):

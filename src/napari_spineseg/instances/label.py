@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,14 +12,14 @@ from napari_spineseg.instances.cleanup import fill_holes, keep_bone, keep_canal
 from napari_spineseg.instances.column import Column, Coordinates, trace_column
 from napari_spineseg.instances.numbering import Alternative, Decision, Level, decide
 from napari_spineseg.instances.profile import Segment, read_column, signals
-from napari_spineseg.instances.split import Cut, assign_discs, bands, fit_cuts, flood, keep_discs
+from napari_spineseg.instances.split import assign_discs, bands, fit_cuts, flood, keep_discs, posterior_border
 
 # Less bone and disc than this is no spine, ml.
 _LEAST_SPINE_ML = 1.5
 # Within this of a cut, mm, a posterior voxel is unsure; a voxel of the body only right at the cut.
 _UNSURE_BEHIND, _UNSURE_BODY, _BODY_BACK = 10.0, 1.0, 15.0
-# In block labels: numbers count up from here for whatever is left out at the bottom.
-_CANAL_CODE, _DISC_CODE = 50, 60
+# Discs count up from here as long as labels are uint8.
+_DISC_CODE = 100
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,15 +45,14 @@ class LevelResult:
 
 
 @dataclass(frozen=True, eq=False)
-class _Parts:
-    """Bone and disc blocks with their coordinates, in array order."""
+class _Part:
+    """The blocks of one structure: a (slices, rows, columns) mask, and of its n set blocks in array order
+    their index arrays, their coordinates and how many voxels each holds."""
 
-    bone: np.ndarray
-    disc: np.ndarray
-    bone_at: Coordinates
-    disc_at: Coordinates
-    bone_amount: np.ndarray
-    disc_amount: np.ndarray
+    mask: np.ndarray
+    voxels: tuple[np.ndarray, ...]
+    where: Coordinates
+    amount: np.ndarray
 
 
 def label_levels(structures: np.ndarray, spacing: tuple[float, float, float]) -> LevelResult:
@@ -71,22 +70,21 @@ def label_levels(structures: np.ndarray, spacing: tuple[float, float, float]) ->
     -------
     LevelResult
         Voxels that are not part of one spine (islands, bits of the sacrum) are 0 in its levels;
-        holes in a vertebra or disc are closed. A spine that is not there gives an empty result
-        with a warning.
+        holes in a vertebra or disc are closed. Without a spine nothing is labelled.
     """
     levels = np.zeros(structures.shape, np.uint16)
     box = _box(structures)
     if box is None:
-        return LevelResult(levels, warnings=("No spine was found in this scan.",))
+        return LevelResult(levels)
     inner = np.ascontiguousarray(structures[box])
     blocks = to_blocks(inner, spacing)
     read = _read(blocks)
     if read is None:
-        return LevelResult(levels, warnings=("No vertebra and no disc was found in this scan.",))
-    parts, segments = read
-    border = structures.shape[1] - box[1].stop
-    codes, decision = _label_blocks(blocks, parts, segments, border * spacing[1])
-    small = _paint(inner, blocks, codes)
+        return LevelResult(levels)
+    bone, disc, segments = read
+    room = (structures.shape[1] - box[1].stop) * spacing[1]
+    bone_number, disc_number, decision = _label_blocks(blocks, bone, disc, segments, room)
+    small = _paint(inner, blocks, (bone, bone_number), (disc, disc_number))
     fill_holes(small, spacing)
     levels[box] = _to_levels(small)
     return LevelResult(levels, Numbering(), decision.warnings, decision.alternatives)
@@ -102,126 +100,120 @@ def _box(structures: np.ndarray) -> tuple[slice, slice, slice] | None:
     return tuple(slice(int(s[0]), int(s[-1]) + 1) for s in spans)
 
 
-def _read(blocks: Blocks) -> tuple[_Parts, list[Segment]] | None:
-    """Trace the column and read it from the top down; None where there is none."""
+def _read(blocks: Blocks) -> tuple[_Part, _Part, list[Segment]] | None:
+    """Bone, disc, and the column read from the top down; None where there is none."""
     amount = int(blocks.bone.sum(dtype=np.int64) + blocks.disc.sum(dtype=np.int64))
     column = trace_column(blocks) if amount * blocks.voxel_ml >= _LEAST_SPINE_ML else None
     if column is None:
         return None
-    parts = _parts(blocks, column)
-    bone, disc = (parts.bone_at, parts.bone_amount), (parts.disc_at, parts.disc_amount)
-    segments = read_column(*signals(bone, disc, len(column.points)))
+    bone, disc = _part(blocks.bone, column), _part(blocks.disc, column)
+    segments = read_column(*signals((bone.where, bone.amount), (disc.where, disc.amount), len(column.points)))
     if not segments:
         return None
     if segments[0].is_disc:
         # Above every disc there is a vertebra, if only its posterior elements are in view.
         segments.insert(0, Segment(False, segments[0].start, segments[0].start, 0.0))
-    return parts, segments
+    return bone, disc, segments
 
 
-def _parts(blocks: Blocks, column: Column) -> _Parts:
-    masks = [blocks.bone > 0, blocks.disc > 0]
-    places = [column.coordinates(np.nonzero(mask)) for mask in masks]
-    return _Parts(*masks, *places, blocks.bone[masks[0]], blocks.disc[masks[1]])
+def _part(counts: np.ndarray, column: Column) -> _Part:
+    mask = counts > 0
+    voxels = np.nonzero(mask)
+    return _Part(mask, voxels, column.coordinates(voxels), counts[mask])
 
 
 def _label_blocks(
-    blocks: Blocks, parts: _Parts, segments: list[Segment], room: float
-) -> tuple[tuple[np.ndarray, np.ndarray, np.ndarray], Decision]:
-    """Numbers of bone blocks, of disc blocks, and the canal that stays, with what was decided."""
+    blocks: Blocks, bone: _Part, disc: _Part, segments: list[Segment], room: float
+) -> tuple[np.ndarray, np.ndarray, Decision]:
+    """Numbers (n,) of bone blocks and of disc blocks, 0 for what is left out, and what was decided.
+
+    `room` is what the scan shows below the lowest block, mm.
+    """
     discs = [k for k, segment in enumerate(segments) if segment.is_disc]
-    owner = assign_discs(segments, parts.disc_at)
-    cuts = fit_cuts(segments, owner, parts.disc_at, parts.disc_amount)
-    owner = keep_discs(parts.disc, owner, discs, cuts, parts.disc_at)
-    below, sure = _split_bone(blocks, parts, cuts)
+    owner = assign_discs(segments, disc.where)
+    cuts = fit_cuts(segments, owner, disc.where, disc.amount)
+    owner = keep_discs(disc.mask, owner, discs, cuts, disc.where)
+    rank = np.full(len(segments) + 1, len(segments))
+    rank[discs] = np.arange(len(discs))
+    disc_rank = rank[owner]
+    border = posterior_border(bone.where)
+    below, clear = bands(cuts, bone.where, border)
+    kept = keep_bone(bone.mask, bone.where, bone.amount, blocks.voxel_ml)
     total = len(segments) - len(discs)
-    kept = keep_bone(parts.bone, parts.bone_at, parts.bone_amount, blocks.voxel_ml)
-    levels = _describe(blocks, parts, segments, cuts, np.where(kept, below, -1), owner, room)
-    decision = decide(levels)
+    decision = decide(_describe(blocks, bone, disc, segments, np.where(kept, below, -1), disc_rank, room))
     count = total - decision.left_out
-    if decision.left_out or segments[-1].is_disc:
-        cuts = [*cuts[: count - 1], Cut(**{**vars(cuts[count - 1]), "lowest": True})]
-        below, sure = _split_bone(blocks, parts, cuts)
-    below = flood(
-        parts.bone,
-        blocks.bone * 2 > blocks.full,
-        below,
-        sure,
-        blocks.spacing,
-    )
-    bone = np.where(kept & (below < count), count - below, 0)
-    order = np.full(len(segments), -1)
-    order[discs] = np.arange(len(discs))
-    rank = np.where(owner >= 0, order[owner], count)
-    disc = np.where(rank < count, count - rank, 0)
-    return (bone, disc, keep_canal(blocks.canal > 0, blocks.spacing)), decision
+    if len(cuts) >= count:
+        # What hangs behind the lumbosacral disc belongs to the vertebra above it.
+        cuts = [*cuts[: count - 1], replace(cuts[count - 1], lowest=True)]
+        below, clear = bands(cuts, bone.where, border)
+    sure = clear > np.where(bone.where.behind < _BODY_BACK, _UNSURE_BODY, _UNSURE_BEHIND)
+    below = flood(bone.mask, blocks.bone * 2 > blocks.full, below, sure, blocks.spacing)
+    bone_number = np.where(kept & (below < count), count - below, 0)
+    return bone_number, np.where(disc_rank < count, count - disc_rank, 0), decision
 
 
-def _split_bone(blocks: Blocks, parts: _Parts, cuts: list[Cut]) -> tuple[np.ndarray, np.ndarray]:
-    """How many cuts each bone block is below, and whether that is beyond doubt."""
-    below, clear = bands(cuts, parts.bone_at)
-    return below, clear > np.where(parts.bone_at.behind < _BODY_BACK, _UNSURE_BODY, _UNSURE_BEHIND)
-
-
-def _describe(blocks, parts, segments, cuts, below, owner, room) -> list[Level]:
+def _describe(
+    blocks: Blocks,
+    bone: _Part,
+    disc: _Part,
+    segments: list[Segment],
+    bone_rank: np.ndarray,
+    disc_rank: np.ndarray,
+    room: float,
+) -> list[Level]:
     """What numbering needs to know of each vertebra, from the top down."""
-    discs = [k for k, segment in enumerate(segments) if segment.is_disc]
-    bodies = [segment for segment in segments if not segment.is_disc]
-    rows = [np.nonzero(mask)[1] for mask in (parts.bone, parts.disc)]
-    height = parts.bone.shape[1]
     out = []
-    for rank, body in enumerate(bodies):
-        mine = below == rank
-        disc = owner == discs[rank] if rank < len(discs) else np.zeros(owner.shape, bool)
-        lowest = max(
-            int(rows[0][mine & (parts.bone_at.behind < _BODY_BACK)].max(initial=0)),
-            int(rows[1][disc].max(initial=0)),
-        )
+    height = blocks.bone.shape[1]
+    body_rows = np.where(bone.where.behind < _BODY_BACK, bone.voxels[1], 0)
+    for rank, body in enumerate(segment for segment in segments if not segment.is_disc):
+        mine, under = np.flatnonzero(bone_rank == rank), np.flatnonzero(disc_rank == rank)
+        lowest = max(int(body_rows[mine].max(initial=0)), int(disc.voxels[1][under].max(initial=0)))
         out.append(
             Level(
                 body.height,
                 body.evidence,
-                float(parts.bone_amount[mine].sum()) * blocks.voxel_ml,
-                float(parts.disc_amount[disc].sum()) * blocks.voxel_ml,
-                _slope(disc, parts, blocks),
+                float(bone.amount[mine].sum()) * blocks.voxel_ml,
+                float(disc.amount[under].sum()) * blocks.voxel_ml,
+                _slope(disc, under, blocks.spacing),
                 room + (height - 1 - lowest) * blocks.spacing[1],
             )
         )
     return out
 
 
-def _slope(disc: np.ndarray, parts: _Parts, blocks: Blocks) -> float | None:
+def _slope(disc: _Part, under: np.ndarray, spacing: tuple[float, float, float]) -> float | None:
     """Slope of a disc in the sagittal plane of the scan, degrees, front end lower = negative."""
-    core = disc & (np.abs(parts.disc_at.beside) < 12)
-    if core.sum() < 20:
+    core = under[np.abs(disc.where.beside[under]) < 12]
+    if len(core) < 20:
         return None
-    _, rows, columns = (index[core] for index in np.nonzero(parts.disc))
-    y, x = rows * blocks.spacing[1], columns * blocks.spacing[2]
-    spread = np.cov(np.stack([y, x]), aweights=parts.disc_amount[core])
-    axis = np.linalg.eigh(spread)[1][:, 1]
+    points = np.stack([disc.voxels[1][core] * spacing[1], disc.voxels[2][core] * spacing[2]])
+    axis = np.linalg.eigh(np.cov(points, aweights=disc.amount[core]))[1][:, 1]
     angle = np.degrees(np.arctan2(axis[0], axis[1]))
     return float((angle + 90) % 180 - 90)
 
 
-def _paint(inner: np.ndarray, blocks: Blocks, codes) -> np.ndarray:
-    """Block numbers on the voxels: vertebra n is n, the canal 50, disc n 60 + n. uint8."""
-    bone, disc, canal = codes
-    tables = []
-    for mask, values in ((blocks.bone > 0, bone), (blocks.disc > 0, disc + _DISC_CODE * (disc > 0))):
-        table = np.zeros(mask.shape, np.uint8)
-        table[mask] = values
-        tables.append(blocks.spread(table, inner.shape))
-    out = np.where(inner == Structure.VERTEBRA, tables[0], np.uint8(0))
-    np.copyto(out, tables[1], where=inner == Structure.DISC)
-    np.copyto(
-        out, np.uint8(_CANAL_CODE), where=(inner == Structure.CANAL) & blocks.spread(canal, inner.shape)
-    )
+def _paint(
+    inner: np.ndarray, blocks: Blocks, bone: tuple[_Part, np.ndarray], disc: tuple[_Part, np.ndarray]
+) -> np.ndarray:
+    """Block numbers on the voxels: vertebra n is n, the canal 100, disc n 100 + n. uint8."""
+    out = np.zeros(inner.shape, np.uint8)
+    for structure, (part, numbers), first in (
+        (Structure.VERTEBRA, bone, 0),
+        (Structure.DISC, disc, _DISC_CODE),
+    ):
+        table = np.zeros(part.mask.shape, np.uint8)
+        table[part.mask] = np.where(numbers > 0, numbers + first, 0)
+        np.copyto(out, blocks.spread(table, inner.shape), where=inner == structure)
+    canal, kept = blocks.canal > 0, keep_canal(blocks.canal > 0, blocks.spacing)
+    on_voxels = inner == Structure.CANAL
+    if not np.array_equal(canal, kept):
+        on_voxels &= blocks.spread(kept, inner.shape)
+    out[on_voxels] = CANAL_LABEL
     return out
 
 
 def _to_levels(codes: np.ndarray) -> np.ndarray:
     """Codes of `_paint` to the `levels` scheme, uint16."""
-    table = np.arange(256, dtype=np.uint16)
-    table[_CANAL_CODE] = CANAL_LABEL
-    table[_DISC_CODE + 1 :] = np.arange(FIRST_DISC_LABEL, FIRST_DISC_LABEL + 256 - _DISC_CODE - 1)
-    return table[codes]
+    levels = codes.astype(np.uint16)
+    levels[codes > CANAL_LABEL] += FIRST_DISC_LABEL - 1 - _DISC_CODE
+    return levels

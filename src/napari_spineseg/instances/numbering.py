@@ -185,9 +185,7 @@ def _unusual(levels: list[Level]) -> tuple[list[str], list[Alternative]]:
         )
     if last.disc_volume < _RUDIMENTARY * above.disc_volume:
         return (
-            [
-                "The lowest disc is rudimentary: the lowest vertebra may be transitional (sacralised L5, or L6)."
-            ],
+            ["The lowest disc is rudimentary: the lowest vertebra may be transitional (L5 or L6)."],
             [
                 Alternative("There are four lumbar vertebrae; the lowest is L4.", 0, Numbering(lumbar=4)),
                 Alternative("There are six lumbar vertebrae; the lowest is L6.", 0, Numbering(lumbar=6)),

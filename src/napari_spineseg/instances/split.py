@@ -130,11 +130,13 @@ def keep_discs(mask: np.ndarray, owner: np.ndarray, discs: list[int], cuts: list
     return np.where(share[pieces] >= 0.5, owner, -1)
 
 
-def bands(cuts: list[Cut], where: Coordinates) -> tuple[np.ndarray, np.ndarray]:
-    """How many cuts each voxel lies below (0 for the topmost vertebra), and mm to the nearest cut."""
+def bands(cuts: list[Cut], where: Coordinates, border: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many cuts each voxel lies below (0 for the topmost vertebra), and mm to the nearest cut.
+
+    `border` is `posterior_border(where)`.
+    """
     count = np.zeros(where.along.shape, np.int16)
-    clear = np.full(where.along.shape, np.inf)
-    border = posterior_border(where)
+    clear = np.full(where.along.shape, np.inf, np.float32)
     for cut in cuts:
         over = cut.below(where, border)
         count += over > 0
@@ -167,21 +169,24 @@ def flood(
     numpy.ndarray
         (n,) labels. Unsure voxels that no sure one reaches keep theirs.
     """
-    index = np.full(mask.shape, -1, np.int32)
-    index[mask] = np.arange(len(labels), dtype=np.int32)
+    # A frame of "no bone" lets neighbours be found by adding to flat indices.
+    framed = np.pad(mask, 1)
+    index = np.full(framed.size, -1, np.int32)
+    places = np.flatnonzero(framed)
+    index[places] = np.arange(len(labels), dtype=np.int32)
     depth = edt.edt(solid, anisotropy=spacing, black_border=False)[mask]
     slow = 1.0 + _NECK / np.maximum(depth, 0.5)
-    unsure = np.zeros(mask.shape, bool)
-    unsure[mask] = ~sure
+    unsure = np.flatnonzero(~sure).astype(np.int32)
     heads, tails, costs = [], [], []
-    for axis in range(3):
-        lower = tuple(slice(0, -1) if k == axis else slice(None) for k in range(3))
-        upper = tuple(slice(1, None) if k == axis else slice(None) for k in range(3))
-        joined = mask[lower] & mask[upper] & (unsure[lower] | unsure[upper])
-        a, b = index[lower][joined], index[upper][joined]
-        heads.append(a)
-        tails.append(b)
-        costs.append(spacing[axis] * (slow[a] + slow[b]) / 2)
+    for step, length in zip(np.array(framed.strides) // framed.itemsize, spacing, strict=True):
+        for sign in (-1, 1):
+            other = index[places[unsure] + sign * step]
+            # An edge between two unsure voxels is met from both; take it once.
+            once = (other >= 0) & (sure[other] | (sign > 0))
+            a, b = unsure[once], other[once]
+            heads.append(a)
+            tails.append(b)
+            costs.append(length * (slow[a] + slow[b]) / 2)
     return _nearest_seed(*map(np.concatenate, (heads, tails, costs)), labels, sure)
 
 
