@@ -61,16 +61,18 @@ def write_files(scan_path: Path, folder: Path) -> None:
 
 
 def open_window(scan_path: Path) -> None:
-    """Open napari with the sample and its segmentation, and stay until the window is closed."""
+    """Open napari on the sample, press *Segment*, and stay until the window is closed."""
     try:
         import napari
 
-        from napari_spineseg.widgets.demo import show_result
+        viewer = napari.Viewer(title="SpineSeg demo")
     except ImportError as error:
         raise SpineSegError(
-            f"napari cannot open a window here: {error}. Try spineseg demo --headless."
+            f"napari has no window toolkit here ({error}); install spineseg[all], or add --headless."
         ) from error
-    show_result(napari.Viewer(), scan_path)
+    viewer.open(scan_path, plugin="spineseg")
+    _, dock = viewer.window.add_plugin_dock_widget("spineseg", "SpineSeg")
+    dock.show_page("Segment").segment()
     napari.run()
 
 

@@ -1,0 +1,33 @@
+"""`spineseg pretrain`: how the bundled models are made, from one recipe."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_spineseg.cli.console import Console
+from napari_spineseg.cli.options import command_app
+
+app = command_app(help="Train a model from prepared data, as a recipe says.")
+
+
+@app.command()
+def pretrain(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A bundled recipe (lumbar) or a YAML file.")],
+    data: Annotated[Path, typer.Option("--data", help="Folder that `spineseg dataset prepare` filled.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Where weights, card, log and state go.")],
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    json: Annotated[bool, typer.Option("--json", help="Print the finished card as one JSON object.")] = False,
+) -> None:
+    """Train, or go on where a run that was stopped or killed left off.
+
+    The log is OUT/log.jsonl, a line for every 50 or so steps and one for every validation.
+    """
+    from napari_spineseg.learning.pretrain import find_recipe, pretrain, read_recipe
+
+    console = Console(json)
+    settings = read_recipe(find_recipe(recipe))
+    with console.progress() as control:
+        card = pretrain(settings, data, out, device, control)
+    console.say(f"Wrote {out / settings.name}.safetensors; its card is beside it, the log is {out / 'log.jsonl'}.")
+    console.record(card.model_dump(mode="json"))
