@@ -33,3 +33,28 @@ def sample_path(name: str = T2) -> Path:
         if (folder / name).is_file():
             return folder / name
     raise ScanError(f"The sample {name} is missing from this installation; install spineseg again.")
+
+
+def open_t2() -> list[LayerData]:
+    """Layers of "Lumbar T2 (phantom)"."""
+    return [_scan_layer(T2)]
+
+
+def open_t1() -> list[LayerData]:
+    """Layers of "Lumbar T1 (phantom)"."""
+    return [_scan_layer(T1)]
+
+
+def open_t2_with_labels() -> list[LayerData]:
+    """Layers of "Lumbar T2 with labels (phantom)": the scan and its reference labels."""
+    from napari_spineseg.io import read_segmentation
+    from napari_spineseg.io.layers import layer_tuple_for_segmentation
+
+    return [_scan_layer(T2), layer_tuple_for_segmentation(read_segmentation(sample_path(LABELS[T2])))]
+
+
+def _scan_layer(name: str) -> LayerData:
+    from napari_spineseg.io import read_scan
+    from napari_spineseg.io.layers import layer_tuple_for_scan
+
+    return layer_tuple_for_scan(read_scan(sample_path(name)))

@@ -36,7 +36,7 @@ def acquire(
     """
     signal = image * receive_profile(settings, depth, image.shape, rng)
     if settings.saturation_band:
-        signal = signal * saturation(ahead)
+        signal = signal * saturation(ahead - rng.uniform(14, 40))
     pixels = [settings.blur_mm / step for step in settings.spacing_mm[1:]]
     signal = gaussian_filter(signal, (0, *pixels))
     return np.rint(np.clip(_rician(signal, settings.noise, rng) * _UNITS, 0, _TOP)).astype(np.int16)
@@ -62,9 +62,9 @@ def receive_profile(
     return slow
 
 
-def saturation(ahead: np.ndarray) -> np.ndarray:
-    """What a slanting saturation band in front of the spine leaves of the signal, (rows, columns)."""
-    return (0.12 + 0.88 / (1 + np.exp((ahead - 32) / 3.5))).astype(np.float32)
+def saturation(beyond: np.ndarray) -> np.ndarray:
+    """What a saturation band leaves of the signal, (rows, columns); `beyond` is mm past its edge."""
+    return (0.12 + 0.88 / (1 + np.exp(beyond / 3.5))).astype(np.float32)
 
 
 def _rician(signal: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:

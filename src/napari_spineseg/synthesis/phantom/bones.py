@@ -1,10 +1,10 @@
-"""Paints vertebrae, discs and sacrum from their drawn sizes. Coordinates are local: u right, v front, w up."""
+"""Paints vertebrae, discs and sacrum. Coordinates are local to each: u right, v front, w up."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from napari_spineseg.synthesis.phantom.canvas import Canvas
+from napari_spineseg.synthesis.phantom.canvas import Canvas, Region
 from napari_spineseg.synthesis.phantom.shapes import (
     Points,
     ellipsoid,
@@ -17,6 +17,9 @@ from napari_spineseg.synthesis.phantom.spine import Disc, SacralSegment, Vertebr
 from napari_spineseg.synthesis.phantom.tissues import Tissue
 
 _SHELL_MM = 1.0
+# SPIDER's labels leave the cortical shell out: between vertebra and disc 1.6 mm stay unlabelled (median).
+_VERTEBRA_MARGIN_MM = 0.75
+_DISC_MARGIN_MM = 0.7
 _FILLET_MM = 3.0
 
 
@@ -50,7 +53,7 @@ def body_distance(p: Points, v: Vertebra) -> np.ndarray:
 
 
 def posterior_distance(p: Points, v: Vertebra) -> np.ndarray:
-    """Distance to the arch and its processes: pedicles, pars with both facets, laminae, spinous, transverse."""
+    """Distance to the arch: pedicles, pars with both facets, laminae, spinous and transverse processes."""
     u, side = p[0], np.abs(p[0])
     q = (side, p[1], p[2])
     nearest, farthest = float(side.min()), float(side.max())
@@ -123,13 +126,13 @@ def paint_vertebra(canvas: Canvas, v: Vertebra) -> None:
             band = edge * p[2] - np.float32(v.height / 2 - thickness)
             inside = np.maximum(np.maximum(distance + 1.5, -band), v.back - p[1])
             canvas.paint(region, inside, Tissue.FATTY_MARROW, opacity=0.8, soft=4)
-    vein = ellipsoid(p, (0, v.back + 2, 0), (9, 9, 1.8))
+    vein = ellipsoid(p, (0, v.back + 1, 0), (8, 10, 2.2))
     canvas.paint(region, np.maximum(vein, distance), Tissue.VEIN, opacity=0.75, soft=1.5)
-    canvas.mark(region, distance, v.label)
+    canvas.mark(region, distance + _VERTEBRA_MARGIN_MM, v.label)
 
 
 def paint_disc(canvas: Canvas, d: Disc) -> None:
-    """Annulus, nucleus with its cleft (or a dry one), bulge to the back; drawn before the bones that cap it."""
+    """Annulus, nucleus with its cleft (or a dry one), bulge; drawn before the bones that cap it."""
     reach = d.height / 2 + 6
     place = canvas.around(
         d.frame, (-d.width / 2 - 5, -d.depth / 2 - 6, -reach), (d.width / 2 + 5, d.depth / 2 + 4, reach)
@@ -141,28 +144,31 @@ def paint_disc(canvas: Canvas, d: Disc) -> None:
     slant = v * np.float32(np.tan(np.deg2rad(d.wedge / 2))) + u * np.float32(np.tan(np.deg2rad(d.tilt_u / 2)))
     half = d.height / 2 + slant - bowl(u, v, d.width / 2, d.depth / 2, d.concavity)
     half = np.maximum(half, 0.8)
-    swell = np.float32(0.6) + np.float32(d.bulge) * np.maximum(-v / np.float32(d.depth / 2), 0) ** 2
+    swell = np.float32(0.6) + np.float32(d.bulge) * np.maximum(-v / np.float32(d.depth / 2), 0) ** 2 / (
+        1 + (u / 14) ** 2
+    )
     outline = oval(u, v, np.float32(d.width / 2), np.float32(d.depth / 2)) - swell
     outline = outline + 0.5 * (w / np.maximum(half, 1)) ** 2
     distance = smooth_intersection(outline, np.abs(w) - half - 0.5, 1.5)
     canvas.paint(region, distance, Tissue.ANNULUS)
     centre = -0.06 * d.depth
     core = ellipsoid(
-        (u, v - np.float32(centre), w / (half * 1.05)), (0, 0, 0), (0.36 * d.width, 0.36 * d.depth, 1.0)
+        (u, v - np.float32(centre), np.zeros_like(w)), (0, 0, 0), (0.33 * d.width, 0.31 * d.depth, 1)
     )
-    core = core * np.float32(0.3 * d.depth)
-    core = np.maximum(core, np.abs(w) - half + 0.9)
-    canvas.paint(region, core, Tissue.DRY_NUCLEUS if d.degenerate else Tissue.NUCLEUS, soft=3.0)
-    cleft = ellipsoid(p, (0, centre, 0), (0.28 * d.width, 0.24 * d.depth, 1.0))
-    canvas.paint(region, cleft, Tissue.ANNULUS, opacity=0.5, soft=1.5)
+    core = np.maximum(core * np.float32(0.31 * d.depth), (np.abs(w) - half + 0.5) * 2.5)
+    canvas.paint(region, core, Tissue.DRY_NUCLEUS if d.degenerate else Tissue.NUCLEUS, soft=4.0)
+    cleft = ellipsoid(p, (0, centre, 0), (0.28 * d.width, 0.2 * d.depth, 1.0))
+    canvas.paint(region, cleft, Tissue.ANNULUS, opacity=0.3, soft=2.5)
     if d.bright_zone:
         zone = ellipsoid(p, (3, -d.depth / 2 - d.bulge + 1.5, -0.5), (4, 1.6, 1.4))
         canvas.paint(region, zone, Tissue.BRIGHT_ZONE, opacity=0.8, soft=1.0)
-    canvas.mark(region, distance, d.label)
+    inner = np.abs(w) - np.maximum(half - _DISC_MARGIN_MM, 0.6 * half)
+    canvas.mark(region, np.maximum(distance, inner), d.label)
 
 
 def paint_sacrum(canvas: Canvas, segments: tuple[SacralSegment, ...]) -> None:
     """Tapering bodies with rudimentary discs, wings, crest; unlabelled, as in SPIDER."""
+    _paint_wings(canvas, segments[1])
     for s in segments:
         behind = 34.0 - 3 * s.index
         place = canvas.around(
@@ -174,12 +180,37 @@ def paint_sacrum(canvas: Canvas, segments: tuple[SacralSegment, ...]) -> None:
         distance = smooth_union(_sacral_body(p, s), _sacral_arch(p, s), _FILLET_MM)
         canvas.paint(region, distance, Tissue.CORTEX)
         canvas.paint(region, distance + _SHELL_MM, Tissue.MARROW, soft=1.2)
-        remnant = ellipsoid(
-            p, (0, -1, -s.height / 2 - 1.5), (0.3 * s.width, 0.36 * s.depth, 1.6 - 0.2 * s.index)
-        )
-        canvas.paint(
-            region, remnant, Tissue.DRY_NUCLEUS if s.index else Tissue.NUCLEUS, opacity=0.8, soft=1.5
-        )
+        _paint_remnant(canvas, region, p, s)
+
+
+def _paint_wings(canvas: Canvas, second: SacralSegment) -> None:
+    """The sacral wings and, beyond a dark joint, the iliac bones; placed from the second segment."""
+    place = canvas.around(second.frame, (-90, -60, -45), (90, 45, 75))
+    if place is None:
+        return
+    region, p = place
+    q = (np.abs(p[0]), p[1], p[2])
+    size = second.width / 38
+    wing = ellipsoid(q, (26 * size, -3, 8), (22 * size, 14, 36))
+    ilium = ellipsoid((q[0] - 0.25 * (q[1] + 15), q[1], q[2]), (60 * size, -10, 18), (9, 42, 48))
+    for bone in (wing, ilium):
+        canvas.paint(region, bone, Tissue.CORTEX)
+        canvas.paint(region, bone + _SHELL_MM, Tissue.MARROW, soft=1.2)
+    for height in (24, -2):
+        hole = ellipsoid(q, (19 * size, -4, height), (5, 16, 6))
+        canvas.paint(region, hole, Tissue.EPIDURAL_FAT, soft=2)
+        root = ellipsoid(q, (19 * size, -3, height + 1), (2.4, 9, 2.4))
+        canvas.paint(region, root, Tissue.ROOT, soft=1)
+
+
+def _paint_remnant(canvas: Canvas, region: Region, p: Points, s: SacralSegment) -> None:
+    """What is left of the disc below a sacral body: a dark plate, brighter in its middle."""
+    below = -s.height / 2 - s.gap / 2
+    plate_ = oval(p[0], p[1], np.float32(0.44 * s.width), np.float32(0.44 * s.depth))
+    plate_ = np.maximum(plate_, np.abs(p[2] - np.float32(below)) - np.float32(s.gap / 2 + 0.8))
+    canvas.paint(region, plate_, Tissue.ANNULUS)
+    core = ellipsoid(p, (0, -1, below), (0.25 * s.width, 0.3 * s.depth, 0.4 * s.gap + 0.2))
+    canvas.paint(region, core, Tissue.NUCLEUS, opacity=0.7 if s.index < 2 else 0.3, soft=1.5)
 
 
 def _sacral_body(p: Points, s: SacralSegment) -> np.ndarray:
@@ -192,19 +223,12 @@ def _sacral_body(p: Points, s: SacralSegment) -> np.ndarray:
 
 
 def _sacral_arch(p: Points, s: SacralSegment) -> np.ndarray:
-    """Wings beside the body, the roof of the sacral canal and the median crest."""
+    """The roof of the sacral canal and the median crest."""
     q = (np.abs(p[0]), p[1], p[2])
     size = 1 - 0.16 * s.index
     back = -s.depth / 2
-    wing = strut(
-        q,
-        (0.4 * s.width, back + 6, 0.02 * s.height),
-        (50 * size, back - 6, -0.1 * s.height),
-        (11 * size, 13 * size),
-    )
     roof_v = back - 19.0 + 2.5 * s.index
     side = strut(q, (17 * size, back - 4, 0), (13 * size, roof_v + 3, 0), (4.0, 3.0), tall=3.0)
     roof = strut(q, (13 * size, roof_v + 3, 0), (0, roof_v, -2), (3.0, 2.6), tall=3.2)
     crest = plate(p, (0, roof_v + 1, -2), (0, roof_v - 7 * size, -4), 2.5, (8, 6, 0))
-    arch = smooth_union(smooth_union(side, roof, 2.0), crest, 2.0)
-    return smooth_union(wing, arch, _FILLET_MM)
+    return smooth_union(smooth_union(side, roof, 2.0), crest, 2.0)

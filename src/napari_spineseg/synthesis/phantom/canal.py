@@ -19,7 +19,7 @@ _CONUS_LENGTH_MM = 32.0
 
 @dataclass(frozen=True)
 class Strand:
-    """One root of the cauda equina: place in the sac's cross-section (fractions of its half axes), and its end."""
+    """One root of the cauda equina: place across the sac (fractions of its half axes), and its end."""
 
     across: float
     depth: float
@@ -31,21 +31,20 @@ class Strand:
 def draw_strands(
     path: SacPath, vertebrae: tuple[Vertebra, ...], rng: np.random.Generator
 ) -> tuple[Strand, ...]:
-    """Roots that fill the back of the sac and leave it level by level, the outer ones first."""
-    exits = [path.end_z + 5] * 3 + [
-        float(v.frame.world((0, v.back, -v.height / 2))[2]) for v in vertebrae[:5]
-    ]
-    exits = [z for z in exits if z < path.conus_z - 15]
+    """Roots in the back of the sac, leaving it level by level: sacral ones inside, lumbar ones beside."""
     strands = []
-    for rank, end in enumerate(sorted(exits)):
-        for _ in range(5):
-            side = rng.choice([-1, 1])
-            across = side * min(0.1 + 0.1 * rank + rng.uniform(0, 0.25), 0.85)
-            # Lying on their back, people have their roots at the back of the sac.
-            depth = -rng.uniform(0.15, 0.85) * np.sqrt(1 - across**2)
-            strands.append(
-                Strand(across, depth, rng.uniform(0, 6.3), rng.uniform(18, 40), end + rng.normal(0, 4))
-            )
+    # Lying on their back, people have their roots at the back of the sac: here in three sheets, so
+    # that they show as lines even where a thick slice averages over many of them.
+    for depth in (-0.75, -0.42, -0.08):
+        phase, wave = rng.uniform(0, 6.3), rng.uniform(16, 30)
+        for across in np.linspace(-0.8, 0.8, 7) * np.sqrt(1 - depth**2) + rng.normal(0, 0.06, 7):
+            own = depth + rng.normal(0, 0.03)
+            strands.append(Strand(float(across), own, phase, wave, path.end_z + rng.normal(6, 4)))
+    for bone in vertebrae[:5]:
+        end = float(bone.frame.world((0, bone.back, -bone.height / 2))[2])
+        for side in (-1, 1) if end < path.conus_z - 15 else ():
+            across, depth = side * rng.uniform(0.5, 0.85), rng.uniform(-0.4, 0.1)
+            strands.append(Strand(across, depth, rng.uniform(0, 6.3), rng.uniform(16, 30), end))
     return tuple(strands)
 
 
@@ -64,7 +63,7 @@ def paint_canal_fat(canvas: Canvas, path: SacPath, vertebrae: tuple[Vertebra, ..
         q = (np.abs(p[0]), p[1], p[2])
         edge = bone.sac_width / 2
         root = strut(
-            q, (edge - 2, bone.back - 8, -2), (edge + 14, bone.back - 5, -0.62 * bone.height), (1.6, 2.8)
+            q, (edge - 2, bone.back - 8, -2), (edge + 14, bone.back - 5, -0.62 * bone.height), (1.9, 3.4)
         )
         canvas.paint(region, root, Tissue.ROOT, soft=1.0)
         arch = bone.back - bone.sac_depth
@@ -112,17 +111,20 @@ def _paint_strand(
 ) -> None:
     """One dark line inside the sac from the conus to where it leaves."""
     u, v, half_width, half_depth, inside = tube
-    rows = np.flatnonzero((z > s.end_z) & (z < path.conus_z + 22))
+    rows = np.flatnonzero((z > s.end_z) & (z < path.conus_z + 30))
     if rows.size == 0:
         return
     rows = slice(rows[0], rows[-1] + 1)
     part = (region[0], slice(region[1].start + rows.start, region[1].start + rows.stop), region[2])
     drift = (0.05 * np.sin(z[rows] / s.wave + s.phase)).astype(np.float32)[:, None]
     leave = np.clip(1 - (z[rows] - s.end_z) / 25, 0, 1).astype(np.float32)[:, None]
-    across = s.across + drift + np.sign(s.across) * 0.9 * leave * (1 - abs(s.across))
+    # Roots leave the conus one by one, so they come out of its middle.
+    fan = np.clip((path.conus_z + 34 - z[rows]) / 34, 0, 1).astype(np.float32)[:, None]
+    across = fan * (s.across + drift) + np.sign(s.across) * 0.9 * leave * (1 - abs(s.across))
+    depth = fan * (s.depth * (1 - 0.5 * leave) + drift) - 0.15 * (1 - fan)
     du = u[:, rows] - across * half_width[rows]
-    dv = v[rows] - (s.depth * (1 - 0.5 * leave) + drift) * half_depth[rows]
-    distance = np.maximum(np.sqrt(du**2 + dv**2) - 0.55, inside[:, rows])
+    dv = v[rows] - depth * half_depth[rows]
+    distance = np.maximum(np.sqrt(du**2 + dv**2) - 0.7, inside[:, rows])
     canvas.paint(part, distance, Tissue.ROOT, opacity=0.85)
 
 

@@ -41,6 +41,7 @@ class Canvas:
     labels: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
+        """Start with unlabelled air."""
         shape = (len(self.x), len(self.z), len(self.y))
         self.image = np.zeros(shape, np.float32)
         self.labels = np.zeros(shape, np.uint16)

@@ -17,7 +17,7 @@ from napari_spineseg.synthesis.phantom.spine import SacralSegment, Spine, Verteb
 _STEP_MM = 1.0
 # How smoothly the sac bends around a step, mm.
 _STIFFNESS_MM = 5.0
-_EPIDURAL_GAP_MM = 2.0
+_EPIDURAL_GAP_MM = 1.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class SacPath:
 
 
 def sac_path(spine: Spine) -> SacPath:
-    """Lay the sac behind the posterior walls, ending at the second sacral segment."""
+    """Lay the sac behind the posterior walls, ending behind the second sacral segment."""
     points = [_behind_sacrum(s) for s in reversed(spine.sacrum)]
     points += [_behind_body(v) for v in spine.vertebrae]
     table = np.array(points)
@@ -57,8 +57,8 @@ def sac_path(spine: Spine) -> SacPath:
     x, y, half_depth, half_width = (
         gaussian_filter1d(c, _STIFFNESS_MM / _STEP_MM, mode="nearest") for c in columns
     )
-    end = float(spine.sacrum[1].frame.world((0, -spine.sacrum[1].depth, -4))[2])
-    taper = np.clip((z - end) / 14, 0, 1) ** 0.5
+    end = float(spine.sacrum[1].frame.world((0, -20, 0))[2])
+    taper = np.clip((z - end) / 26, 0, 1) ** 0.5
     conus = spine.vertebrae[min(spine.conus_label, len(spine.vertebrae)) - 1]
     return SacPath(
         z, x, y, half_depth * taper, half_width * taper, end, float(conus.frame.world((0, -30, -8))[2])

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 from napari_spineseg.anatomy import Numbering
 from napari_spineseg.progress import Control
@@ -19,6 +17,7 @@ from napari_spineseg.synthesis.phantom.path import sac_path
 from napari_spineseg.synthesis.phantom.settings import PhantomSettings
 from napari_spineseg.synthesis.phantom.spine import draw_spine
 from napari_spineseg.synthesis.phantom.surroundings import draw_torso, paint_ligaments, paint_torso
+from napari_spineseg.synthesis.phantom.texture import draw_grain
 
 # Planes of the finer grid inside a thick slice are about this far apart.
 _PLANE_MM = 1.0
@@ -55,20 +54,20 @@ def make_phantom(settings: PhantomSettings, control: Control | None = None) -> t
     image, labels = np.zeros(settings.shape, np.float32), np.zeros(settings.shape, np.uint16)
     planes = max(1, round(settings.spacing_mm[0] / _PLANE_MM))
     offsets = (np.arange(planes) - (planes - 1) / 2) * settings.spacing_mm[0] / planes
-    for k, textures in enumerate(_textures(settings, look)):
-        canvas = Canvas((x[k] + offsets).astype(np.float32), z, y, settings.sequence, textures)
+    for k, grain in enumerate(draw_grain(settings, look)):
+        canvas = Canvas((x[k] + offsets).astype(np.float32), z, y, settings.sequence, grain.textures)
         background = canvas.thin()
         paint_torso(background, torso)
         canvas.image[:] = background.image
         paint_canal_fat(canvas, path, spine.vertebrae)
         paint_sac(canvas, path, strands)
-        paint_ligaments(canvas, spine, torso)
+        paint_ligaments(canvas, spine)
         for disc in spine.discs:
             paint_disc(canvas, disc)
         paint_sacrum(canvas, spine.sacrum)
         for vertebra in spine.vertebrae:
             paint_vertebra(canvas, vertebra)
-        image[k], labels[k] = canvas.average(), canvas.majority()
+        image[k], labels[k] = grain.bent(canvas.average(), canvas.majority())
         control.step("Painting the phantom", k + 1, len(x))
     depth = y[None, :] - torso.at("skin_y", z)
     ahead = y[None, :] - torso.at("body_y", z) - torso.at("half_depth", z)
@@ -104,32 +103,3 @@ def _affine(x: np.ndarray, z: np.ndarray, y: np.ndarray, step: tuple[float, floa
     affine[:3, :3] = [[step[0], 0, 0], [0, 0, -step[2]], [0, -step[1], 0]]
     affine[:3, 3] = x[0], y[0], z[0]
     return affine
-
-
-def _textures(settings: PhantomSettings, rng: np.random.Generator) -> Iterator[dict[str, np.ndarray]]:
-    """For each slice, fields of unit deviation: mottled (blobs of some mm), streaky (fibres), septate (strands).
-
-    Neighbouring slices share part of their texture, as neighbouring tissue does.
-    """
-    _, rows, columns = settings.shape
-    dr, dc = settings.spacing_mm[1:]
-    keep = np.float32(np.exp(-settings.spacing_mm[0] / 4.0))
-    last: dict[str, np.ndarray] = {}
-    for _ in range(settings.shape[0]):
-        fresh = {
-            "mottled": _field(rng, (rows, columns), (2.2 / dr, 2.2 / dc)) * np.float32(0.7)
-            + _field(rng, (rows, columns), (0.6 / dr, 0.6 / dc)) * np.float32(0.7),
-            "streaky": _field(rng, (rows, columns), (7 / dr, 1.1 / dc)),
-        }
-        ridge = _field(rng, (rows, columns), (5 / dr, 2.0 / dc))
-        fresh["septate"] = np.float32(0.6) - 3 * np.exp(-((ridge / 0.12) ** 2))
-        if last:
-            fresh = {k: keep * last[k] + np.sqrt(1 - keep**2) * v for k, v in fresh.items()}
-        last = fresh
-        yield fresh
-
-
-def _field(rng: np.random.Generator, shape: tuple[int, int], sigma: tuple[float, float]) -> np.ndarray:
-    """Smooth random field of zero mean and unit deviation."""
-    field = gaussian_filter(rng.standard_normal(shape, dtype=np.float32), sigma, mode="wrap")
-    return field / np.float32(max(field.std(), 1e-6))

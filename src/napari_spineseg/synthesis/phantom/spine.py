@@ -16,11 +16,11 @@ from napari_spineseg.synthesis.phantom.shapes import Frame, rotation
 
 # From the lowest lumbar vertebra upward: L5 L4 L3 L2 L1 T12 T11 T10 T9 T8. Lengths in mm, angles in degrees.
 _TABLE = {
-    "depth": (34.5, 35.0, 35.0, 34.0, 32.5, 30.8, 29.8, 28.8, 28.0, 27.0),
-    "width": (48.0, 45.0, 43.0, 41.0, 40.0, 38.0, 35.0, 33.0, 31.0, 30.0),
-    "height": (25.5, 26.3, 26.8, 26.3, 25.5, 24.0, 22.5, 21.5, 20.5, 20.0),
+    "depth": (38.5, 39.8, 39.6, 38.4, 36.2, 34.6, 33.4, 32.2, 31.2, 30.0),
+    "width": (53.0, 48.5, 46.5, 45.0, 44.0, 42.0, 39.0, 37.0, 35.0, 33.0),
+    "height": (27.0, 27.8, 28.0, 27.6, 26.6, 25.2, 23.8, 22.6, 21.6, 20.6),
     "wedge": (8.0, 3.0, 1.0, -1.0, -2.0, -3.0, -4.0, -4.0, -4.0, -4.0),
-    "disc": (9.0, 9.5, 9.0, 8.2, 7.2, 6.0, 5.0, 4.5, 4.2, 4.0),
+    "disc": (9.2, 9.4, 8.8, 8.0, 7.2, 6.4, 5.4, 4.8, 4.4, 4.2),
     "disc_wedge": (13.0, 9.0, 7.0, 5.0, 4.0, 2.0, 1.0, 0.0, 0.0, 0.0),
     "sac_depth": (13.5, 14.0, 14.5, 15.0, 15.5, 15.5, 15.0, 14.5, 14.0, 14.0),
     "sac_width": (17.0, 18.5, 20.0, 21.0, 21.0, 19.5, 18.5, 17.5, 17.0, 17.0),
@@ -92,6 +92,7 @@ class SacralSegment:
     width: float
     height: float
     wedge: float
+    gap: float
 
 
 @dataclass(frozen=True)
@@ -254,9 +255,8 @@ def _hang_sacrum(slope: float, scale: float, rng: np.random.Generator) -> tuple[
         height *= scale * rng.normal(1, 0.03)
         frame = Frame(place, rotation(tilt + turn))
         frame = replace(frame, origin=frame.world((0, 0, -height / 2)))
-        segments.append(
-            SacralSegment(k, frame, depth * scale, width * scale, height, 2 * turn if k == 0 else 0.0)
-        )
+        wedge = 2 * turn if k == 0 else 0.0
+        segments.append(SacralSegment(k, frame, depth * scale, width * scale, height, wedge, gap * scale))
         tilt += 2 * turn if k == 0 else turn
         place = frame.world((0, -0.06 * depth, -height / 2 - gap * scale))
     return tuple(segments)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter1d
 
 from napari_spineseg.synthesis.phantom.canvas import Canvas
@@ -92,12 +93,12 @@ def _draw_bowel(
     z: np.ndarray, body_y: np.ndarray, belly: float, rng: np.random.Generator
 ) -> tuple[Blob, ...]:
     blobs = []
-    for _ in range(110):
+    for _ in range(240):
         height = rng.uniform(z[0], z[-1])
         front = np.interp(height, z, body_y) + 48
         size = rng.uniform(8, 20)
         centre = (rng.uniform(-80, 80), rng.uniform(front, max(belly - 25, front + 30)), height)
-        blobs.append(Blob(centre, tuple(size * rng.uniform(0.7, 1.5, 3)), float(rng.uniform(0.05, 1.0))))
+        blobs.append(Blob(centre, tuple(size * rng.uniform(0.5, 1.7, 3)), float(rng.uniform(0.05, 1.0))))
     return tuple(blobs)
 
 
@@ -123,16 +124,17 @@ def paint_torso(canvas: Canvas, torso: Torso) -> None:
     canvas.paint(everywhere, abdomen, Tissue.FAT, soft=2)
     for blob in torso.bowel:
         _paint_bowel(canvas, blob)
+    _paint_kidneys(canvas, torso)
     _paint_psoas(canvas, torso)
     _paint_vessels(canvas, torso)
 
 
 def _muscle(canvas: Canvas, torso: Torso, aside: np.ndarray) -> np.ndarray:
     """Muscle with streaks of fat: more of them low down, near the midline, and in some people."""
-    streaks = 0.8 * canvas.textures["streaky"] + 0.6 * canvas.textures["mottled"]
+    streaks = 0.85 * canvas.textures["streaky"] + 0.4 * canvas.textures["mottled"]
     low = 1 / (1 + np.exp((canvas.z - torso.lowest_body_z - 15) / 25)).astype(np.float32)[:, None]
     threshold = 1.6 - 0.7 * torso.infiltration - 0.8 * low - 0.5 * np.exp(-((aside / 14) ** 2))
-    share = 0.8 / (1 + np.exp(3 * (threshold - streaks)))
+    share = 0.75 / (1 + np.exp(2.2 * (threshold - streaks)))
     everywhere = canvas.everywhere
     return (
         canvas.colour(Tissue.MUSCLE, everywhere) * (1 - share) + canvas.colour(Tissue.FAT, everywhere) * share
@@ -165,6 +167,24 @@ def _paint_psoas(canvas: Canvas, torso: Torso) -> None:
     canvas.paint(everywhere, distance + 1, Tissue.MUSCLE, soft=1.5)
 
 
+def _paint_kidneys(canvas: Canvas, torso: Torso) -> None:
+    """Both kidneys beside L1 to L3, the right one a little lower."""
+    for side in (-1, 1):
+        height = torso.lowest_body_z + (88 if side > 0 else 100)
+        back = float(np.interp(height, torso.z, torso.body_y))
+        middle = float(np.interp(height, torso.z, torso.body_x))
+        centre = (middle + side * 56, back - 4, height)
+        region = canvas.region(np.subtract(centre, (30, 32, 60)), np.add(centre, (30, 32, 60)))
+        if region is None:
+            continue
+        points = canvas.points(region)
+        outline = ellipsoid(points, centre, (26, 26, 54))
+        canvas.paint(region, outline, Tissue.FASCIA)
+        canvas.paint(region, outline + 1.2, Tissue.KIDNEY, soft=1.5)
+        pelvis = ellipsoid(points, (centre[0] - side * 10, centre[1] + 4, centre[2]), (14, 8, 20))
+        canvas.paint(region, pelvis, Tissue.FAT, opacity=0.8, soft=5)
+
+
 def _paint_vessels(canvas: Canvas, torso: Torso) -> None:
     """Aorta (left) and inferior vena cava (right) as flow voids; both fork in front of L4/L5."""
     fork = torso.lowest_body_z + 22
@@ -175,34 +195,47 @@ def _paint_vessels(canvas: Canvas, torso: Torso) -> None:
     u = x - torso.at("body_x", canvas.z)
     for middle, width, depth in ((-11, 8.5, 8.5), (13, 10, 7.5)):
         away = u - np.sign(middle) * (abs(middle) + 0.55 * below)
-        shrink = np.where(below > 0, 0.72, 1).astype(np.float32)
+        shrink = 1 - 0.28 * np.minimum(below / 15, 1)
         distance = ellipse(away, v, width * shrink, depth * shrink)
         canvas.paint(region, distance, Tissue.FASCIA)
         canvas.paint(region, distance + 1, Tissue.FLOW_VOID, soft=2)
 
 
-def paint_ligaments(canvas: Canvas, spine: Spine, torso: Torso) -> None:
+def paint_ligaments(canvas: Canvas, spine: Spine) -> None:
     """Between the spinous processes, and the dark lines along the fronts and backs of the bodies."""
-    for v, d in zip(spine.vertebrae, spine.discs, strict=True):
-        place = canvas.around(v.frame, (-6, v.back - 60, -32), (6, v.back - v.sac_depth - 6, 4))
-        if place is not None:
-            region, p = place
-            arch = v.back - v.sac_depth - 10
-            span = ellipsoid(
-                p, (0, arch - v.spinous_length / 2, -0.42 * v.height - 14), (4, v.spinous_length * 0.62, 14)
-            )
-            canvas.paint(
-                region, span, Tissue.EPIDURAL_FAT if v.label % 2 else Tissue.LIGAMENT, opacity=0.6, soft=3
-            )
-        place = canvas.around(
-            d.frame, (-d.width / 2, -d.depth / 2 - 8, -26), (d.width / 2, d.depth / 2 + 8, 26)
-        )
-        if place is not None:
-            region, p = place
-            # As long as the disc and the two halves of bodies beside it, so that the lines join.
-            half = (d.height + v.height) / 2 + 1
-            for edge, width, gap in ((1, 0.42, 1.0), (-1, 0.22, 0.8)):
-                bow = d.depth / 2 + gap - 0.8 * (p[2] / np.float32(half)) ** 2
-                sheet = np.abs(edge * p[1] - bow * (1 - 0.1 * (p[0] / np.float32(d.width / 2)) ** 2)) - 0.9
-                sheet = np.maximum(np.maximum(sheet, np.abs(p[2]) - half), np.abs(p[0]) - width * d.width)
-                canvas.paint(region, sheet, Tissue.LIGAMENT, opacity=0.9)
+    for v in spine.vertebrae:
+        length = v.spinous_length
+        place = canvas.around(v.frame, (-8, v.back - 75, -48), (8, v.back - v.sac_depth - 2, 8))
+        if place is None:
+            continue
+        region, p = place
+        middle = (0, v.back - v.sac_depth - 10 - length / 2, -0.42 * v.height - 14)
+        span = ellipsoid(p, middle, (4, length * 0.62, 14))
+        tissue = Tissue.EPIDURAL_FAT if v.label % 2 else Tissue.LIGAMENT
+        canvas.paint(region, span, tissue, opacity=0.6, soft=3)
+    front = [v.frame.world((0, v.depth / 2 * (1 - v.waist) + 0.6, 0)) for v in spine.vertebrae]
+    front += [d.frame.world((0, d.depth / 2 + 1.2, 0)) for d in spine.discs]
+    _paint_sheet(canvas, np.array(front), bow=-1 / 50, half_width=15)
+    back = [v.frame.world((0, v.back - 1.4, 0)) for v in spine.vertebrae]
+    back += [d.frame.world((0, -d.depth / 2 - d.bulge - 0.8, 0)) for d in spine.discs]
+    _paint_sheet(canvas, np.array(back), bow=0.0, half_width=8)
+
+
+def _paint_sheet(canvas: Canvas, points: np.ndarray, bow: float, half_width: float) -> None:
+    """A dark ligament 1.6 mm thick through midline `points` (n, 3); it bends by `bow` per mm sideways."""
+    points = points[np.argsort(points[:, 2])]
+    shown = (canvas.z > points[0, 2]) & (canvas.z < points[-1, 2] + 40)
+    rows = np.flatnonzero(shown)
+    if rows.size == 0:
+        return
+    z = canvas.z[rows]
+    region = (slice(None), slice(rows[0], rows[-1] + 1), slice(None))
+    curve = PchipInterpolator(points[:, 2], points[:, :2], extrapolate=True)(z).astype(np.float32)
+    slope = np.gradient(curve[:, 1], z) if len(z) > 1 else np.zeros(1)
+    x, y, _ = canvas.points(region)
+    u = x - curve[:, :1]
+    across = (y - curve[:, 1:] - np.float32(bow) * u * u) / np.sqrt(1 + slope[:, None] ** 2).astype(
+        np.float32
+    )
+    sheet = np.maximum(np.abs(across) - 0.8, np.abs(u) - half_width)
+    canvas.paint(region, sheet, Tissue.LIGAMENT, opacity=0.9)

@@ -43,12 +43,12 @@ class Tissue(IntEnum):
 # Brightness in T1, T2, STIR; depth of the texture; its kind.
 _LOOK: dict[Tissue, tuple[float, float, float, float, Texture]] = {
     Tissue.AIR: (0.0, 0.0, 0.0, 0.0, "smooth"),
-    Tissue.SKIN: (0.42, 0.30, 0.35, 0.10, "mottled"),
+    Tissue.SKIN: (0.42, 0.30, 0.16, 0.10, "mottled"),
     Tissue.FAT: (0.95, 0.80, 0.07, 0.07, "septate"),
     Tissue.MUSCLE: (0.30, 0.15, 0.24, 0.16, "streaky"),
     Tissue.FASCIA: (0.14, 0.09, 0.10, 0.10, "smooth"),
     Tissue.LIGAMENT: (0.15, 0.09, 0.10, 0.20, "streaky"),
-    Tissue.MARROW: (0.56, 0.40, 0.15, 0.13, "mottled"),
+    Tissue.MARROW: (0.56, 0.40, 0.15, 0.16, "mottled"),
     Tissue.CORTEX: (0.07, 0.04, 0.04, 0.10, "smooth"),
     Tissue.ANNULUS: (0.24, 0.10, 0.09, 0.14, "streaky"),
     Tissue.NUCLEUS: (0.34, 0.60, 0.55, 0.10, "mottled"),
@@ -57,7 +57,7 @@ _LOOK: dict[Tissue, tuple[float, float, float, float, Texture]] = {
     Tissue.CORD: (0.40, 0.36, 0.40, 0.05, "mottled"),
     Tissue.ROOT: (0.36, 0.34, 0.38, 0.05, "smooth"),
     Tissue.DURA: (0.12, 0.18, 0.20, 0.0, "smooth"),
-    Tissue.EPIDURAL_FAT: (0.92, 0.78, 0.08, 0.08, "mottled"),
+    Tissue.EPIDURAL_FAT: (0.90, 0.76, 0.08, 0.14, "mottled"),
     Tissue.VEIN: (0.42, 0.62, 0.50, 0.10, "smooth"),
     Tissue.FLOW_VOID: (0.05, 0.04, 0.05, 0.30, "mottled"),
     Tissue.BOWEL: (0.34, 0.24, 0.32, 0.20, "mottled"),
