@@ -8,7 +8,7 @@ van der Graaf et al., Scientific Data 2024 (101-125 are vertebrae that are only 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,12 +152,14 @@ def recognise(values: set[int]) -> ForeignScheme | None:
     return None
 
 
-def translate(labels: np.ndarray, foreign: ForeignScheme) -> tuple[np.ndarray, Numbering]:
-    """`labels` in our numbers, uint16, and the numbering of this spine.
+def translate(
+    labels: np.ndarray, values: Iterable[int], foreign: ForeignScheme
+) -> tuple[np.ndarray, Numbering]:
+    """`labels` (uint16, holding `values`) in our numbers, and the numbering of this spine.
 
     Numbers of `foreign` without a counterpart (the sacrum) become background.
     """
-    values = [int(v) for v in np.unique(labels) if v]
+    values = list(values)
     names = {foreign.meanings[v][1] for v in values if v in foreign.meanings}
     numbering = Numbering(lumbar=6 if "L6" in names else 5, thoracic=13 if "T13" in names else 12)
     table = np.zeros(65536, np.uint16)
@@ -183,9 +185,7 @@ PARTLY_VISIBLE = range(101, 126)
 """SPIDER's numbers for vertebrae cut by the edge of the image: 100 more than the whole one's."""
 
 
-def merge_partly_visible(labels: np.ndarray) -> tuple[np.ndarray, tuple[int, ...]]:
-    """SPIDER labels with 101-125 brought back to 1-25, and the vertebrae that were concerned."""
-    partial = tuple(int(v) - 100 for v in np.unique(labels) if int(v) in PARTLY_VISIBLE)
-    if not partial:
-        return labels, ()
-    return np.where((labels > 100) & (labels < 126), labels - 100, labels).astype(labels.dtype), partial
+def merge_partly_visible(labels: np.ndarray) -> np.ndarray:
+    """SPIDER labels with 101-125 brought back to 1-25."""
+    partial = (labels >= PARTLY_VISIBLE.start) & (labels < PARTLY_VISIBLE.stop)
+    return np.where(partial, labels - 100, labels).astype(labels.dtype)

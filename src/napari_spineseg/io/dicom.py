@@ -55,16 +55,20 @@ def read_dicom(path: Path, series: str | None = None) -> Volume:
 
 def _headers(path: Path, series: str | None) -> tuple[list[Header], list[str]]:
     """Headers of grey-scale images, and what to say about files left out."""
-    if not path.is_dir():
-        header = read_header(path)
-        if header is None or not is_image(header):
-            refuse(path, _why_no_image(header))
-        if not is_grey(header):
-            refuse(path, "is a colour picture; give the grey-scale series")
-        return [header], []
+    if path.is_dir():
+        return _headers_in(path, series)
+    header = read_header(path)
+    if header is None or not is_image(header):
+        refuse(path, _why_no_image(header))
+    if not is_grey(header):
+        refuse(path, "is a colour picture; give the grey-scale series")
+    return [header], []
+
+
+def _headers_in(folder: Path, series: str | None) -> tuple[list[Header], list[str]]:
     found, damaged, coloured = [], 0, 0
     start, kinds = time.monotonic(), set()
-    for file in files_in(path):
+    for file in files_in(folder):
         try:
             header = read_header(file)
         except ScanError:
@@ -80,11 +84,10 @@ def _headers(path: Path, series: str | None) -> tuple[list[Header], list[str]]:
         if series is None and len(kinds) > 1 and time.monotonic() - start > _ENOUGH_SECONDS:
             break
     if coloured and not found:
-        refuse(path, "holds only colour pictures; give the grey-scale series")
+        refuse(folder, "holds only colour pictures; give the grey-scale series")
     if damaged and not found:
-        refuse(path, f"holds only damaged DICOM files ({damaged}); copy or export the series again")
-    notes = [f"{damaged} damaged DICOM file(s) were left out."] if damaged else []
-    return found, notes
+        refuse(folder, f"holds only damaged DICOM files ({damaged}); copy or export the series again")
+    return found, [f"{damaged} damaged DICOM file(s) were left out."] if damaged else []
 
 
 def _why_no_image(header: Header | None) -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from napari_spineseg.anatomy import Numbering, Scheme, Structure, structure_of
-from napari_spineseg.anatomy_maps import merge_partly_visible, recognise, translate
+from napari_spineseg.anatomy_maps import PARTLY_VISIBLE, merge_partly_visible, recognise, translate
 from napari_spineseg.grid import Grid
 from napari_spineseg.io.guard import refuse
 from napari_spineseg.io.identity import stem_of
 from napari_spineseg.io.volume import Volume
-from napari_spineseg.scan import Segmentation
+from napari_spineseg.scan import Segmentation, count_labels
 
 _LABEL_WORDS = re.compile(r"(^|[^a-z])(seg|segmentation|labels?|levels?|masks?|structures|dseg)([^a-z]|$)")
 # A label file has tens of numbers, an image hundreds of grey values.
@@ -35,6 +35,7 @@ def segmentation_of(raw: Volume, path: Path) -> Segmentation:
         If a voxel is not a whole number from 0 to 65535.
     """
     labels, warnings = whole_numbers(raw, path), list(raw.warnings)
+    values = set(count_labels(labels))
     note = raw.header.get("spineseg") or {}
     name = stem_of(path)
     provenance: dict[str, object] = {"source": str(path)}
@@ -42,20 +43,22 @@ def segmentation_of(raw: Volume, path: Path) -> Segmentation:
     if note.get("kind") == "labels" and note.get("scheme") in ("levels", "structures"):
         scheme: Scheme = note["scheme"]
         numbering = Numbering(int(note.get("lumbar", 5)), int(note.get("thoracic", 12)))
-    elif (foreign := recognise(_values(labels))) is not None:
-        labels, numbering = translate(labels, foreign)
+    elif (foreign := recognise(values)) is not None:
+        labels, numbering = translate(labels, values, foreign)
+        values = set(count_labels(labels))
         scheme = foreign.scheme
         provenance["translated_from"] = foreign.title
         warnings.append(f"The numbers are {foreign.title}'s and were translated; the sacrum is left out.")
     else:
-        scheme = _guess_scheme(labels, raw.affine, name)
-        if scheme == "levels":
-            labels, partial = merge_partly_visible(labels)
-            if partial:
-                provenance["partly_visible"] = list(partial)
-                seen = ", ".join(numbering.vertebra(n) for n in partial)
-                warnings.append(f"Vertebrae at the edge of the image are only partly visible: {seen}.")
-    strays = _strays(labels, scheme)
+        scheme = guess_scheme(labels, raw.affine, name)
+        partial = sorted(v - 100 for v in values if v in PARTLY_VISIBLE)
+        if scheme == "levels" and partial:
+            labels = merge_partly_visible(labels)
+            values = {v - 100 if v in PARTLY_VISIBLE else v for v in values}
+            provenance["partly_visible"] = partial
+            seen = ", ".join(numbering.vertebra(n) for n in partial)
+            warnings.append(f"Vertebrae at the edge of the image are only partly visible: {seen}.")
+    strays = _strays(values, scheme)
     if strays:
         warnings.append(f"Numbers outside the {scheme} scheme were kept: {', '.join(map(str, strays[:8]))}.")
     return Segmentation(labels, raw.affine, name, scheme, numbering, provenance, tuple(warnings))
@@ -125,13 +128,9 @@ def _flat(voxels: np.ndarray) -> bool:
     return bool(same) and min(same) > _LEAST_FLAT and bool((voxels == 0).any())
 
 
-def _values(labels: np.ndarray) -> set[int]:
-    return {int(v) for v in np.unique(labels) if v}
-
-
-def _guess_scheme(labels: np.ndarray, affine: np.ndarray, name: str) -> Scheme:
+def guess_scheme(labels: np.ndarray, affine: np.ndarray, name: str) -> Scheme:
     """`levels` unless the numbers are 1 to 4 and lie as structures do, side by side."""
-    values = _values(labels)
+    values = set(count_labels(labels))
     if values - {1, 2, 3, 4} or "level" in name.lower():
         return "levels"
     return "levels" if len(values) > 1 and _stacked(labels, affine, values) else "structures"
@@ -151,7 +150,7 @@ def _stacked(labels: np.ndarray, affine: np.ndarray, values: set[int]) -> bool:
     return True
 
 
-def _strays(labels: np.ndarray, scheme: Scheme) -> list[int]:
+def _strays(values: set[int], scheme: Scheme) -> list[int]:
     if scheme == "structures":
-        return sorted(_values(labels) - {1, 2, 3, 4})
-    return sorted(v for v in _values(labels) if structure_of(v) is Structure.BACKGROUND)
+        return sorted(values - {1, 2, 3, 4})
+    return sorted(v for v in values if structure_of(v) is Structure.BACKGROUND)

@@ -56,6 +56,11 @@ def write_scan(scan: Scan, path: Path) -> None:
     _write(Picture(narrow(scan.voxels), np.asarray(scan.affine, float), note), Path(path))
 
 
+def written_files(path: Path) -> list[Path]:
+    """The files that writing to `path` makes or replaces: two for a .mhd, else one."""
+    return [path, path.with_suffix(".zraw")] if path.suffix.lower() == ".mhd" else [path]
+
+
 def _write(picture: Picture, path: Path) -> None:
     name = path.name.lower()
     if name.endswith((".nii", ".nii.gz")):
@@ -64,7 +69,7 @@ def _write(picture: Picture, path: Path) -> None:
         put(path, b"".join(encode_metaimage(picture, "LOCAL")))
     elif name.endswith(".mhd"):
         # Data first: a header that is there always finds its data.
-        data = path.with_suffix(".zraw")
+        data = written_files(path)[1]
         header, voxels = encode_metaimage(picture, data.name)
         put(data, voxels)
         put(path, header)
