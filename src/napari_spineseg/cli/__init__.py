@@ -18,6 +18,7 @@ COMMANDS = {
     "segment": "Segment scans.",
     "models": "List the models, and look at one.",
     "evaluate": "Compare segmentations with reference labels.",
+    "pretrain": "Train a model from prepared data, as the bundled ones were.",
 }
 """Every command in the order of the help page, with its line there."""
 

@@ -13,7 +13,9 @@ app = command_app(help="Train a model from prepared data, as a recipe says.")
 
 @app.command()
 def pretrain(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A bundled recipe (lumbar) or a YAML file.")],
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A bundled recipe (lumbar) or a YAML file.")
+    ],
     data: Annotated[Path, typer.Option("--data", help="Folder that `spineseg dataset prepare` filled.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Where weights, card, log and state go.")],
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
@@ -27,7 +29,9 @@ def pretrain(
 
     console = Console(json)
     settings = read_recipe(find_recipe(recipe))
-    with console.progress() as control:
+    with console.bar(settings.name) as control:
         card = pretrain(settings, data, out, device, control)
-    console.say(f"Wrote {out / settings.name}.safetensors; its card is beside it, the log is {out / 'log.jsonl'}.")
+    console.say(
+        f"Wrote {out / settings.name}.safetensors; its card is beside it, the log is {out / 'log.jsonl'}."
+    )
     console.record(card.model_dump(mode="json"))

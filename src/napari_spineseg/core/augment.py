@@ -67,7 +67,9 @@ def draw_grid(
     return grid + warp.permute(0, 2, 3, 1)
 
 
-def sample(source: torch.Tensor, centre: tuple[float, float], offsets: torch.Tensor, mode: str) -> torch.Tensor:
+def sample(
+    source: torch.Tensor, centre: tuple[float, float], offsets: torch.Tensor, mode: str
+) -> torch.Tensor:
     """Read (channels, h, w) float at `offsets` (H, W, 2) around `centre` (row, column), in pixels.
 
     Outside the source an image repeats its border and labels are 0.

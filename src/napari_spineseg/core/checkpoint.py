@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import load, save
 from torch import nn
@@ -73,7 +72,9 @@ def read_card(weights: Path) -> ModelCard:
     try:
         return ModelCard.model_validate_json(card_path(weights).read_bytes())
     except FileNotFoundError:
-        raise ModelError(f"{weights.name}: its card {card_path(weights).name} is missing beside it.") from None
+        raise ModelError(
+            f"{weights.name}: its card {card_path(weights).name} is missing beside it."
+        ) from None
     except (ValidationError, OSError) as error:
         raise ModelError(f"{card_path(weights).name} is not a model card: {_first_line(error)}.") from error
 
@@ -95,10 +96,16 @@ def load_model(weights: Path) -> LoadedModel:
         raise ModelError(f"{weights.name} differs from what its card describes; install or import it again.")
     network = build_network(card.network, card.arguments)
     try:
-        network.load_state_dict({name: value.float() if value.is_floating_point() else value
-                                 for name, value in load(content).items()})
+        network.load_state_dict(
+            {
+                name: value.float() if value.is_floating_point() else value
+                for name, value in load(content).items()
+            }
+        )
     except Exception as error:
-        raise ModelError(f"{weights.name} does not fit its network {card.network}: {_first_line(error)}.") from error
+        raise ModelError(
+            f"{weights.name} does not fit its network {card.network}: {_first_line(error)}."
+        ) from error
     return LoadedModel(network.eval(), card)
 
 
@@ -141,4 +148,6 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0].rstrip(".")[:200] if str(error).strip() else type(error).__name__
+    return (
+        str(error).strip().splitlines()[0].rstrip(".")[:200] if str(error).strip() else type(error).__name__
+    )

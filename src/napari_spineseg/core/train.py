@@ -137,7 +137,9 @@ class Trainer:
     def _average(self) -> None:
         # Early weights are forgotten quickly, or the average would drag the start along.
         decay = min(self.settings.average, (1 + self.step) / (10 + self.step))
-        for kept, new in zip(self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True):
+        for kept, new in zip(
+            self.averaged.state_dict().values(), self.network.state_dict().values(), strict=True
+        ):
             if kept.is_floating_point():
                 kept.lerp_(new, 1 - decay)
             else:
@@ -161,7 +163,9 @@ class Trainer:
         optimizer = self.optimizer.state_dict()
         for key, value in _part(tensors, "optimizer").items():
             index, name = key.split("/")
-            optimizer["state"].setdefault(int(index), {})[name] = value
+            # The fused optimizer walks memory: its moments must lie as the weights do.
+            laid_out = value.to(memory_format=torch.channels_last) if value.ndim == 4 else value
+            optimizer["state"].setdefault(int(index), {})[name] = laid_out
         self.optimizer.load_state_dict(optimizer)
         self.step = state["step"]
 

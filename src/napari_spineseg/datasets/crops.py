@@ -30,7 +30,9 @@ class CropSettings(BaseModel):
     neighbours: int = Field(1, ge=0)
     neighbour_mm: tuple[float, float] = (2.5, 5.5)
     alone_share: float = Field(0.1, ge=0, le=1, description="share of samples whose neighbours are missing")
-    anywhere_share: float = Field(0.2, ge=0, le=1, description="share of crops that ignore where the spine is")
+    anywhere_share: float = Field(
+        0.2, ge=0, le=1, description="share of crops that ignore where the spine is"
+    )
     synthetic_share: float = Field(0.5, ge=0, le=1, description="share of samples painted from tissue maps")
     augment: AugmentSettings = AugmentSettings()
 
@@ -71,7 +73,9 @@ class CropSampler:
         structures = torch.from_numpy(volume.structures[slices]).float()
         labels = augment.sample(structures, centre, offsets, "nearest")
         if volume.kind == "tissues":
-            tissues = augment.sample(torch.from_numpy(volume.values[slices]).float(), centre, offsets, "nearest")
+            tissues = augment.sample(
+                torch.from_numpy(volume.values[slices]).float(), centre, offsets, "nearest"
+            )
             image = render(tissues, draw_look(generator), volume.spacing_mm, generator)
             image = augment.soften(image)
         else:

@@ -73,7 +73,11 @@ def consecutive_runs(slices: list[SliceFile]) -> list[list[SliceFile]]:
     runs: list[list[SliceFile]] = []
     for item in slices:
         last = runs[-1][-1] if runs else None
-        follows = last and (last.patient, last.sequence, last.index + 1) == (item.patient, item.sequence, item.index)
+        follows = last and (last.patient, last.sequence, last.index + 1) == (
+            item.patient,
+            item.sequence,
+            item.index,
+        )
         if follows:
             runs[-1].append(item)
         else:

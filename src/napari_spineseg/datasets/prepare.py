@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -85,10 +84,13 @@ def prepare_scans(folder: Path, out: Path, control: Control = Control()) -> list
         size = tuple(round(n * mm / SPACING_MM) for n, mm in zip(values.shape[1:], in_plane, strict=True))
         structures = _structures(segmentation)
         volume = PreparedVolume(
-            name=stem, patient=stem.lstrip("0"), kind="image",
+            name=stem,
+            patient=stem.lstrip("0"),
+            kind="image",
             values=windowed(resized(windowed(values), size)),
             structures=resized_labels(structures, size, range(4)),
-            slice_mm=slice_mm, spacing_mm=SPACING_MM,
+            slice_mm=slice_mm,
+            spacing_mm=SPACING_MM,
         )
         written.append(volume.save(out))
         control.step("Preparing scans", done + 1, len(images))

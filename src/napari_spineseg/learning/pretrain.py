@@ -43,6 +43,12 @@ class PretrainSettings(BaseModel):
     card: dict[str, Any] = Field(default_factory=dict, description="what the card says beyond the figures")
 
 
+def find_recipe(name: str) -> Path:
+    """A bundled recipe by name, or a file by its path."""
+    bundled = Path(__file__).parent / "recipes" / f"{name}.yaml"
+    return bundled if bundled.is_file() else Path(name)
+
+
 def read_recipe(path: Path) -> PretrainSettings:
     """Read a recipe from YAML.
 
@@ -76,7 +82,10 @@ def pretrain(
 
     def validate(averaged: nn.Module) -> dict[str, Any]:
         latest.update(
-            {name: validation_dice(averaged, v, settings.input, settings.validation_slices) for name, v in checks.items()}
+            {
+                name: validation_dice(averaged, v, settings.input, settings.validation_slices)
+                for name, v in checks.items()
+            }
         )
         save_model(averaged, _card(settings, volumes, latest), out / f"{settings.name}.safetensors")
         return latest
@@ -94,7 +103,9 @@ def pretrain(
     return save_model(averaged, _card(settings, volumes, latest), out / f"{settings.name}.safetensors")
 
 
-def _card(settings: PretrainSettings, volumes: Sequence[PreparedVolume], figures: dict[str, Any]) -> ModelCard:
+def _card(
+    settings: PretrainSettings, volumes: Sequence[PreparedVolume], figures: dict[str, Any]
+) -> ModelCard:
     return ModelCard(
         name=settings.name,
         network=settings.network,
@@ -137,4 +148,3 @@ def predict_prepared(
     padded = pad_to_stride(image, spec.stride)[None].to(device, memory_format=torch.channels_last)
     height, width = volume.values.shape[1:]
     return network(padded)[0, :, :height, :width].argmax(0).byte().cpu().numpy()
-

@@ -17,42 +17,127 @@ from napari_spineseg.synthesis.tissues import Tissue
 T = Tissue
 _LOOKS: dict[str, dict[Tissue, float]] = {
     "T1": {
-        T.SUBCUTANEOUS_FAT: 1.0, T.MUSCLE: 0.35, T.VISCERAL_FAT: 0.9, T.BOWEL: 0.35, T.ORGAN: 0.42,
-        T.VESSEL: 0.1, T.MARROW: 0.62, T.CORTEX: 0.1, T.NUCLEUS: 0.36, T.ANNULUS: 0.27, T.CSF: 0.15,
-        T.CORD: 0.38, T.EPIDURAL_FAT: 0.92, T.LIGAMENT: 0.15, T.SACRUM: 0.64, T.ARCH_MARROW: 0.68,
-        T.LESION: 0.8, T.FASCIA: 0.15,
+        T.SUBCUTANEOUS_FAT: 1.0,
+        T.MUSCLE: 0.35,
+        T.VISCERAL_FAT: 0.9,
+        T.BOWEL: 0.35,
+        T.ORGAN: 0.42,
+        T.VESSEL: 0.1,
+        T.MARROW: 0.62,
+        T.CORTEX: 0.1,
+        T.NUCLEUS: 0.36,
+        T.ANNULUS: 0.27,
+        T.CSF: 0.15,
+        T.CORD: 0.38,
+        T.EPIDURAL_FAT: 0.92,
+        T.LIGAMENT: 0.15,
+        T.SACRUM: 0.64,
+        T.ARCH_MARROW: 0.68,
+        T.LESION: 0.8,
+        T.FASCIA: 0.15,
     },
     "T2": {
-        T.SUBCUTANEOUS_FAT: 0.85, T.MUSCLE: 0.16, T.VISCERAL_FAT: 0.75, T.BOWEL: 0.4, T.ORGAN: 0.3,
-        T.VESSEL: 0.06, T.MARROW: 0.4, T.CORTEX: 0.06, T.NUCLEUS: 0.5, T.ANNULUS: 0.13, T.CSF: 0.95,
-        T.CORD: 0.42, T.EPIDURAL_FAT: 0.75, T.LIGAMENT: 0.09, T.SACRUM: 0.42, T.ARCH_MARROW: 0.45,
-        T.LESION: 0.6, T.FASCIA: 0.1,
+        T.SUBCUTANEOUS_FAT: 0.85,
+        T.MUSCLE: 0.16,
+        T.VISCERAL_FAT: 0.75,
+        T.BOWEL: 0.4,
+        T.ORGAN: 0.3,
+        T.VESSEL: 0.06,
+        T.MARROW: 0.4,
+        T.CORTEX: 0.06,
+        T.NUCLEUS: 0.5,
+        T.ANNULUS: 0.13,
+        T.CSF: 0.95,
+        T.CORD: 0.42,
+        T.EPIDURAL_FAT: 0.75,
+        T.LIGAMENT: 0.09,
+        T.SACRUM: 0.42,
+        T.ARCH_MARROW: 0.45,
+        T.LESION: 0.6,
+        T.FASCIA: 0.1,
     },
     "STIR": {
-        T.SUBCUTANEOUS_FAT: 0.08, T.MUSCLE: 0.24, T.VISCERAL_FAT: 0.09, T.BOWEL: 0.45, T.ORGAN: 0.4,
-        T.VESSEL: 0.15, T.MARROW: 0.17, T.CORTEX: 0.04, T.NUCLEUS: 0.5, T.ANNULUS: 0.12, T.CSF: 0.97,
-        T.CORD: 0.45, T.EPIDURAL_FAT: 0.1, T.LIGAMENT: 0.08, T.SACRUM: 0.16, T.ARCH_MARROW: 0.15,
-        T.LESION: 0.5, T.FASCIA: 0.07,
+        T.SUBCUTANEOUS_FAT: 0.08,
+        T.MUSCLE: 0.24,
+        T.VISCERAL_FAT: 0.09,
+        T.BOWEL: 0.45,
+        T.ORGAN: 0.4,
+        T.VESSEL: 0.15,
+        T.MARROW: 0.17,
+        T.CORTEX: 0.04,
+        T.NUCLEUS: 0.5,
+        T.ANNULUS: 0.12,
+        T.CSF: 0.97,
+        T.CORD: 0.45,
+        T.EPIDURAL_FAT: 0.1,
+        T.LIGAMENT: 0.08,
+        T.SACRUM: 0.16,
+        T.ARCH_MARROW: 0.15,
+        T.LESION: 0.5,
+        T.FASCIA: 0.07,
     },
     "water": {
-        T.SUBCUTANEOUS_FAT: 0.08, T.MUSCLE: 0.6, T.VISCERAL_FAT: 0.1, T.BOWEL: 0.5, T.ORGAN: 0.65,
-        T.VESSEL: 0.75, T.MARROW: 0.38, T.CORTEX: 0.12, T.NUCLEUS: 0.72, T.ANNULUS: 0.5, T.CSF: 0.5,
-        T.CORD: 0.6, T.EPIDURAL_FAT: 0.12, T.LIGAMENT: 0.25, T.SACRUM: 0.36, T.ARCH_MARROW: 0.3,
-        T.LESION: 0.5, T.FASCIA: 0.2,
+        T.SUBCUTANEOUS_FAT: 0.08,
+        T.MUSCLE: 0.6,
+        T.VISCERAL_FAT: 0.1,
+        T.BOWEL: 0.5,
+        T.ORGAN: 0.65,
+        T.VESSEL: 0.75,
+        T.MARROW: 0.38,
+        T.CORTEX: 0.12,
+        T.NUCLEUS: 0.72,
+        T.ANNULUS: 0.5,
+        T.CSF: 0.5,
+        T.CORD: 0.6,
+        T.EPIDURAL_FAT: 0.12,
+        T.LIGAMENT: 0.25,
+        T.SACRUM: 0.36,
+        T.ARCH_MARROW: 0.3,
+        T.LESION: 0.5,
+        T.FASCIA: 0.2,
     },
     "fat": {
-        T.SUBCUTANEOUS_FAT: 1.0, T.MUSCLE: 0.06, T.VISCERAL_FAT: 0.9, T.BOWEL: 0.08, T.ORGAN: 0.08,
-        T.VESSEL: 0.05, T.MARROW: 0.42, T.CORTEX: 0.1, T.NUCLEUS: 0.06, T.ANNULUS: 0.06, T.CSF: 0.05,
-        T.CORD: 0.06, T.EPIDURAL_FAT: 0.85, T.LIGAMENT: 0.06, T.SACRUM: 0.45, T.ARCH_MARROW: 0.5,
-        T.LESION: 0.7, T.FASCIA: 0.1,
+        T.SUBCUTANEOUS_FAT: 1.0,
+        T.MUSCLE: 0.06,
+        T.VISCERAL_FAT: 0.9,
+        T.BOWEL: 0.08,
+        T.ORGAN: 0.08,
+        T.VESSEL: 0.05,
+        T.MARROW: 0.42,
+        T.CORTEX: 0.1,
+        T.NUCLEUS: 0.06,
+        T.ANNULUS: 0.06,
+        T.CSF: 0.05,
+        T.CORD: 0.06,
+        T.EPIDURAL_FAT: 0.85,
+        T.LIGAMENT: 0.06,
+        T.SACRUM: 0.45,
+        T.ARCH_MARROW: 0.5,
+        T.LESION: 0.7,
+        T.FASCIA: 0.1,
     },
 }
 # In phase, both kinds of proton add up.
 _LOOKS["in phase"] = {t: 0.6 * _LOOKS["water"][t] + 0.55 * _LOOKS["fat"][t] for t in _LOOKS["fat"]}
 # Gadolinium brightens what has vessels.
-_LOOKS["Gd T1"] = _LOOKS["T1"] | {T.VESSEL: 0.75, T.MUSCLE: 0.42, T.ORGAN: 0.6, T.EPIDURAL_FAT: 0.95, T.BOWEL: 0.5}
+_LOOKS["Gd T1"] = _LOOKS["T1"] | {
+    T.VESSEL: 0.75,
+    T.MUSCLE: 0.42,
+    T.ORGAN: 0.6,
+    T.EPIDURAL_FAT: 0.95,
+    T.BOWEL: 0.5,
+}
 
-_SHARES = {"T1": 0.22, "T2": 0.24, "STIR": 0.12, "water": 0.06, "fat": 0.05, "in phase": 0.09, "Gd T1": 0.05, "random": 0.17}
+_SHARES = {
+    "T1": 0.22,
+    "T2": 0.24,
+    "STIR": 0.12,
+    "water": 0.06,
+    "fat": 0.05,
+    "in phase": 0.09,
+    "Gd T1": 0.05,
+    "random": 0.17,
+}
 LOOKS = tuple(_SHARES)
 
 
@@ -78,7 +163,9 @@ def draw_look(generator: torch.Generator, name: str | None = None) -> Look:
         for tissue, value in _LOOKS[name].items():
             mean[tissue] = value
         scatter = torch.randn(count, generator=generator)
-        grey = (mean * torch.exp(0.22 * scatter) + 0.03 * torch.randn(count, generator=generator)).clamp(0, 1.3)
+        grey = (mean * torch.exp(0.22 * scatter) + 0.03 * torch.randn(count, generator=generator)).clamp(
+            0, 1.3
+        )
     grey[T.AIR] = 0.01
     texture = 0.02 + 0.13 * torch.rand(count, generator=generator)
     texture[T.AIR] = 0.0

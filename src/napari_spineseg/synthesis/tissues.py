@@ -175,11 +175,16 @@ class _Painter:
         streaks = self.noise(8, 30, 4) > self.rng.uniform(0.8, 2.2)
         midline = np.abs(self.x) < self.rng.uniform(3, 6)
         muscle = np.where(streaks, Tissue.EPIDURAL_FAT, Tissue.MUSCLE)
-        between = np.where(self.noise(8, 8, 8) > self.rng.uniform(-0.8, 0.5), Tissue.EPIDURAL_FAT, Tissue.LIGAMENT)
+        between = np.where(
+            self.noise(8, 8, 8) > self.rng.uniform(-0.8, 0.5), Tissue.EPIDURAL_FAT, Tissue.LIGAMENT
+        )
         np.copyto(tissues, np.where(midline, between, muscle).astype(np.uint8), where=behind)
         wobble = self.noise(60, 50, 500)
-        fascia = self.row(self.marks.tips) + self.rng.uniform(2, 14) + 2 * wobble - 0.06 * np.maximum(
-            np.abs(self.x) - 40, 0
+        fascia = (
+            self.row(self.marks.tips)
+            + self.rng.uniform(2, 14)
+            + 2 * wobble
+            - 0.06 * np.maximum(np.abs(self.x) - 40, 0)
         )
         skin = fascia + self.rng.uniform(6, 40) + 4 * self.noise(80, 80, 500)
         tissues[self.z > fascia - 1.5] = Tissue.FASCIA
@@ -227,7 +232,7 @@ class _Painter:
             centre = centre + down * (edge + height + 1.5) + along * half * (1 - shrink) * 0.5
             half, edge = half * shrink, 1.2
 
-    def _sacral_body(self, tissues, centre, along, down, edge, height, half, shrink) -> None:  # noqa: PLR0913
+    def _sacral_body(self, tissues, centre, along, down, edge, height, half, shrink) -> None:
         rows, columns = self.y - centre[0], self.z - centre[1]
         depth = rows * down[0] + columns * down[1]
         across = rows * along[0] + columns * along[1]
@@ -238,14 +243,14 @@ class _Painter:
         ala = body & (np.abs(self.x) > 24)
         body = body & (np.abs(self.x) < reach)
         body = body & ~(ala & (across < 0) & (np.abs(self.x) > 24 + 0.8 * (across + width)))
-        rim = (
-            (depth < edge + 1.2) | (depth > edge + height - 1.0) | (np.abs(across) > width - 1.0)
-        ) & body
+        rim = ((depth < edge + 1.2) | (depth > edge + height - 1.0) | (np.abs(across) > width - 1.0)) & body
         tissues[body] = Tissue.SACRUM
         tissues[rim] = Tissue.CORTEX
         behind = (depth > edge) & (depth < edge + height) & (across > width) & (across < width + 11)
         tissues[behind & (np.abs(self.x) < 9)] = Tissue.EPIDURAL_FAT
-        tissues[behind & (np.abs(self.x) < 5) & (across < width + 8) & (self.noise(6, 40, 6) > -0.2)] = Tissue.CSF
+        tissues[behind & (np.abs(self.x) < 5) & (across < width + 8) & (self.noise(6, 40, 6) > -0.2)] = (
+            Tissue.CSF
+        )
         arch = (depth > edge) & (depth < edge + height) & (across > width + 11) & (across < width + 19)
         tissues[arch & (np.abs(self.x) < 14)] = Tissue.SACRUM
 
@@ -266,7 +271,9 @@ class _Painter:
         vertebra = self.structures == Structure.VERTEBRA
         disc = self.structures == Structure.DISC
         canal = self.structures == Structure.CANAL
-        endplate = ~vertebra & ~disc & ~canal & (self._distance(~vertebra) < 2.2) & (self._distance(~disc) < 2.2)
+        endplate = (
+            ~vertebra & ~disc & ~canal & (self._distance(~vertebra) < 2.2) & (self._distance(~disc) < 2.2)
+        )
         tissues[endplate] = Tissue.CORTEX
         depth = self._distance(vertebra)
         arch = self.z > self.row(self.marks.wall) + 2

@@ -1,0 +1,59 @@
+import torch
+
+from napari_spineseg.core import augment
+from napari_spineseg.core.augment import AugmentSettings
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_sampling_without_any_motion_reads_the_source():
+    source = torch.rand(2, 21, 31, generator=seeded())
+    offsets = torch.stack(
+        torch.meshgrid(torch.arange(-3.0, 4), torch.arange(-4.0, 5), indexing="ij")[::-1], -1
+    )
+    crop = augment.sample(source, (10, 15), offsets, "bilinear")
+    assert torch.allclose(crop, source[:, 7:14, 11:20], atol=1e-5)
+
+
+def test_a_grid_is_centred_and_stays_within_reach():
+    offsets = augment.draw_grid(64, (32, 24), 0.5, AugmentSettings(warp_mm=0), seeded())
+    assert offsets.shape == (64, 32, 24, 2)
+    assert offsets.mean((1, 2)).abs().max() < 1e-3
+    assert offsets.abs().max() < 1.6 * 16
+
+
+def test_labels_outside_the_source_are_background():
+    offsets = torch.full((3, 3, 2), 100.0)
+    assert augment.sample(torch.ones(1, 5, 5), (2, 2), offsets, "nearest").sum() == 0
+
+
+def test_remapping_keeps_each_structure_apart_but_smooth():
+    structures = torch.zeros(1, 40, 40)
+    structures[:, :, 20:] = 1
+    image = torch.full((1, 40, 40), 0.5)
+    changed = augment.remap_contrast(image, structures, seeded(3))
+    assert abs(float(changed[0, 20, 5] - changed[0, 20, 35])) > 0.02
+    assert float((changed[0, 20, 1:] - changed[0, 20, :-1]).abs().max()) < 0.6 * float(
+        (changed[0, 20, 5] - changed[0, 20, 35]).abs()
+    )
+
+
+def test_acquisition_is_deterministic_finite_and_not_negative():
+    images = torch.rand(3, 3, 32, 24, generator=seeded())
+    first, second = (augment.acquire(images.clone(), AugmentSettings(), seeded(5)) for _ in range(2))
+    assert torch.equal(first, second)
+    assert torch.isfinite(first).all() and first.min() >= 0 and first.max() <= 2
+
+
+def test_a_constant_image_stays_finite():
+    images = augment.acquire(torch.zeros(2, 3, 16, 16), AugmentSettings(noise=0), seeded())
+    assert torch.isfinite(augment.standardise(images, seeded())).all()
+
+
+def test_softening_keeps_the_mean_of_a_pixel():
+    image = torch.zeros(1, 9, 9)
+    image[0, 4, 4] = 16
+    soft = augment.soften(image)
+    assert soft[0, 4, 4] == 4 and soft[0, 4, 3] == 2 and soft[0, 3, 3] == 1 and soft.sum() == 16

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+import torch
+
+from napari_spineseg.datasets.crops import CropSampler, CropSettings
+from napari_spineseg.datasets.prepared import PreparedVolume
+from napari_spineseg.synthesis.tissues import Tissue
+
+SETTINGS = CropSettings(height_px=64, width_px=48)
+
+
+@pytest.fixture
+def volumes():
+    structures = np.zeros((5, 96, 80), np.uint8)
+    structures[:, 20:70, 30:50] = 1
+    values = np.where(structures == 1, 200, 40).astype(np.uint8)
+    tissues = np.where(structures == 1, Tissue.MARROW, Tissue.MUSCLE).astype(np.uint8)
+    return [
+        PreparedVolume("image", "1", "image", values, structures, 0.9, 0.5),
+        PreparedVolume("tissues", "2", "tissues", tissues, structures, 4.0, 0.5),
+    ]
+
+
+def test_a_batch_has_the_promised_shapes_and_is_finite(volumes):
+    batch = CropSampler(volumes, SETTINGS, 0).batch(0, 6)
+    assert batch.image.shape == (6, 3, 64, 48) and batch.image.dtype == torch.float32
+    assert batch.target.shape == (6, 64, 48) and set(batch.target.unique().tolist()) <= {0, 1}
+    assert torch.isfinite(batch.image).all() and (batch.target == 1).any()
+
+
+def test_a_batch_depends_on_seed_and_step_alone(volumes):
+    first, again = (CropSampler(volumes, SETTINGS, 3) for _ in range(2))
+    first.batch(0, 2)
+    assert torch.equal(first.batch(5, 4).image, again.batch(5, 4).image)
+    assert not torch.equal(first.batch(5, 4).image, first.batch(6, 4).image)
+    assert not torch.equal(first.batch(5, 4).image, CropSampler(volumes, SETTINGS, 4).batch(5, 4).image)
+
+
+def test_target_follows_the_image(volumes):
+    """Geometry acts on both: without any change of contrast the bright part is the labelled part."""
+    plain = {"remap_share": 0.0, "noise": 0.0, "bias": 0.0, "blur_share": 0.0}
+    settings = SETTINGS.model_copy(
+        update={
+            "synthetic_share": 0.0,
+            "anywhere_share": 0.0,
+            "augment": SETTINGS.augment.model_copy(update=plain),
+        }
+    )
+    batch = CropSampler(volumes[:1], settings, 0).batch(0, 8)
+    for image, target in zip(batch.image[:, 1], batch.target, strict=True):
+        bright = image > (image.min() + image.max()) / 2
+        assert (bright == (target == 1)).float().mean() > 0.95

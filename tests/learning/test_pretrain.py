@@ -1,0 +1,58 @@
+import json
+
+import numpy as np
+import pytest
+
+from napari_spineseg.core.checkpoint import load_model
+from napari_spineseg.datasets.prepared import PreparedVolume
+from napari_spineseg.errors import SettingsError
+from napari_spineseg.learning.pretrain import find_recipe, pretrain, read_recipe
+
+RECIPE = """
+name: tiny
+arguments: {widths: [4, 8]}
+input: {stride: 4}
+crops: {height_px: 32, width_px: 32}
+train: {steps: 2, batch: 2, warm_up: 1, validate_every: 1, save_every: 1}
+train_folders: [train]
+validation_folders: [val]
+"""
+
+
+@pytest.fixture
+def prepared(tmp_path):
+    rng = np.random.default_rng(0)
+    for folder, patients in (("train", "12"), ("val", "23")):
+        (tmp_path / folder).mkdir()
+        for patient in patients:
+            values = rng.integers(0, 255, (3, 40, 40)).astype(np.uint8)
+            truth = (values > 128).astype(np.uint8)
+            volume = PreparedVolume(f"p{patient}", patient, "image", values, truth, 4.0, 0.5)
+            volume.save(tmp_path / folder)
+    return tmp_path
+
+
+def test_a_recipe_becomes_a_model_that_loads(prepared, tmp_path):
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    card = pretrain(read_recipe(tmp_path / "recipe.yaml"), prepared, tmp_path / "out")
+    model = load_model(tmp_path / "out" / "tiny.safetensors")
+    assert model.card.sha256 == card.sha256
+    assert card.figures["validation"]["val"]["vertebra"] is not None
+    assert json.loads((tmp_path / "out" / "tiny.json").read_text())["training"]["train"]["seed"] == 0
+
+
+def test_a_patient_who_is_validated_is_never_trained_on(prepared, tmp_path):
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+    card = pretrain(read_recipe(tmp_path / "recipe.yaml"), prepared, tmp_path / "out")
+    assert card.data["patients"] == ["1"]
+
+
+def test_the_bundled_recipe_is_one():
+    assert read_recipe(find_recipe("lumbar")).name == "lumbar"
+
+
+@pytest.mark.parametrize("text", ["steps: 3", "train: {steps: -1}", "train: ["])
+def test_what_is_not_a_recipe_is_named(tmp_path, text):
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(SettingsError, match=r"bad\.yaml is not a recipe"):
+        read_recipe(tmp_path / "bad.yaml")
