@@ -12,8 +12,8 @@ from napari_spineseg.instances.column import Coordinates
 
 # Half the width, mm, that vertebrae take at each distance behind the centre line (the widest of 40
 # SPIDER volumes and some room): a loose piece outside is not spine.
-_BEHIND = np.array([-36.0, -28.0, -18.0, -8.0, 5.0, 18.0, 30.0, 40.0, 48.0, 60.0, 78.0, 86.0])
-_REACH = np.array([0.0, 22.0, 30.0, 42.0, 46.0, 54.0, 58.0, 50.0, 34.0, 20.0, 20.0, 0.0])
+_BEHIND = np.array([-32.0, -25.0, -18.0, -8.0, 5.0, 18.0, 30.0, 40.0, 48.0, 60.0, 78.0, 86.0])
+_REACH = np.array([0.0, 22.0, 30.0, 42.0, 46.0, 54.0, 58.0, 50.0, 30.0, 16.0, 14.0, 0.0])
 _BODY_DEPTH, _BODY_WIDTH = 10.0, 10.0
 _SMALLEST_PIECE_ML = 0.05
 _FARTHEST_FRAGMENT = 12.0

@@ -115,8 +115,8 @@ def trace_column(blocks: Blocks) -> Column | None:
     counts[(places[None] > front[:, None]) | (places[None] < front[:, None] - _REACH_IN_FRONT)] = 0
     weight = counts.sum(1)
     used = weight > 0
-    if not used.any():
-        return None
+    if len(used) < 2 or not used.any():
+        return None  # a single row (one axial slice) has no column to follow
     middle = row_medians(counts) * spacing[2]
     across = smooth_curve(rows, rows[used], middle[used], weight[used], _COLUMN_BANDWIDTH)
     column = _by_arc_length(_extended(np.stack([side, rows, across], 1)), spacing)

@@ -12,7 +12,14 @@ from napari_spineseg.instances.cleanup import fill_holes, keep_bone, keep_canal
 from napari_spineseg.instances.column import Column, Coordinates, trace_column
 from napari_spineseg.instances.numbering import Alternative, Decision, Level, decide
 from napari_spineseg.instances.profile import Segment, read_column, signals
-from napari_spineseg.instances.split import assign_discs, bands, fit_cuts, flood, keep_discs, posterior_border
+from napari_spineseg.instances.split import (
+    assign_discs,
+    bands,
+    fit_cuts,
+    flood,
+    posterior_border,
+    settle_discs,
+)
 
 # Less bone and disc than this is no spine, ml.
 _LEAST_SPINE_ML = 1.5
@@ -78,6 +85,8 @@ def label_levels(structures: np.ndarray, spacing: tuple[float, float, float]) ->
         return LevelResult(levels)
     inner = np.ascontiguousarray(structures[box])
     blocks = to_blocks(inner, spacing)
+    kept = keep_canal(blocks.canal > 0, blocks.spacing)
+    blocks = replace(blocks, canal=np.where(kept, blocks.canal, 0))
     read = _read(blocks)
     if read is None:
         return LevelResult(levels)
@@ -129,17 +138,13 @@ def _label_blocks(
 
     `room` is what the scan shows below the lowest block, mm.
     """
-    discs = [k for k, segment in enumerate(segments) if segment.is_disc]
     owner = assign_discs(segments, disc.where)
     cuts = fit_cuts(segments, owner, disc.where, disc.amount)
-    owner = keep_discs(disc.mask, owner, discs, cuts, disc.where)
-    rank = np.full(len(segments) + 1, len(segments))
-    rank[discs] = np.arange(len(discs))
-    disc_rank = rank[owner]
+    disc_rank = settle_discs(disc.mask, cuts, disc.where) if cuts else owner
     border = posterior_border(bone.where)
     below, clear = bands(cuts, bone.where, border)
     kept = keep_bone(bone.mask, bone.where, bone.amount, blocks.voxel_ml)
-    total = len(segments) - len(discs)
+    total = len(segments) - len(cuts)
     decision = decide(_describe(blocks, bone, disc, segments, np.where(kept, below, -1), disc_rank, room))
     count = total - decision.left_out
     if len(cuts) >= count:
@@ -149,7 +154,7 @@ def _label_blocks(
     sure = clear > np.where(bone.where.behind < _BODY_BACK, _UNSURE_BODY, _UNSURE_BEHIND)
     below = flood(bone.mask, blocks.bone * 2 > blocks.full, below, sure, blocks.spacing)
     bone_number = np.where(kept & (below < count), count - below, 0)
-    return bone_number, np.where(disc_rank < count, count - disc_rank, 0), decision
+    return bone_number, np.where((disc_rank >= 0) & (disc_rank < count), count - disc_rank, 0), decision
 
 
 def _describe(
@@ -204,11 +209,8 @@ def _paint(
         table = np.zeros(part.mask.shape, np.uint8)
         table[part.mask] = np.where(numbers > 0, numbers + first, 0)
         np.copyto(out, blocks.spread(table, inner.shape), where=inner == structure)
-    canal, kept = blocks.canal > 0, keep_canal(blocks.canal > 0, blocks.spacing)
-    on_voxels = inner == Structure.CANAL
-    if not np.array_equal(canal, kept):
-        on_voxels &= blocks.spread(kept, inner.shape)
-    out[on_voxels] = CANAL_LABEL
+    canal = blocks.spread(blocks.canal > 0, inner.shape)
+    out[canal & (inner == Structure.CANAL)] = CANAL_LABEL
     return out
 
 

@@ -18,6 +18,8 @@ _BODY_BACK = 18.0
 _STEEPEST_TILT, _STEEPEST_LEAN = 1.0, 0.6
 # How close to its disc's plane, mm, a disc voxel has to be; and how far to the sides.
 _DISC_REACH, _DISC_BEHIND, _DISC_BESIDE = 14.0, 30.0, 38.0
+# A piece of disc is one disc as a whole if this share of it is.
+_WHOLE = 0.8
 _USUAL_PITCH = 33.0
 # The flood prefers thick bone: a step costs (1 + _NECK / depth) times its length.
 _NECK = 4.0
@@ -117,17 +119,32 @@ def _fit(segment: Segment, pitch: float, where: Coordinates, amount: np.ndarray)
     )
 
 
-def keep_discs(mask: np.ndarray, owner: np.ndarray, discs: list[int], cuts: list[Cut], where) -> np.ndarray:
-    """Drop pieces that float away from their disc's plane: (n,) owner with -1 for those."""
-    near = np.zeros(owner.shape, bool)
-    for k, cut in zip(discs, cuts, strict=True):
-        mine = np.flatnonzero(owner == k)
-        near[mine] = np.abs(where.along[mine] - cut.height(where[mine])) < _DISC_REACH
-    near &= (np.abs(where.behind) < _DISC_BEHIND) & (np.abs(where.beside) < _DISC_BESIDE)
-    # A piece stays or goes as a whole.
+def settle_discs(mask: np.ndarray, cuts: list[Cut], where: Coordinates) -> np.ndarray:
+    """Which cut's disc each disc voxel is, -1 for what floats away from all of them.
+
+    Parameters
+    ----------
+    mask
+        (slices, rows, columns) bool.
+    where
+        Coordinates of its n set voxels, in array order.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,) index into `cuts`. A piece that is nearly all of one disc is that disc as a whole.
+    """
+    away = np.stack([np.abs(where.along - cut.height(where)) for cut in cuts])
+    owner = away.argmin(0)
+    near = (away.min(0) < _DISC_REACH) & (np.abs(where.behind) < _DISC_BEHIND)
+    near &= np.abs(where.beside) < _DISC_BESIDE
     pieces = cc3d.connected_components(mask, connectivity=26)[mask]
-    share = np.bincount(pieces, near) / np.maximum(np.bincount(pieces), 1)
-    return np.where(share[pieces] >= 0.5, owner, -1)
+    size = np.maximum(np.bincount(pieces), 1)
+    votes = np.stack([np.bincount(pieces, owner == k, len(size)) for k in range(len(cuts))])
+    whole = votes.max(0) >= _WHOLE * size
+    owner = np.where(whole[pieces], votes.argmax(0)[pieces], owner)
+    floats = np.bincount(pieces, near) < 0.5 * size
+    return np.where(floats[pieces], -1, owner)
 
 
 def bands(cuts: list[Cut], where: Coordinates, border: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
