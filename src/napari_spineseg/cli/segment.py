@@ -37,7 +37,9 @@ def command(
     volume: Annotated[
         int | None, typer.Option(help="Which volume of a 4D file, counted from 0.", min=0)
     ] = None,
-    series: Annotated[str | None, typer.Option(help="Which series of a DICOM folder, by its UID.")] = None,
+    series: Annotated[
+        str | None, typer.Option(help="Which series of a DICOM folder: its number, description or UID.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from napari_spineseg.errors import OutputError
 from napari_spineseg.io import stem_of
+from napari_spineseg.io.write import written_files
 
 ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".tif", ".tiff")
 """What a segmentation can be saved as."""
@@ -43,10 +44,7 @@ def check_path(text: str, source: str | None) -> Path:
 
 def would_replace(path: Path) -> list[Path]:
     """Files that exist and that saving to `path` would replace."""
-    files = [path]
-    if path.suffix.lower() == ".mhd":
-        files.append(path.with_suffix(".raw"))
-    return [file for file in files if file.exists()]
+    return [file for file in written_files(path) if file.exists()]
 
 
 def _same_file(path: Path, other: Path) -> bool:
