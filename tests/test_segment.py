@@ -8,8 +8,9 @@ import pytest
 
 from napari_spineseg import segment as job
 from napari_spineseg.anatomy import Numbering, levels_to_structures
-from napari_spineseg.errors import ModelError, Stopped
+from napari_spineseg.errors import ModelError, ScanError, Stopped
 from napari_spineseg.progress import Control
+from napari_spineseg.scan import Scan
 from napari_spineseg.segment import SegmentSettings, preview_slice, segment, summarise
 
 
@@ -108,3 +109,21 @@ def test_summary_in_words(labels, words):
 
 def test_summary_counts_from_the_numbering():
     assert summarise([1, 2], Numbering(lumbar=6)) == "L6–L5"
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 40, 40), (40, 40, 1), (40, 1, 40), (2, 3, 90)])
+def test_scans_of_any_shape_are_segmented(shape, settings):
+    voxels = np.random.default_rng(0).integers(0, 1000, shape).astype(np.int16)
+    assert segment(Scan(voxels, np.eye(4)), settings).segmentation.labels.shape == shape
+
+
+def test_an_impossible_spacing_is_refused(small_scan, settings):
+    scan = Scan(small_scan.voxels, np.diag([1000.0, 1000.0, 4000.0, 1.0]), name="microns")
+    with pytest.raises(ScanError, match=r"microns: by its spacing this scan is 32\.0 m long"):
+        segment(scan, settings)
+
+
+def test_an_empty_result_has_one_warning(small_scan, settings):
+    blank = small_scan.with_voxels(np.zeros_like(small_scan.voxels))
+    (warning,) = segment(blank, settings).segmentation.warnings
+    assert "No spine" in warning

@@ -20,6 +20,7 @@ from napari_spineseg.anatomy import (
     levels_to_structures,
     structure_of,
 )
+from napari_spineseg.errors import ScanError
 from napari_spineseg.models import ModelEntry, get_model, model_in_use
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Scan, Segmentation
@@ -57,6 +58,10 @@ class SegmentSettings(BaseModel):
     )
 
 
+# No scanner's field of view is this long: the spacing must be wrong, and the network's grid without end.
+_LONGEST_MM = 3000.0
+
+
 @dataclass(frozen=True, eq=False)
 class SegmentResult:
     """What came of segmenting a scan.
@@ -89,6 +94,8 @@ def segment(
 
     Raises
     ------
+    ScanError
+        If the scan is metres long, so that its spacing cannot be true.
     ModelError
         If the model is unknown or damaged.
     SettingsError
@@ -100,6 +107,7 @@ def segment(
     from napari_spineseg.instances import label_levels
 
     settings, control = settings or SegmentSettings(), control or Control()
+    _check_size(scan)
     clock = _Clock()
     entry = get_model(settings.model)
     model = loaded_model(entry)
@@ -115,9 +123,10 @@ def segment(
     labels = np.ascontiguousarray(sagittal.invert(labels).astype(np.uint16, copy=False))
     clock.lap("number levels")
 
-    warnings = (*prediction.warnings, *result.warnings)
-    if not labels.any():
-        warnings = (*warnings, "No spine was found in this scan, so the segmentation is empty.")
+    # Doubts about the levels mean nothing where there are none.
+    doubts = (
+        result.warnings if labels.any() else ("No spine was found in this scan, so the result is empty.",)
+    )
     segmentation = Segmentation(
         labels,
         scan.affine,
@@ -125,12 +134,22 @@ def segment(
         scheme=settings.scheme,
         numbering=result.numbering,
         provenance=_provenance(scan, entry, settings, prediction, result, clock),
-        warnings=warnings,
+        warnings=(*prediction.warnings, *doubts),
     )
     summary = summarise(np.unique(result.levels), result.numbering)
     return SegmentResult(
         segmentation, prediction.uncertainty, clock.laps, summary, tuple(result.alternatives)
     )
+
+
+def _check_size(scan: Scan) -> None:
+    """Refuse a scan whose spacing makes it larger than anything that is scanned."""
+    longest = max(n * mm for n, mm in zip(scan.grid.shape, scan.grid.spacing, strict=True))
+    if longest > _LONGEST_MM:
+        raise ScanError(
+            f"{scan.name}: by its spacing this scan is {longest / 1000:.1f} m long, which cannot be; "
+            "correct the spacing in the file (it is read as millimetres)."
+        )
 
 
 def preview_slice(scan: Scan, settings: SegmentSettings, index: int) -> np.ndarray:
