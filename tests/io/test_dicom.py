@@ -281,7 +281,7 @@ def test_element_longer_than_the_file(series, tmp_path, save_dicom):
     at = content.index(b"PN", 200)
     content[at + 2 : at + 4] = b"\xff\xff"
     path.write_bytes(content)
-    with pytest.raises(ScanError, match="a.dcm"):
+    with pytest.raises(ScanError, match=r"a\.dcm"):
         read_scan(path)
 
 
