@@ -1,0 +1,60 @@
+"""Loose pieces of structures."""
+
+from __future__ import annotations
+
+import cc3d
+import numpy as np
+
+from napari_spineseg.corrections.edit import Edit, Spacing, box_of, boxes_of, edit_where, join, nothing
+
+
+def keep_largest(labels: np.ndarray, label: int) -> Edit:
+    """Erase all of `label` but its largest connected piece (corners connect)."""
+    box = box_of(labels, label)
+    if box is None:
+        return nothing("There is nothing of this structure.")
+    pieces, sizes = _pieces(labels[box] == label)
+    rest = (pieces > 0) & (pieces != sizes.argmax())
+    count = int((sizes > 0).sum()) - 1
+    if not count:
+        return nothing("It is one piece already.")
+    return edit_where(rest, 0, box, f"Erased {count} loose piece{'s' if count > 1 else ''}.")
+
+
+def erase_islands(
+    labels: np.ndarray, spacing: Spacing, smaller_than_ml: float = 0.2, label: int | None = None
+) -> Edit:
+    """Erase pieces below a volume, of one structure or of all; the largest piece of each always stays.
+
+    Parameters
+    ----------
+    labels
+        (slices, rows, columns).
+    spacing
+        mm along the axes.
+    smaller_than_ml
+        Pieces below this go.
+    label
+        The only structure to look at; all by default.
+    """
+    boxes = boxes_of(labels)
+    least = smaller_than_ml * 1000 / float(np.prod(spacing))
+    edits, count = [], 0
+    for value in boxes if label is None else boxes.keys() & {label}:
+        pieces, sizes = _pieces(labels[boxes[value]] == value)
+        small = sizes < least
+        small[[0, sizes.argmax()]] = False
+        if small.any():
+            count += int(small.sum())
+            edits.append(edit_where(small[pieces], 0, boxes[value]))
+    if not count:
+        return nothing("There are no islands.")
+    return join(edits, f"Erased {count} island{'s' if count > 1 else ''}.")
+
+
+def _pieces(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Connected pieces, numbered from 1, and the voxels of each (0 for the background)."""
+    pieces = cc3d.connected_components(inside, connectivity=26)
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    return pieces, sizes
