@@ -35,3 +35,14 @@ def test_unlabelled_voxels_count_in_neither_term():
 def test_without_foreground_only_cross_entropy_is_left():
     target = torch.zeros(1, 3, 3, dtype=torch.long)
     assert math.isclose(cross_entropy_dice(torch.zeros(1, 3, 3, 3), target), math.log(3), rel_tol=1e-6)
+
+
+def test_a_weight_of_nought_is_as_good_as_unlabelled():
+    target = torch.zeros(1, 4, 4, dtype=torch.long)
+    target[0, :2] = 1
+    logits = torch.randn(1, 2, 4, 4, generator=torch.Generator().manual_seed(1))
+    weight = torch.ones(1, 4, 4)
+    weight[0, 3] = 0
+    masked = target.clone()
+    masked[0, 3] = 255
+    assert torch.isclose(cross_entropy_dice(logits, target, weight), cross_entropy_dice(logits, masked))

@@ -18,6 +18,13 @@ class Example:
     image: torch.Tensor
     target: torch.Tensor
 
+    def to(self, device: torch.device) -> "Example":
+        return Example(self.image.to(device), self.target.to(device))
+
+
+def loss(logits: torch.Tensor, example: Example) -> torch.Tensor:
+    return cross_entropy_dice(logits, example.target)
+
 
 def batches(step: int) -> Example:
     generator = torch.Generator().manual_seed(step)
@@ -28,7 +35,7 @@ def batches(step: int) -> Example:
 
 def trainer(folder, settings=SETTINGS, **kwargs) -> Trainer:
     torch.manual_seed(0)
-    return Trainer(SpineNet(1, 2, (4, 8)), batches, cross_entropy_dice, settings, folder, **kwargs)
+    return Trainer(SpineNet(1, 2, (4, 8)), batches, loss, settings, folder, **kwargs)
 
 
 def weights(network) -> torch.Tensor:

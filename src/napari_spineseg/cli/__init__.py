@@ -16,7 +16,8 @@ from napari_spineseg.errors import SpineSegError
 COMMANDS = {
     "demo": "Segment a bundled sample scan and show the result.",
     "segment": "Segment scans.",
-    "models": "List the models, and look at one.",
+    "corrections": "Fill, list and export a corrections store.",
+    "models": "List models, look at one, choose, move and remove them.",
     "evaluate": "Compare segmentations with reference labels.",
     "pretrain": "Train a model from prepared data, as the bundled ones were.",
 }

@@ -1,6 +1,7 @@
-"""`spineseg models`: what models there are, and what a card says."""
+"""`spineseg models`: what models there are, what a card says, which one is used."""
 
 import json as json_module
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,10 +10,13 @@ from napari_spineseg.cli.console import Console
 from napari_spineseg.cli.options import command_app
 from napari_spineseg.errors import ModelError
 from napari_spineseg.models import ModelEntry, get_model, list_models
+from napari_spineseg.models.archive import export_model, import_model
+from napari_spineseg.models.versions import remove_version, rollback, use_model
 
-app = command_app(help="List the models, and look at one.", no_args_is_help=True)
+app = command_app(help="List models, look at one, choose, move and remove them.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A name, or NAME@VERSION.")]
 
 
 @app.command("list")
@@ -30,7 +34,7 @@ def list_(json: Json = False) -> None:
 
 @app.command("show")
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="A name, or NAME@VERSION.")],
+    name: Name,
     json: Json = False,
 ) -> None:
     """Show the card of a model: what it was trained on, its figures, and what it must not be used for."""
@@ -42,6 +46,52 @@ def show(
     for key, value in entry.card.items():
         if key not in ("name", "version", "title") and value not in (None, "", [], {}):
             _show_item(console, key, value)
+
+
+@app.command("use")
+def use(name: Name, json: Json = False) -> None:
+    """Use this model wherever none is named."""
+    _tell(Console(json), use_model(name), "is used now")
+
+
+@app.command("rollback")
+def rollback_(json: Json = False) -> None:
+    """Go back to the model that was used before."""
+    _tell(Console(json), rollback(), "is used again")
+
+
+@app.command("remove")
+def remove(name: Name, json: Json = False) -> None:
+    """Delete one version of a model of your own."""
+    entry = get_model(name)
+    remove_version(entry.key)
+    _tell(Console(json), entry, "was removed")
+
+
+@app.command("export")
+def export(
+    name: Name,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The zip to write.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE if it is there.")] = False,
+    json: Json = False,
+) -> None:
+    """Write a model as one file: a zip of its weights and its card."""
+    _tell(Console(json), get_model(name), f"was written to {export_model(name, file, overwrite)}")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A zip that `models export` wrote.")],
+    name: Annotated[str | None, typer.Option("--name", help="Another name for it here.")] = None,
+    json: Json = False,
+) -> None:
+    """Add a model from a file. Nothing in the file is executed."""
+    _tell(Console(json), import_model(file, name), "was added")
+
+
+def _tell(console: Console, entry: ModelEntry, what: str) -> None:
+    console.say(f"{entry.key} {what}.")
+    console.record(_brief(entry))
 
 
 def _show_item(console: Console, key: str, value: Any) -> None:

@@ -42,10 +42,12 @@ class TrainSettings(BaseModel):
 
 
 class Example(Protocol):
-    """image: (batch, channels, H, W); target: whatever the loss takes."""
+    """image: (batch, channels, H, W), and whatever the loss needs besides."""
 
     image: torch.Tensor
-    target: torch.Tensor
+
+    def to(self, device: torch.device) -> Example:
+        """The same example on a device."""
 
 
 class Trainer:
@@ -56,7 +58,7 @@ class Trainer:
     batches
         Step number to batch.
     loss
-        (logits, target) to a scalar.
+        (float32 logits, example) to a scalar.
     folder
         Where state and log go; a state found there is resumed.
     validate
@@ -67,7 +69,7 @@ class Trainer:
         self,
         network: nn.Module,
         batches: Callable[[int], Example],
-        loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+        loss: Callable[[torch.Tensor, Any], torch.Tensor],
         settings: TrainSettings,
         folder: Path,
         validate: Callable[[nn.Module], dict[str, Any]] | None = None,
@@ -122,10 +124,10 @@ class Trainer:
     def _train_step(self, batch: Example) -> float:
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(self.step)
-        image = batch.image.to(self.device, memory_format=torch.channels_last, non_blocking=True)
+        batch = batch.to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            logits = self.network(image)
-        loss = self._loss(logits.float(), batch.target.to(self.device, non_blocking=True))
+            logits = self.network(batch.image)
+        loss = self._loss(logits.float(), batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.clip)

@@ -39,10 +39,25 @@ class CropSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Batch:
-    """image: (batch, channels, H, W) float32; target: (batch, H, W) int64, 255 where unlabelled."""
+    """Crops with their answers.
+
+    image: (batch, channels, H, W) float32; target: (batch, H, W) int64, 255 where unlabelled;
+    weight: (batch, H, W) float32, how much each pixel counts.
+    """
 
     image: torch.Tensor
     target: torch.Tensor
+    weight: torch.Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device, the image in channels-last layout."""
+        image = self.image.to(device, memory_format=torch.channels_last, non_blocking=True)
+        return Batch(image, *(t.to(device, non_blocking=True) for t in (self.target, self.weight)))
+
+    @staticmethod
+    def joined(parts: list[Batch]) -> Batch:
+        """Several batches as one."""
+        return Batch(*(torch.cat([getattr(p, n) for p in parts]) for n in ("image", "target", "weight")))
 
 
 class CropSampler:
@@ -59,11 +74,15 @@ class CropSampler:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         size = (self.settings.height_px, self.settings.width_px)
         offsets = augment.draw_grid(count, size, 0.5, self.settings.augment, generator)
-        images, targets = zip(*(self._sample(offset, generator) for offset in offsets), strict=True)
-        image = augment.acquire(torch.stack(images), self.settings.augment, generator)
-        return Batch(augment.standardise(image, generator), torch.stack(targets))
+        samples = [self._sample(offset, generator) for offset in offsets]
+        images, targets, weights = (torch.stack(part) for part in zip(*samples, strict=True))
+        image = augment.acquire(images, self.settings.augment, generator)
+        return Batch(augment.standardise(image, generator), targets, weights)
 
-    def _sample(self, offsets: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    def _sample(
+        self, offsets: torch.Tensor, generator: torch.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Image (channels, H, W), target (H, W) and weight (H, W) of one crop."""
         rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
         synthetic = self._tissues and (not self._images or rng.random() < self.settings.synthetic_share)
         pool = self._tissues if synthetic else self._images
@@ -82,7 +101,17 @@ class CropSampler:
             image = self._image(volume, slices, centre, offsets, rng)
             if rng.random() < self.settings.augment.remap_share:
                 image = augment.remap_contrast(image, labels, generator)
-        return image, labels[len(slices) // 2].long()
+        target = labels[len(slices) // 2].long()
+        return image, target, self._weight(volume, index, centre, offsets)
+
+    @staticmethod
+    def _weight(
+        volume: PreparedVolume, index: int, centre: tuple[float, float], offsets: torch.Tensor
+    ) -> torch.Tensor:
+        if volume.weights is None:
+            return torch.ones(offsets.shape[:2])
+        weights = torch.from_numpy(volume.weights[index : index + 1]).float()
+        return augment.sample(weights, centre, offsets, "nearest")[0]
 
     def _place(self, volume: PreparedVolume, rng: np.random.Generator) -> tuple[int, tuple[float, float]]:
         """A slice, and where the crop's centre is: mostly on the spine, sometimes anywhere."""

@@ -33,6 +33,8 @@ class PreparedVolume:
         (slices, height, width) uint8, `anatomy.Structure`; 255 where nobody labelled.
     slice_mm, spacing_mm
         Distance between slices, and in-plane pixel, mm.
+    weights
+        (slices, height, width) uint8, how much a voxel counts in training; None where all count 1.
     """
 
     name: str
@@ -42,12 +44,16 @@ class PreparedVolume:
     structures: np.ndarray
     slice_mm: float
     spacing_mm: float
+    weights: np.ndarray | None = None
 
     def save(self, folder: Path) -> Path:
         """Write to `folder/<name>.npz`."""
         path = folder / f"{self.name}.npz"
         meta = {k: getattr(self, k) for k in ("name", "patient", "kind", "slice_mm", "spacing_mm")}
-        np.savez_compressed(path, values=self.values, structures=self.structures, **meta)
+        arrays = {"values": self.values, "structures": self.structures}
+        if self.weights is not None:
+            arrays["weights"] = self.weights
+        np.savez_compressed(path, **arrays, **meta)
         return path
 
 
@@ -75,6 +81,7 @@ def _load(path: Path) -> PreparedVolume:
             structures=file["structures"],
             slice_mm=float(file["slice_mm"]),
             spacing_mm=float(file["spacing_mm"]),
+            weights=file["weights"] if "weights" in file else None,
         )
 
 

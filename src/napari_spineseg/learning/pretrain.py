@@ -93,7 +93,7 @@ def pretrain(
     trainer = Trainer(
         network,
         lambda step: sampler.batch(step, settings.train.batch),
-        cross_entropy_dice,
+        lambda logits, batch: cross_entropy_dice(logits, batch.target, batch.weight),
         settings.train,
         out,
         validate,

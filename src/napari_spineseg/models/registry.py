@@ -28,7 +28,7 @@ DEFAULT_MODEL = "lumbar"
 BUNDLED = Path(__file__).parent / "bundled"
 HOME_VARIABLE = "SPINESEG_HOME"
 
-_IN_USE = "in-use.json"
+IN_USE = "in-use.json"
 # Names become folder names, so they may hold nothing that leads elsewhere.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -114,14 +114,15 @@ def get_model(name: str | None = None) -> ModelEntry:
         If there is none, or its card cannot be read.
     """
     wanted, _, version = (name or model_in_use()).partition("@")
-    if not _NAME.fullmatch(wanted):
-        raise ModelError(f"{wanted!r} is not a model name. {_known()}")
+    check_name(wanted)
     versions = [entry for entry in (*_bundled(), *_own()) if entry.name == wanted]
     if not versions:
         raise ModelError(f"There is no model called {wanted!r}. {_known()}")
-    version = version or str(_in_use().get("names", {}).get(wanted, ""))
+    version = version or str(read_in_use().get("names", {}).get(wanted, ""))
     if not version:
-        return max(versions, key=lambda e: _order(e.version))
+        # A version that lost its card, or failed the gate, is only meant by its number.
+        promoted = [entry for entry in versions if _promoted(entry)] or versions
+        return max(promoted, key=lambda e: _order(e.version))
     for entry in versions:
         if entry.version == version:
             return entry
@@ -129,9 +130,22 @@ def get_model(name: str | None = None) -> ModelEntry:
     raise ModelError(f"Model {wanted!r} has no version {version!r}. Its versions are: {there}.")
 
 
+def check_name(name: str) -> str:
+    """`name`, if it can be a model's (it becomes a folder's).
+
+    Raises
+    ------
+    ModelError
+        If it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise ModelError(f"{name!r} is not a model name. {_known()}")
+    return name
+
+
 def model_in_use() -> str:
     """Name of the model that is used when none is named: the bundled default until a person chooses."""
-    return str(_in_use().get("default") or DEFAULT_MODEL)
+    return str(read_in_use().get("default") or DEFAULT_MODEL)
 
 
 def _bundled() -> Iterator[ModelEntry]:
@@ -140,16 +154,16 @@ def _bundled() -> Iterator[ModelEntry]:
 
 
 def _own() -> Iterator[ModelEntry]:
-    # A half-written version has another name until it is whole, and a version without its card is not one.
+    # A half-written version has another name until it is whole.
     for weights in sorted((home() / "models").glob("*/*.safetensors")):
         if _NAME.fullmatch(weights.parent.name) and not weights.name.startswith("."):
             yield ModelEntry(weights.parent.name, weights)
 
 
-def _in_use() -> dict[str, Any]:
+def read_in_use() -> dict[str, Any]:
     """What a person chose to use. A damaged file counts as no choice: the models themselves are safe."""
     try:
-        chosen = json.loads((home() / "models" / _IN_USE).read_text(encoding="utf-8"))
+        chosen = json.loads((home() / "models" / IN_USE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return chosen if isinstance(chosen, dict) else {}
@@ -160,6 +174,11 @@ def _readable(entry: ModelEntry) -> bool:
         return bool(entry.card)
     except ModelError:
         return False
+
+
+def _promoted(entry: ModelEntry) -> bool:
+    """Whether a version passed the gate (bundled and imported ones have no gate to pass)."""
+    return _readable(entry) and entry.card.get("promoted", True) is not False
 
 
 def _order(version: str) -> tuple[int, str]:

@@ -1,0 +1,166 @@
+"""Adding, choosing and removing versions of a person's own models.
+
+A version appears whole or not at all: its card is put in place first, under a number that nobody
+else can take, and its weights last, which is what makes it exist. Windows and commands may do
+this at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from napari_spineseg.errors import ModelError
+from napari_spineseg.models.registry import (
+    IN_USE,
+    ModelEntry,
+    check_name,
+    get_model,
+    home,
+    list_models,
+    read_in_use,
+)
+
+# How many earlier choices `rollback` can return to.
+_REMEMBERED = 50
+
+
+def add_version(name: str, weights: Path, changes: dict[str, Any] | None = None) -> ModelEntry:
+    """Copy `weights` and its card into the registry as the next version of `name`.
+
+    Parameters
+    ----------
+    weights
+        X.safetensors with X.json beside it.
+    changes
+        What the card says differently there, besides its name and version.
+
+    Raises
+    ------
+    ModelError
+        If the name cannot be one.
+    """
+    folder = home() / "models" / check_name(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    card = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
+    number, target = _reserve(name, folder)
+    card |= (changes or {}) | {"name": name, "version": str(number)}
+    text = json.dumps(card, indent=1, allow_nan=False) + "\n"
+    _replace(target.with_suffix(".json"), lambda path: path.write_text(text, encoding="utf-8"))
+    _replace(target, lambda path: shutil.copyfile(weights, path))
+    return ModelEntry(name, target)
+
+
+def use_model(key: str) -> ModelEntry:
+    """Make `name` or `name@version` the model that is used when none is named.
+
+    Raises
+    ------
+    ModelError
+        If there is no such model.
+    """
+    entry = get_model(key)
+    _choose(entry)
+    return entry
+
+
+def rollback() -> ModelEntry:
+    """Return to the model that was in use before the present one.
+
+    Raises
+    ------
+    ModelError
+        If nothing was in use before, or none of it is there any more.
+    """
+    with _lock():
+        chosen = read_in_use()
+        history = list(chosen.get("history", []))
+        while history:
+            try:
+                entry = get_model(history.pop())
+            except ModelError:
+                continue
+            _write_choice(chosen, entry, history)
+            return entry
+    raise ModelError("There is no earlier model to go back to.")
+
+
+def remove_version(key: str) -> None:
+    """Delete one version of an own model. Its number is never given to another.
+
+    Raises
+    ------
+    ModelError
+        If it is bundled, is in use, or other versions were made from it.
+    """
+    entry = get_model(key)
+    if entry.bundled:
+        raise ModelError(f"{entry.key} comes with SpineSeg and cannot be removed.")
+    if get_model().key == entry.key:
+        raise ModelError(f"{entry.key} is in use; use another model first (`spineseg models use NAME`).")
+    children = [other.key for other in list_models() if other.card.get("parent") == entry.key]
+    if children:
+        raise ModelError(f"{', '.join(children)} was made from {entry.key}; remove that first.")
+    entry.weights.unlink()
+
+
+def _choose(entry: ModelEntry) -> None:
+    with _lock():
+        chosen = read_in_use()
+        history = list(chosen.get("history", []))
+        before = _present()
+        if before and before != entry.key:
+            history.append(before)
+        _write_choice(chosen, entry, history)
+
+
+def _present() -> str | None:
+    try:
+        return get_model().key
+    except ModelError:
+        return None
+
+
+def _write_choice(chosen: dict[str, Any], entry: ModelEntry, history: list[str]) -> None:
+    names = dict(chosen.get("names", {})) | {entry.name: entry.version}
+    choice = {"default": entry.name, "names": names, "history": history[-_REMEMBERED:]}
+    text = json.dumps(choice, indent=1) + "\n"
+    _replace(home() / "models" / IN_USE, lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def _reserve(name: str, folder: Path) -> tuple[int, Path]:
+    """The next free number of `name`, taken by creating its card, which only one can do."""
+    taken = [int(p.stem) for p in folder.glob("*.json") if p.stem.isdecimal()]
+    taken += [int(e.version) for e in list_models() if e.name == name and e.version.isdecimal()]
+    number = max(taken, default=0) + 1
+    while True:
+        try:
+            os.close(os.open(folder / f"{number}.json", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        except FileExistsError:
+            number += 1
+            continue
+        return number, folder / f"{number}.safetensors"
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    """Write beside, flush to disk, rename."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(beside)
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _lock() -> FileLock:
+    folder = home() / "models"
+    folder.mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / ".in-use.lock", timeout=20)

@@ -1,0 +1,54 @@
+import zipfile
+
+import pytest
+
+from napari_spineseg.core.checkpoint import ModelCard, load_model, save_model
+from napari_spineseg.core.networks import build_network
+from napari_spineseg.errors import ModelError, OutputError
+from napari_spineseg.models import registry
+from napari_spineseg.models.archive import export_model, import_model
+from napari_spineseg.models.versions import add_version
+
+ARGUMENTS = {"widths": [2, 4]}
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPINESEG_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(registry, "BUNDLED", tmp_path / "bundled")
+    card = ModelCard(name="made", network="spine_net", arguments=ARGUMENTS)
+    save_model(build_network("spine_net", ARGUMENTS), card, tmp_path / "made.safetensors")
+    return add_version("own", tmp_path / "made.safetensors")
+
+
+def test_a_model_travels_as_one_file(own, tmp_path):
+    entry = import_model(export_model("own", tmp_path / "own.zip"), name="friend")
+    assert entry.key == "friend@1"
+    assert load_model(entry.weights).card.sha256 == own.sha256
+
+
+def test_an_export_replaces_nothing_unless_told(own, tmp_path):
+    target = tmp_path / "own.zip"
+    target.write_text("mine")
+    with pytest.raises(OutputError, match="there already"):
+        export_model("own", target)
+    assert target.read_text() == "mine"
+    assert zipfile.is_zipfile(export_model("own", target, overwrite=True))
+
+
+def test_changed_weights_are_refused(own, tmp_path):
+    target = export_model("own", tmp_path / "own.zip")
+    with zipfile.ZipFile(target) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content[:-1] + b"x" if name.endswith("safetensors") else content)
+    with pytest.raises(ModelError, match="not those"):
+        import_model(target)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x05\x06" + bytes(18)])
+def test_what_is_no_model_is_said(tmp_path, content):
+    (tmp_path / "x.zip").write_bytes(content)
+    with pytest.raises(ModelError, match="not an exported model"):
+        import_model(tmp_path / "x.zip")
