@@ -55,7 +55,7 @@ def write_files(scan_path: Path, folder: Path) -> None:
         console.warn(warning)
     console.say(f"Found {result.summary}, in {sum(result.seconds.values()):.1f} s.")
     console.say(f"Segmentation: {show(labels.absolute())}")
-    console.say(f"Overview:     {show(picture.absolute())}")
+    console.say(f"Overview: {show(picture.absolute())}")
     if not has_display():
         console.say("There is no display here. With one, this command opens napari with the result.")
 

@@ -142,6 +142,9 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         write(beside)
         with beside.open("rb") as file:
             os.fsync(file.fileno())
+        # Temporary files are private; what replaces an ordinary file has to be as readable as one.
+        os.umask(mask := os.umask(0))
+        beside.chmod(0o666 & ~mask)
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
