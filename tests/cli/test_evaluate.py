@@ -33,7 +33,14 @@ def call(capfd):
 def test_tables_for_a_person(call, folders):
     status, out, err = call(*folders)
     assert (status, err) == (0, "")
-    for text in ("1_t1 (patient 1)", "Mean of 3 scans", "Mean of 2 patients", "ASD mm", "1.0000", "By level"):
+    for text in (
+        "1_t1 (patient 1)",
+        "Mean of 3 scans",
+        "Mean of 2 patients",
+        "ASSD mm",
+        "1.0000",
+        "By level",
+    ):
         assert text in out
     header, row = (line for line in out.splitlines()[1:3])
     assert len(header) == len(row)

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -23,6 +23,7 @@ def test_overlap_worked_by_hand():
     assert figures.iou == pytest.approx(12 / 28)
     assert figures.precision == pytest.approx(12 / 24)
     assert figures.recall == pytest.approx(12 / 16)
+    assert figures.f1 == pytest.approx(2 * 0.5 * 0.75 / 1.25) == pytest.approx(figures.dice)
 
 
 def test_distances_are_in_millimetres_along_each_axis():
@@ -41,7 +42,8 @@ def test_surfaces_worked_by_hand():
     figures = agreement(
         block((0, 1), (4, 5), (2, 5)), block((0, 1), (4, 5), (2, 6)), (1, 1, 1), tolerance_mm=0.5
     )
-    assert figures.asd == pytest.approx(1 / 7)
+    assert figures.asd == pytest.approx(1 / 4)  # the prediction's 4 voxels, one of them 1 mm off
+    assert figures.assd == pytest.approx(1 / 7)
     assert figures.nsd == pytest.approx(6 / 7)
     assert figures.hd95 == pytest.approx(np.percentile([0, 0, 0, 1], 95))
 
@@ -65,7 +67,9 @@ def test_what_cannot_be_known_is_nan():
     missed = agreement(mask, empty, (1, 1, 1))
     assert (missed.dice, missed.recall, missed.nsd) == (0.0, 0.0, 0.0)
     assert math.isnan(missed.precision)
+    assert math.isnan(missed.f1)
     assert math.isnan(missed.asd)
+    assert math.isnan(missed.assd)
     invented = agreement(empty, mask, (1, 1, 1))
     assert (invented.dice, invented.precision) == (0.0, 0.0)
     assert math.isnan(invented.recall)
@@ -74,6 +78,7 @@ def test_what_cannot_be_known_is_nan():
 masks = arrays(bool, (3, 5, 4))
 
 
+@settings(deadline=None, max_examples=40)
 @given(masks, masks)
 def test_distances_equal_those_of_all_pairs(one, other):
     spacing = (2.5, 1.0, 0.5)
@@ -84,11 +89,12 @@ def test_distances_equal_those_of_all_pairs(one, other):
         np.testing.assert_allclose(sorted(there), sorted(expected), atol=1e-9)
 
 
+@settings(deadline=None, max_examples=40)
 @given(masks, masks, st.sampled_from([0.4, 1.0, 2.6]))
 def test_symmetric_figures_are_symmetric(one, other, tolerance):
     forth = agreement(one, other, (2.5, 1.0, 0.5), tolerance)
     back = agreement(other, one, (2.5, 1.0, 0.5), tolerance)
-    for name in ("dice", "iou", "asd", "hd95", "nsd"):
+    for name in ("dice", "iou", "f1", "assd", "hd95", "nsd"):
         np.testing.assert_allclose(getattr(forth, name), getattr(back, name))
     np.testing.assert_allclose(forth.precision, back.recall)
 

@@ -20,7 +20,7 @@ _COLUMNS = {
     "iou": "IoU",
     "precision": "precision",
     "recall": "recall",
-    "asd": "ASD mm",
+    "assd": "ASSD mm",
     "hd95": "HD95 mm",
     "nsd": "NSD 1 mm",
     "found": "found",

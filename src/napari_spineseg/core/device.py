@@ -45,7 +45,9 @@ def choose_device(name: DeviceName = "auto") -> torch.device:
         raise SettingsError(f"There is no device called {name!r}; choose auto, cpu, cuda or mps.")
     if not there[name]:
         usable = ", ".join(device for device, is_there in there.items() if is_there)
-        raise SettingsError(f"Device {name} was asked for but this computer has none; usable: {usable}, or auto.")
+        raise SettingsError(
+            f"Device {name} was asked for but this computer has none; usable: {usable}, or auto."
+        )
     return torch.device(name)
 
 

@@ -36,7 +36,7 @@ class Engine:
 
     @property
     def precision(self) -> str:
-        """"fp32", "bf16" or "fp16"."""
+        """ "fp32", "bf16" or "fp16"."""
         return precision_name(self.dtype)
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
@@ -152,10 +152,14 @@ class Runner:
         smaller = min(self.tile, longest_side) // 2 // self.stride * self.stride
         if smaller >= self._least:
             self.tile = smaller
-            self.warnings.append(f"Memory of the {device.type} ran out; went on with tiles of {smaller} pixels.")
+            self.warnings.append(
+                f"Memory of the {device.type} ran out; went on with tiles of {smaller} pixels."
+            )
         elif device.type != "cpu" and self._fallback is not None:
             self.engine = self._fallback()
-            self.warnings.append(f"Memory of the {device.type} ran out; went on with the processor, which is slower.")
+            self.warnings.append(
+                f"Memory of the {device.type} ran out; went on with the processor, which is slower."
+            )
         else:
             raise SpineSegError("There is not enough free memory to segment this scan; close other programs.")
 

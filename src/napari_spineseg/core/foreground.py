@@ -35,7 +35,9 @@ class CoarsePass:
         )
         step = max(1, int(_APART_MM / slices.spacing[0]))
         last = len(slices) - 1
-        self.first: Container[int] = list(range(last + 1)) if not enabled else sorted({*range(0, last, step), last})
+        self.first: Container[int] = (
+            list(range(last + 1)) if not enabled else sorted({*range(0, last, step), last})
+        )
 
     def window(self, found: Mapping[int, Window]) -> Window:
         """Where to look in the slices between: around all that was found, or everywhere."""

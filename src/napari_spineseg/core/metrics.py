@@ -25,13 +25,19 @@ class Agreement:
     Attributes
     ----------
     dice
-        2 TP / (2 TP + FP + FN). The same number as the F1 score.
+        2 TP / (2 TP + FP + FN) (Dice 1945).
     iou
         TP / (TP + FP + FN), also called Jaccard.
     precision, recall
         TP / (TP + FP) and TP / (TP + FN).
+    f1
+        2 P R / (P + R) of precision P and recall R. For one mask the same number as Dice; of *averaged*
+        precision and recall it is another one, which is how papers come to print both.
     asd
-        Mean of D over the surface voxels of both masks together (average symmetric surface distance).
+        Average surface distance: mean of D over the surface voxels of the prediction only.
+    assd
+        Average symmetric surface distance: mean of D over the surface voxels of both masks together
+        (Heimann et al. 2009).
     hd95
         The larger of the two masks' 95th percentiles of D (Hausdorff distance without outliers).
     nsd
@@ -43,7 +49,9 @@ class Agreement:
     iou: float
     precision: float
     recall: float
+    f1: float
     asd: float
+    assd: float
     hd95: float
     nsd: float
 
@@ -81,16 +89,29 @@ def agreement(
         "precision": _share(both, in_predicted),
         "recall": _share(both, in_reference),
     }
+    overlap["f1"] = f1(overlap["precision"], overlap["recall"])
     there, back = surface_distances(reference, predicted, spacing)
     if there.size == 0 or back.size == 0:
-        return Agreement(**overlap, asd=NAN, hd95=NAN, nsd=0.0 if there.size + back.size else NAN)
+        return Agreement(**overlap, asd=NAN, assd=NAN, hd95=NAN, nsd=0.0 if there.size + back.size else NAN)
     together = np.concatenate((there, back))
     return Agreement(
         **overlap,
-        asd=float(together.mean()),
+        asd=float(back.mean()),
+        assd=float(together.mean()),
         hd95=float(max(np.percentile(there, 95), np.percentile(back, 95))),
         nsd=float(np.mean(together <= tolerance_mm)),
     )
+
+
+def f1(precision: float, recall: float) -> float:
+    """Harmonic mean of precision and recall, 0 to 1; NaN where either is not known.
+
+    >>> f1(0.5, 1.0)
+    0.6666666666666666
+    """
+    if math.isnan(precision) or math.isnan(recall):
+        return NAN
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
 def surface_distances(

@@ -159,7 +159,9 @@ class _Job:
     def run(self) -> None:
         """Every slice: a few in full, the others where the spine can be."""
         spec = self.model.card.input
-        coarse = CoarsePass(self.slices, spec, enabled=self.options.crop and "vertebra" in self.model.card.structures)
+        coarse = CoarsePass(
+            self.slices, spec, enabled=self.options.crop and "vertebra" in self.model.card.structures
+        )
         self.run_slices(coarse.first, self.whole)
         window = coarse.window(self.found)
         self.run_slices([i for i in range(len(self.slices)) if i not in self.found], window)
@@ -191,7 +193,9 @@ class _Job:
             if uncertainty is not None:
                 uncertainty = np.ascontiguousarray(self.turn.invert(uncertainty))
         if self.slices.not_finite:
-            self.warnings.append("Some voxels are not numbers (NaN or infinite); they were taken as background.")
+            self.warnings.append(
+                "Some voxels are not numbers (NaN or infinite); they were taken as background."
+            )
         engine = self.runner.engine
         seconds = {stage: round(s, 4) for stage, s in self.clock.seconds.items()}
         warnings = (*self.warnings, *self.runner.warnings)
@@ -226,17 +230,23 @@ class _Job:
             self._write_uncertainty(index, logits, origin, all_of_it)
         if here.empty:
             return
-        found = Window(here.top + origin[0], here.bottom + origin[0], here.left + origin[1], here.right + origin[1])
+        found = Window(
+            here.top + origin[0], here.bottom + origin[0], here.left + origin[1], here.right + origin[1]
+        )
         self.found[index] = found
         wanted = found.grown(_RIM, _RIM, *source).scaled(source, target)
         probabilities = logits.softmax(0)
         on_scan = interpolate_window(probabilities, origin, source, target, wanted)
         self.labels[index][wanted.slices] = self.numbers[on_scan.argmax(0).cpu().numpy()]
 
-    def _write_uncertainty(self, index: int, logits: torch.Tensor, origin: tuple[int, int], part: Window) -> None:
+    def _write_uncertainty(
+        self, index: int, logits: torch.Tensor, origin: tuple[int, int], part: Window
+    ) -> None:
         source, target = self.slices.size, self.volume.shape[1:]
         unsure = entropy((logits / self.model.card.temperature).softmax(0))[None]
-        there = Window(origin[0], origin[0] + part.bottom, origin[1], origin[1] + part.right).scaled(source, target)
+        there = Window(origin[0], origin[0] + part.bottom, origin[1], origin[1] + part.right).scaled(
+            source, target
+        )
         values = interpolate_window(unsure, origin, source, target, there)[0]
         self.uncertainty[index][there.slices] = values.clamp(0, 1).cpu().numpy()
 

@@ -71,7 +71,11 @@ def window_of(mask: torch.Tensor) -> Window:
 
 
 def interpolate_window(
-    image: torch.Tensor, origin: tuple[int, int], source: tuple[int, int], target: tuple[int, int], window: Window
+    image: torch.Tensor,
+    origin: tuple[int, int],
+    source: tuple[int, int],
+    target: tuple[int, int],
+    window: Window,
 ) -> torch.Tensor:
     """Linear interpolation of part of a slice on a grid of another size over the same field of view.
 
@@ -102,7 +106,11 @@ def _interpolate_axis(
 ) -> torch.Tensor:
     if source == target:
         return image.narrow(axis, first - origin, last - first)
-    at = (torch.arange(first, last, device=image.device, dtype=torch.float64) + 0.5) * (source / target) - 0.5 - origin
+    at = (
+        (torch.arange(first, last, device=image.device, dtype=torch.float64) + 0.5) * (source / target)
+        - 0.5
+        - origin
+    )
     at = at.clamp(0, image.shape[axis] - 1)
     below = at.floor().long()
     above = (below + 1).clamp_max(image.shape[axis] - 1)
