@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from napari_spineseg.core.train import Trainer, TrainSettings
 from napari_spineseg.datasets.crops import CropSampler, CropSettings
 from napari_spineseg.datasets.prepared import PreparedVolume, load_prepared
 from napari_spineseg.errors import SettingsError
+from napari_spineseg.learning.calibration import calibrate
 from napari_spineseg.progress import Control
 
 _STRUCTURES = (Structure.VERTEBRA, Structure.DISC, Structure.CANAL)
@@ -100,7 +102,10 @@ def pretrain(
         device,
     )
     averaged = trainer.run(control)
-    return save_model(averaged, _card(settings, volumes, latest), out / f"{settings.name}.safetensors")
+    fit = calibrate(averaged, [v for check in checks.values() for v in check], settings.input, 4)
+    latest["calibration"] = asdict(fit)
+    card = _card(settings, volumes, latest).model_copy(update={"temperature": fit.temperature})
+    return save_model(averaged, card, out / f"{settings.name}.safetensors")
 
 
 def _card(
