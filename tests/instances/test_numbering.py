@@ -1,0 +1,132 @@
+"""Which vertebra is the lowest, and what is said when it is not plain."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_spineseg.anatomy import levels_to_structures
+from napari_spineseg.instances import label_levels
+from napari_spineseg.instances.numbering import Level, decide
+
+SPACING = (4.0, 1.5, 1.5)
+SLOPES = (-33.0, -13.0, -4.0, 4.0, 8.0)
+
+
+def column(count=5, room=60.0):
+    """Ordinary vertebrae from the top down; L5 is the last."""
+    return [
+        Level(27.0, 0.95, 45.0, 9.0, SLOPES[min(n, 4)], room + 34.0 * n) for n in range(count - 1, -1, -1)
+    ]
+
+
+def with_last(levels, *changes):
+    """The column with its lowest levels changed, the last change for the last level."""
+    out = list(levels)
+    for place, change in zip(range(-len(changes), 0), changes, strict=True):
+        out[place] = replace(out[place], **change)
+    return out
+
+
+def words(decision):
+    return " ".join(decision.warnings)
+
+
+def test_an_ordinary_column_needs_no_words():
+    assert decide(column()) == type(decide(column()))()
+
+
+def test_a_missing_lowest_disc_makes_the_junction_uncertain():
+    decision = decide(with_last(column(), {"disc_volume": 0.0, "slope": None}))
+    assert decision.left_out == 0
+    assert "No disc was found below" in words(decision)
+    assert all(a.shift > 0 for a in decision.alternatives) and decision.alternatives
+
+
+def test_a_scan_that_ends_under_a_level_disc_offers_higher_numbers():
+    above_l3 = [replace(v, room=v.room - 130) for v in column(7, room=64.0)[:-2]]
+    decision = decide(above_l3)
+    assert "ends just below the lowest disc" in words(decision)
+    # The discs slope as those of L3 and up do, so L3 comes first.
+    assert decision.alternatives[0].shift == 2
+    assert decision.alternatives[0].description == "The lowest vertebra is L3."
+
+
+def test_room_below_a_level_disc_does_not_convince():
+    above_l3 = [replace(v, room=v.room - 40) for v in column(7, room=40.0)[:-2]]
+    assert "slopes less than L5/S1" in words(decide(above_l3))
+
+
+def test_a_steep_disc_is_enough_where_the_scan_ends():
+    assert decide(column(room=2.0)).warnings == ()
+
+
+@pytest.mark.parametrize("below", [{"disc_volume": 0.0, "slope": None}, {"disc_volume": 0.8, "slope": -50.0}])
+def test_a_bit_of_s1_is_left_out(below):
+    s1 = replace(column()[-1], volume=15.0, height=14.0, room=30.0, **below)
+    decision = decide([*column(), s1])
+    assert decision.left_out == 1
+    assert "S1" in words(decision)
+    assert decision.alternatives == ()
+
+
+def test_a_whole_vertebra_under_a_steep_disc_is_kept_and_questioned():
+    lumbarised = replace(column()[-1], slope=-48.0, room=30.0)
+    decision = decide([*with_last(column(), {"slope": -36.0}), lumbarised])
+    assert decision.left_out == 0
+    assert {a.shift for a in decision.alternatives} == {-1, 0}
+    assert any(a.numbering.lumbar == 6 for a in decision.alternatives)
+
+
+def test_a_rudimentary_disc_hints_at_a_transitional_vertebra():
+    decision = decide(with_last(column(), {"disc_volume": 1.5}))
+    assert "rudimentary" in words(decision)
+    assert {a.numbering.lumbar for a in decision.alternatives} >= {4, 6}
+
+
+def test_a_stump_at_the_lower_border_is_left_out():
+    cut = Level(9.0, 0.9, 12.0, 0.0, None, 0.0)
+    decision = decide([*column(room=20.0)[:-1], cut])
+    assert decision.left_out == 1
+    assert "cut off by the lower border" in words(decision)
+
+
+def test_a_vertebra_that_was_hardly_painted_is_named():
+    levels = column()
+    levels[2] = replace(levels[2], evidence=0.0)
+    assert "L3" in words(decide(levels))
+
+
+def test_one_as_high_as_two_is_named():
+    levels = column()
+    levels[3] = replace(levels[3], height=60.0)
+    assert "L4 is unusually high" in words(decide(levels))
+
+
+def test_a_single_vertebra():
+    assert decide(column(1)).left_out == 0
+
+
+def test_a_painted_bit_of_s1_does_not_shift_the_count(truth):
+    structures = levels_to_structures(truth)
+    rows = np.nonzero(truth == 201)[1].max()
+    z, y, x = np.ogrid[tuple(slice(n) for n in truth.shape)]
+    bit = ((z - 7) / 3) ** 2 + ((y - rows - 7) / 6) ** 2 + ((x - 28) / 8) ** 2 < 1
+    structures[bit & (truth == 0)] = 1
+    result = label_levels(structures, SPACING)
+    assert set(np.unique(result.levels)) == set(np.unique(truth))
+    assert not result.levels[bit & (truth == 0)].any()
+    assert any("S1" in warning for warning in result.warnings)
+
+
+def test_a_scan_without_the_junction_says_so(draw):
+    truth = draw(vertebrae=7)
+    lowest = np.nonzero(truth == 203)[1].max()
+    result = label_levels(levels_to_structures(truth[:, : lowest + 3]), SPACING)
+    assert any("junction" in warning for warning in result.warnings)
+    assert result.alternatives
+    kept = truth[:, : lowest + 3]
+    # The same instances, counted from the lowest that is in view.
+    for label in (3, 4, 5, 6, 7):
+        values = result.levels[kept == label]
+        assert np.bincount(values).argmax() == label - 2
