@@ -186,8 +186,9 @@ def _compare_levels(report: CaseReport, predicted: Segmentation, reference: Segm
         truth = reference.labels == label
         same = agreement(truth, predicted.labels == label, spacing)
         report.levels[names[label]] = same.figures()
-        title = structure_of(label).title
-        matches.setdefault(title, []).append((label, *_best_match(truth, predicted.labels, label)))
+        if (structure := structure_of(label)) is not Structure.CANAL:  # there is only one
+            match = (label, *_best_match(truth, predicted.labels, label))
+            matches.setdefault(structure.title, []).append(match)
     for title, found in matches.items():
         report.instances[title] = _instance_figures(found)
 
