@@ -40,25 +40,26 @@ class Card(QFrame):
 
     def say(self, headline: str, remark: str = "", warnings: Iterable[str] = (), footnote: str = "") -> None:
         """Show a result."""
-        self._show(headline, remark, footnote)
+        self._fill(headline, remark, footnote)
+        self.show()
         for warning in warnings:
             self._sentences.addWidget(Words(warning, "warning"))
 
     def say_error(self, headline: str, sentence: str) -> None:
         """Show what went wrong, for longer than a notification stays."""
-        self._show(headline, "", "")
+        self._fill(headline, "", "")
+        self.show()
         self._sentences.addWidget(Words(sentence, "error"))
 
     def clear(self) -> None:
         """Say nothing."""
-        self._show("", "", "")
         self.hide()
+        self._fill("", "", "")
 
-    def _show(self, headline: str, remark: str, footnote: str) -> None:
+    def _fill(self, headline: str, remark: str, footnote: str) -> None:
         while (item := self._sentences.takeAt(0)) is not None:
             item.widget().hide()
             item.widget().deleteLater()
         self.headline.say(headline)
         self.remark.say(remark)
         self.footnote.say(footnote)
-        self.show()

@@ -34,7 +34,8 @@ class DefaultReaderOffer(QFrame):
         layout.setContentsMargins(10, 8, 10, 8)
         layout.addWidget(Words(_QUESTION))
         layout.addLayout(row)
-        self.setVisible(should_offer())
+        if not should_offer():
+            self.hide()
 
     def _accept(self) -> None:
         plugins = get_settings().plugins

@@ -90,7 +90,8 @@ class SpineSegDock(QWidget):
             layout.addWidget(step)
             steps[title] = step
         # A bar with one step would be a heading that says what the button below says again.
-        self._bar.setVisible(len(titles) > 1)
+        if len(titles) == 1:
+            self._bar.hide()
         return steps
 
     def _restyle(self, theme: str) -> None:

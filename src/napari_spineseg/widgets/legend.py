@@ -58,14 +58,13 @@ class Legend(QWidget):
         self._settle.timeout.connect(self.refresh)
         while_alive(self, session.segmentation_changed, self.show_layer)
         while_alive(self, session.theme_changed, self._on_edited)
+        # The layer may outlive the legend, and knows nothing of Qt.
+        self.destroyed.connect(lambda: self._unwatch())
         self.show_layer(session.segmentation)
 
     def show_layer(self, layer: Labels | None) -> None:
         """Show the labels of `layer` from now on, and as they are edited."""
-        if self._layer is not None:
-            self._layer.events.paint.disconnect(self._on_edited)
-            self._layer.events.data.disconnect(self._on_edited)
-            self._layer.events.selected_label.disconnect(self._mark_selected)
+        self._unwatch()
         self._layer = layer
         self._hidden = set()
         if layer is not None:
@@ -75,6 +74,12 @@ class Legend(QWidget):
             layer.events.data.connect(self._on_edited)
             layer.events.selected_label.connect(self._mark_selected)
         self.refresh()
+
+    def _unwatch(self) -> None:
+        if self._layer is not None:
+            self._layer.events.paint.disconnect(self._on_edited)
+            self._layer.events.data.disconnect(self._on_edited)
+            self._layer.events.selected_label.disconnect(self._mark_selected)
 
     def refresh(self) -> None:
         """List the labels anew."""

@@ -46,7 +46,9 @@ class Words(QLabel):
         """Show `text`; an empty one takes no room."""
         self._words = text
         self.setText(_breakable(text))
-        self.setVisible(bool(text))
+        # To show what has no parent yet would open a window of its own.
+        if self.parentWidget() is not None or not text:
+            self.setVisible(bool(text))
 
 
 class Choice(QComboBox):
@@ -58,10 +60,12 @@ class Choice(QComboBox):
         self.setMinimumContentsLength(8)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._help = ""
+        self.currentTextChanged.connect(self._explain)
 
     def set_help(self, text: str) -> None:
         """What the tooltip says besides the chosen entry."""
         self._help = text
+        self._explain(self.currentText())
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Draw the box with its text elided in the middle, where names differ least."""
@@ -75,8 +79,10 @@ class Choice(QComboBox):
         ).width()
         whole = option.currentText
         option.currentText = self.fontMetrics().elidedText(whole, Qt.TextElideMode.ElideMiddle, room - 4)
-        self.setToolTip(tooltip("\n".join(t for t in (whole, self._help) if t)))
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+
+    def _explain(self, whole: str) -> None:
+        self.setToolTip(tooltip("\n".join(text for text in (whole, self._help) if text)))
 
 
 def form_layout(parent: QWidget | None = None) -> QFormLayout:

@@ -45,6 +45,7 @@ class LayerPicker(Choice):
         self.setCurrentIndex(next((n for n, layer in enumerate(layers) if layer is chosen), -1))
         self.setEnabled(bool(layers))
         self.blockSignals(False)
+        self.currentTextChanged.emit(self.currentText())
 
     def _on_activated(self, index: int) -> None:
         layer = self.itemData(index)

@@ -14,7 +14,7 @@ from napari_spineseg.anatomy import Structure, colour_of
 from napari_spineseg.errors import SettingsError
 from napari_spineseg.io.layers import scan_from_layer
 from napari_spineseg.widgets.session import KEY, Session, layers_of, while_alive
-from napari_spineseg.widgets.view import sagittal_index
+from napari_spineseg.widgets.view import placement_of, sagittal_index
 from napari_spineseg.widgets.worker import Job
 
 if TYPE_CHECKING:
@@ -153,12 +153,7 @@ class SlicePreview(QObject):
         self._layer = viewer.add_labels(
             np.zeros(scan.data.shape, np.uint8),
             name="preview",
-            scale=scan.scale,
-            translate=scan.translate,
-            rotate=scan.rotate,
-            shear=scan.shear,
-            affine=scan.affine,
-            units=scan.units,
+            **placement_of(scan),
             opacity=0.45,
             colormap=DirectLabelColormap(color_dict={**colours, None: "transparent"}),
             metadata={KEY: {"kind": "preview"}},

@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from napari_spineseg.errors import OutputError, SpineSegError
-from napari_spineseg.io.layers import segmentation_from_layer
+from napari_spineseg.io.layers import scan_from_layer, segmentation_from_layer
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Segmentation
 from napari_spineseg.widgets.parts import Words
@@ -137,7 +137,7 @@ class SavePanel(QWidget):
         if self.write.text() != announced:
             return  # a file came to be since the person looked; `_look` has just said so
         try:
-            segmentation = segmentation_from_layer(layer)
+            segmentation = self._segmentation_of(layer)
         except SpineSegError as error:
             report(error)
             return
@@ -156,6 +156,11 @@ class SavePanel(QWidget):
     def _on_failed(self, error: Exception) -> None:
         self._look()
         self._say(report(error), "error")
+
+    def _segmentation_of(self, layer: Labels) -> Segmentation:
+        """The labels on the grid of their scan. Raises ScanError where the layer cannot be labels."""
+        scan = self._session.scan_of(layer)
+        return segmentation_from_layer(layer, scan_from_layer(scan) if scan is not None else None)
 
     def _source(self, layer: Labels) -> str | None:
         """The file of the scan that `layer` belongs to."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari.layers import Image, Labels, Layer
+import numpy as np
+from napari.layers import Image, Labels
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QPushButton, QWidget
 
-from napari_spineseg.errors import SpineSegError
+from napari_spineseg.errors import ModelError, SpineSegError
 from napari_spineseg.io.layers import layer_tuple_for_segmentation, scan_from_layer
 from napari_spineseg.models import ModelEntry, get_model, list_models, model_in_use
 from napari_spineseg.progress import Control
@@ -22,6 +24,7 @@ from napari_spineseg.widgets.preview import SlicePreview
 from napari_spineseg.widgets.save_panel import SavePanel
 from napari_spineseg.widgets.session import KEY, about, layers_of, while_alive
 from napari_spineseg.widgets.settings_form import Choices, SettingsForm, settings_from
+from napari_spineseg.widgets.view import placement_of
 from napari_spineseg.widgets.worker import Job, report
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
     from napari_spineseg.scan import Scan
 
+_FADE_MS = 6000
 _DEVICES = [
     ("auto", "Automatic"),
     ("cpu", "Processor (CPU)"),
@@ -61,6 +65,8 @@ class SegmentPage(Page):
         self.advanced.addWidget(self.advanced_form)
         self._add_preview()
         self._add_result()
+        self._fade = QTimer(self, singleShot=True, interval=_FADE_MS)
+        self._fade.timeout.connect(lambda: self.hint.say(""))
         self.run_bar.started.connect(self.segment)
         while_alive(self, self.session.scan_changed, self._show_scan)
         while_alive(self, self.session.segmentation_changed, self._show_result)
@@ -76,6 +82,11 @@ class SegmentPage(Page):
     def current_settings(self) -> SegmentSettings:
         """What the form says."""
         return settings_from(SegmentSettings, self.main_form, self.advanced_form)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """A model may have been learnt or imported since the page was last seen."""
+        self.main_form.refresh_choices("model")
+        super().showEvent(event)
 
     def segment(self) -> None:
         """Start segmenting the chosen scan."""
@@ -136,13 +147,7 @@ class SegmentPage(Page):
 
     def _on_result(self, result: SegmentResult, scan_layer: Image, scan: Scan) -> None:
         viewer = self.session.viewer
-        layer = Layer.create(*layer_tuple_for_segmentation(result.segmentation))
-        layer.metadata[KEY] = {
-            **about(layer),
-            "summary": result.summary,
-            "warnings": tuple(result.segmentation.warnings),
-            "footnote": _footnote(result),
-        }
+        layer = result_layer(result, scan, scan_layer)
         there = scan_layer in layers_of(viewer)
         place = layers_of(viewer).index(scan_layer) + 1 if there else len(viewer.layers)
         if there:
@@ -165,7 +170,7 @@ class SegmentPage(Page):
     def _on_stopped(self) -> None:
         self._show_result(self.session.segmentation)
         self.hint.say("Stopped. Nothing was changed.")
-        QTimer.singleShot(6000, self.hint, lambda: self.hint.say(""))
+        self._fade.start()
 
     def _on_ended(self) -> None:
         self._job = None
@@ -202,17 +207,24 @@ def _run(scan: Scan, settings: SegmentSettings, control: Control) -> SegmentResu
 
 def model_choices() -> Choices:
     """Models to choose from: `name` for the version in use, `name@version` for the others."""
-    current = {entry.name: get_model(entry.name).key for entry in list_models()}
-    if not current:
-        return [(model_in_use(), f"{model_in_use()} (not installed)")]
-    return [
-        (entry.name if entry.key == current[entry.name] else entry.key, _model_words(entry, current))
-        for entry in list_models()
-    ]
+    chosen = model_in_use()
+    entries = list_models()
+    if not entries:
+        return [(chosen, f"{chosen} (not installed)")]
+    choices = []
+    for entry in entries:
+        in_use = _is_in_use(entry)
+        words = entry.title if in_use else f"{entry.title}, version {entry.version}"
+        choices.append((entry.name if in_use and chosen != entry.key else entry.key, words))
+    return choices
 
 
-def _model_words(entry: ModelEntry, current: dict[str, str]) -> str:
-    return entry.title if entry.key == current[entry.name] else f"{entry.title}, version {entry.version}"
+def _is_in_use(entry: ModelEntry) -> bool:
+    """Whether the plain name means this version."""
+    try:
+        return get_model(entry.name).key == entry.key
+    except ModelError:  # the version that was in use is gone; segmenting with the name says so
+        return False
 
 
 def describe(layer: Image) -> str:
@@ -224,7 +236,8 @@ def describe(layer: Image) -> str:
     parts = [] if sequence == "unknown" else [sequence]
     parts += [f"{slices} × {height} × {width}", f"{spacing} mm"]
     if not known:
-        parts.append("spacing from the layer")
+        unknown = all(step == 1 for step in layer.scale[-3:])
+        parts.append("no spacing, 1 mm assumed" if unknown else "spacing from the layer")
     return " · ".join(parts)
 
 
@@ -237,19 +250,31 @@ def places_to_look(number: int) -> str:
     return f"{number} place{'s' if number != 1 else ''} to look at" if number else ""
 
 
+def result_layer(result: SegmentResult, scan: Scan, scan_layer: Image) -> Labels:
+    """The segmentation as a labels layer that lies where the scan's layer lies."""
+    data, options, _ = layer_tuple_for_segmentation(result.segmentation)
+    layer = Labels(data, **{**options, **placement_of(scan_layer)})
+    layer.metadata[KEY] = {
+        **about(layer),
+        "summary": result.summary,
+        "warnings": tuple(dict.fromkeys((*scan.warnings, *result.segmentation.warnings))),
+        "footnote": _footnote(result),
+    }
+    return layer
+
+
 def uncertainty_layer(result: SegmentResult, scan: Scan, segmentation: Labels) -> Image:
     """How unsure the model is, 0 to 1, as an image over the scan; hidden until it is asked for."""
-    grid: Any = scan.grid.to_orientation()
+    shown = scan.grid.to_orientation().apply(result.uncertainty)
     return Image(
-        grid.apply(result.uncertainty).astype("float32"),
+        shown.astype(np.float32),
         name=f"{scan.name}_uncertainty",
-        scale=segmentation.scale,
-        units=segmentation.units,
         colormap="inferno",
         blending="additive",
         contrast_limits=(0, 1),
         visible=False,
         metadata={KEY: {**about(segmentation), "kind": "uncertainty"}},
+        **placement_of(segmentation),
     )
 
 

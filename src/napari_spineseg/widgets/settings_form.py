@@ -154,6 +154,7 @@ def _fill(box: Choice, choices: Choices) -> None:
     for value, words in choices:
         box.addItem(words, value)
     box.blockSignals(False)
+    box.currentTextChanged.emit(box.currentText())
 
 
 def _choose(box: Choice, value: Any) -> None:

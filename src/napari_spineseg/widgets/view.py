@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
 # Beyond this share of the way from the middle to the edge of the canvas, the camera moves too.
 _COMFORTABLE = 0.7
+
+
+def placement_of(layer: Layer) -> dict[str, Any]:
+    """Where `layer` lies, as options for another layer of the same shape to lie there too."""
+    return {
+        "scale": layer.scale,
+        "translate": layer.translate,
+        "rotate": layer.rotate,
+        "shear": layer.shear,
+        "affine": layer.affine,
+        "units": layer.units,
+    }
 
 
 def centre_of(labels: np.ndarray, label: int) -> tuple[float, float, float] | None:
@@ -38,7 +51,7 @@ def go_to(viewer: Viewer, point: tuple[float, ...]) -> None:
         camera.center = (0.0,) * (3 - len(shown)) + tuple(float(v) for v in target)
 
 
-def sagittal_index(viewer: Viewer, layer: object) -> int | None:
+def sagittal_index(viewer: Viewer, layer: Layer) -> int | None:
     """Which sagittal slice of `layer` is shown; None while the view is another plane or 3D."""
     if viewer.dims.ndisplay != 2 or 0 in viewer.dims.displayed:
         return None

@@ -8,11 +8,12 @@ from typing import Any
 
 from napari.utils import progress as napari_progress
 from napari.utils.notifications import notification_manager, show_error
-from qtpy.QtCore import QCoreApplication, QObject, QThreadPool, Signal
+from qtpy.QtCore import QCoreApplication, QObject, QThreadPool, QTimer, Signal
 
 from napari_spineseg.errors import SpineSegError, Stopped
 from napari_spineseg.progress import Control, Progress
 
+_DRAW_MS = 40
 _RUNNING: set[Job] = set()
 
 
@@ -37,6 +38,7 @@ class Job(QObject):
     failed = Signal(object)
     stopped = Signal()
     ended = Signal()
+    _done = Signal(object, object)
 
     def __init__(self, work: Callable[[Control], Any], title: str = "", owner: QObject | None = None) -> None:
         super().__init__()
@@ -45,7 +47,7 @@ class Job(QObject):
         self._bar = _ActivityBar(title)
         self.running = False
         self.progressed.connect(self._bar.show)
-        self.ended.connect(self._on_ended)
+        self._done.connect(self._deliver)
         if owner is not None:
             owner.destroyed.connect(self._stop.set)
         QCoreApplication.instance().aboutToQuit.connect(self._stop.set)
@@ -69,18 +71,28 @@ class Job(QObject):
 
     def _run(self) -> None:
         """In the thread of the pool."""
+        result = error = None
         try:
             result = self._work(Control(self.progressed.emit, self._stop.is_set))
-            self.stopped.emit() if self._stop.is_set() else self.returned.emit(result)
         except Stopped:
-            self.stopped.emit()
+            self._stop.set()
         # Whatever it is, it belongs to the person who waits, not to a thread that nobody watches.
-        except Exception as error:
-            self.failed.emit(error)
-        finally:
-            self.ended.emit()
+        except Exception as raised:
+            error = raised
+        self._done.emit(result, error)
 
-    def _on_ended(self) -> None:
+    def _deliver(self, result: Any, error: Exception | None) -> None:
+        """In the thread that made the job. A stop that came after the result still counts."""
+        if error is not None:
+            self.failed.emit(error)
+        elif self._stop.is_set():
+            self.stopped.emit()
+        else:
+            self.returned.emit(result)
+        self._close()
+        self.ended.emit()
+
+    def _close(self) -> None:
         self.running = False
         _RUNNING.discard(self)
         self._bar.close()
@@ -99,31 +111,56 @@ def report(error: BaseException) -> str:
     return f"Something went wrong inside SpineSeg ({type(error).__name__}). The notification has the details."
 
 
-class _ActivityBar:
-    """The job's line in napari's activity dialog."""
+class _ActivityBar(QObject):
+    """The job's line in napari's activity dialog.
+
+    napari draws each change at once and lets all waiting events in while it does, the next tile's
+    among them: tiles would pile up inside one another. So a timer draws the latest, one at a time.
+    """
 
     def __init__(self, title: str) -> None:
+        super().__init__()
         self._title = title
         self._bar: napari_progress | None = None
         self._stage = ""
+        self._latest: Progress | None = None
+        self._drawing = False
+        self._timer = QTimer(self, singleShot=True, interval=_DRAW_MS)
+        self._timer.timeout.connect(self._draw)
 
     def open(self) -> None:
-        if not self._title:
-            return
-        # Without a total napari shows a bar that only says "busy", which is true until the first tile.
-        self._bar = napari_progress(total=0, desc=self._title)
+        if self._title:
+            # Without a total napari shows a bar that only says "busy", which is true until the first tile.
+            self._bar = napari_progress(total=0, desc=self._title)
 
     def show(self, progress: Progress) -> None:
-        if self._bar is None:
-            return
-        if (progress.stage, progress.total) != (self._stage, self._bar.total):
-            self._stage = progress.stage
-            self._bar.reset(total=progress.total)
-            self._bar.total = progress.total
-            self._bar.set_description(f"{self._title}: {progress.stage}")
-        self._bar.update(progress.done - self._bar.n)
+        self._latest = progress
+        if self._bar is not None and not self._timer.isActive():
+            self._timer.start()
 
     def close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+        self._timer.stop()
+        bar, self._bar = self._bar, None
+        if bar is not None:
+            bar.close()
+
+    def _draw(self) -> None:
+        if self._drawing:
+            self._timer.start()
+            return
+        self._drawing = True
+        try:
+            self._draw_on(self._bar, self._latest)
+        finally:
+            self._drawing = False
+
+    def _draw_on(self, bar: napari_progress | None, progress: Progress) -> None:
+        if bar is None:
+            return
+        if (progress.stage, progress.total) != (self._stage, bar.total):
+            self._stage = progress.stage
+            bar.reset(total=progress.total)
+            bar.total = progress.total
+            bar.set_description(f"{self._title}: {progress.stage}")
+        if self._bar is bar:  # the job's end may have come in while napari drew
+            bar.update(progress.done - bar.n)

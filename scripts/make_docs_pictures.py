@@ -1,0 +1,218 @@
+"""Draw the pictures of the documentation anew, into `docs/images/`: one function a picture.
+
+    python scripts/make_docs_pictures.py [NAME ...]
+
+Without names all of them are drawn. A picture shows phantoms, never a patient.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+FOLDER = Path(__file__).parents[1] / "docs" / "images"
+_TILE, _GAP = 360, 8
+_WINDOW = (1280, 860)
+
+
+def phantom_sequences() -> Image.Image:
+    """One person in T1, T2 and STIR, and the labels that come with them."""
+    from napari_spineseg.synthesis.phantom import PhantomSettings, make_phantom
+
+    made = [make_phantom(PhantomSettings(seed=2, sequence=q)) for q in ("T1", "T2", "STIR")]
+    middle = len(made[0][0].voxels) // 2
+    tiles = [_tile(scan.voxels[middle], scan.sequence) for scan, _ in made]
+    _, truth = made[1]
+    return _side_by_side([*tiles, _tile(_tinted(made[1][0].voxels[middle], truth.labels[middle]), "labels")])
+
+
+def phantom_slices() -> Image.Image:
+    """From the midline to the side: canal, facets, foramina, pedicles, transverse processes."""
+    from napari_spineseg.synthesis.phantom import PhantomSettings, make_phantom
+
+    scan, truth = make_phantom(PhantomSettings(seed=2))
+    middle = len(scan.voxels) // 2
+    places = [scan.affine[0, 3] + scan.affine[0, 0] * (middle + k) for k in (0, 2, 4, 6)]
+    tiles = [
+        _tile(_tinted(scan.voxels[middle + k], truth.labels[middle + k], 0.25), f"{x:.0f} mm to the right")
+        for k, x in zip((0, 2, 4, 6), places, strict=True)
+    ]
+    return _side_by_side(tiles)
+
+
+def phantom_variants() -> Image.Image:
+    """What settings can change."""
+    from napari_spineseg.synthesis.phantom import PhantomSettings, make_phantom
+
+    cases = {
+        "six lumbar vertebrae": {"seed": 6, "lumbar_levels": 6},
+        "slip of 8 mm at L4/L5": {"seed": 4, "slip_mm": 8},
+        "degenerate discs": {"seed": 9, "degenerate_discs": (201, 202, 203, 204, 205)},
+        "no saturation band": {"seed": 8, "saturation_band": False},
+    }
+    tiles = []
+    for words, choices in cases.items():
+        scan, _ = make_phantom(PhantomSettings(**choices))
+        tiles.append(_tile(scan.voxels[len(scan.voxels) // 2], words))
+    return _side_by_side(tiles)
+
+
+def segment_result() -> Image.Image:
+    """The window after *Segment* on the T2 sample."""
+    with _window() as (viewer, page):
+        viewer.open_sample("spineseg", "lumbar_t2")
+        _segment(page)
+        return _grab(viewer)
+
+
+def segment_start() -> Image.Image:
+    """The panel before there is a scan."""
+    with _window() as (_, page):
+        return _grab_panel(page)
+
+
+def segment_preview() -> Image.Image:
+    """The preview of one slice."""
+    with _window() as (viewer, page):
+        viewer.open_sample("spineseg", "lumbar_t2")
+        page.preview_button.click()
+        _wait_until(lambda: "preview" in viewer.layers)
+        return _grab(viewer)
+
+
+def segment_save() -> Image.Image:
+    """The result card with the row for saving."""
+    with _window() as (viewer, page):
+        viewer.open_sample("spineseg", "lumbar_t2")
+        _segment(page)
+        page.save_panel.unfold()
+        page.save_panel.path.setText(str(Path.home() / "lumbar_t2_seg.nii.gz"))
+        _wait_until(lambda: not page.save_panel._settle.isActive())
+        return _grab_panel(page)
+
+
+PICTURES: dict[str, Callable[[], Image.Image]] = {
+    "phantom-sequences": phantom_sequences,
+    "phantom-slices": phantom_slices,
+    "phantom-variants": phantom_variants,
+    "segment-start": segment_start,
+    "segment-preview": segment_preview,
+    "segment-result": segment_result,
+    "segment-save": segment_save,
+}
+
+
+@contextmanager
+def _window() -> Iterator[tuple[Any, Any]]:
+    """A napari window with the SpineSeg panel: (viewer, Segment page). Needs a screen."""
+    import napari
+    from napari.settings import get_settings
+
+    get_settings().appearance.theme = "dark"
+    viewer = napari.Viewer(show=False, show_welcome_screen=False)
+    viewer.window.resize(*_WINDOW)
+    viewer.window.show()
+    _, dock = viewer.window.add_plugin_dock_widget("spineseg", "SpineSeg")
+    page = dock.show_page("Segment")
+    page.offer.hide()
+    try:
+        yield viewer, page
+    finally:
+        viewer.close()
+
+
+def _segment(page: Any) -> None:
+    page.run_bar.button.click()
+    _wait_until(lambda: page.job is None)
+    if page.session.segmentation is None:
+        sys.exit(f"The sample was not segmented: {page.card.sentences}")
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    from qtpy.QtWidgets import QApplication
+
+    while not condition():
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+def _grab(viewer: Any) -> Image.Image:
+    """The whole window."""
+    _settle()
+    return Image.fromarray(viewer.window.screenshot(canvas_only=False, flash=False)).convert("RGB")
+
+
+def _grab_panel(page: Any) -> Image.Image:
+    """The panel alone."""
+    from qtpy.QtGui import QImage
+
+    _settle()
+    image = page.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(image.constBits().asarray(image.sizeInBytes()), np.uint8)
+    rows = rows.reshape(image.height(), image.bytesPerLine())[:, : 3 * image.width()]
+    picture = rows.reshape(image.height(), image.width(), 3)
+    # What is below the last widget is empty.
+    used = np.flatnonzero((picture != picture[-1, 0]).any(axis=(1, 2)))
+    return Image.fromarray(picture[: used[-1] + 12].copy())
+
+
+def _settle(seconds: float = 1.0) -> None:
+    """Let napari draw what it still has to draw."""
+    until = time.monotonic() + seconds
+    _wait_until(lambda: time.monotonic() > until)
+
+
+def _tinted(image: np.ndarray, labels: np.ndarray, opacity: float = 0.45) -> np.ndarray:
+    """A slice (rows, columns) with its labels in their colours: (rows, columns, 3) uint8."""
+    from napari_spineseg.anatomy import colour_of
+
+    rgb = np.repeat(_grey(image)[..., None], 3, axis=2).astype(np.float32)
+    for label in np.unique(labels[labels > 0]):
+        colour = np.array([int(colour_of(int(label))[k : k + 2], 16) for k in (1, 3, 5)])
+        here = labels == label
+        rgb[here] = (1 - opacity) * rgb[here] + opacity * colour
+    return rgb.astype(np.uint8)
+
+
+def _grey(image: np.ndarray) -> np.ndarray:
+    top = max(float(np.percentile(image, 99)), 1.0)
+    return np.clip(image * (255 / top), 0, 255).astype(np.uint8)
+
+
+def _tile(image: np.ndarray, words: str) -> Image.Image:
+    """A square slice, grey or coloured, with a word on it."""
+    picture = Image.fromarray(image if image.ndim == 3 else _grey(image)).convert("RGB")
+    picture = picture.resize((_TILE, _TILE), Image.Resampling.BICUBIC)
+    font = ImageFont.load_default(size=15)
+    ImageDraw.Draw(picture).text((8, 6), words, fill="#ffffff", font=font)
+    return picture
+
+
+def _side_by_side(tiles: list[Image.Image]) -> Image.Image:
+    page = Image.new("RGB", (len(tiles) * (_TILE + _GAP) - _GAP, _TILE), "#16181c")
+    for k, tile in enumerate(tiles):
+        page.paste(tile, (k * (_TILE + _GAP), 0))
+    return page
+
+
+def main(names: list[str]) -> None:
+    """Draw the named pictures, or all."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    unknown = set(names) - PICTURES.keys()
+    if unknown:
+        sys.exit(f"No such picture: {', '.join(sorted(unknown))}. There are: {', '.join(PICTURES)}.")
+    for name in names or PICTURES:
+        path = FOLDER / f"{name}.png"
+        PICTURES[name]().save(path, optimize=True)
+        print(path.relative_to(FOLDER.parents[1]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,98 @@
+"""GUI tests run against a real napari window. Without a screen they start one, or fail; they never skip."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from functools import partial
+
+import pytest
+from gui_kit import PATIENCE_MS, FakeSegment, open_page, open_window
+
+
+def _start_screen() -> subprocess.Popen | None:
+    """Start a virtual screen where there is none."""
+    if os.environ.get("QT_QPA_PLATFORM") in ("offscreen", "minimal"):
+        pytest.exit("GUI tests need a platform that draws; unset QT_QPA_PLATFORM.", returncode=1)
+    if not sys.platform.startswith("linux") or os.environ.get("DISPLAY"):
+        return None
+    if shutil.which("Xvfb") is None:
+        pytest.exit(
+            "GUI tests need a screen. Run: scripts/system-libraries xvfb, then make test", returncode=1
+        )
+    read_end, write_end = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1600x1200x24", "-nolisten", "tcp"]
+    process = subprocess.Popen(command, pass_fds=[write_end], stderr=subprocess.DEVNULL)
+    os.close(write_end)
+    with os.fdopen(read_end) as pipe:
+        os.environ["DISPLAY"] = f":{pipe.readline().strip()}"
+    os.environ["QT_QPA_PLATFORM"] = "xcb"
+    return process
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _screen():
+    process = _start_screen()
+    yield
+    if process is not None:
+        process.terminate()
+
+
+@pytest.fixture(scope="session")
+def qapp(_screen, qapp):
+    """The application, started once there is a screen."""
+    return qapp
+
+
+@pytest.fixture
+def qtbot(qtbot):
+    """Waits longer than usual before it gives up: on a busy machine a window takes its time."""
+    for name in ("waitUntil", "waitSignal", "waitSignals", "waitExposed"):
+        setattr(qtbot, name, partial(getattr(qtbot, name), timeout=PATIENCE_MS))
+    return qtbot
+
+
+@pytest.fixture(autouse=True)
+def _answered_offer(monkeypatch, request):
+    """The offer to be the default reader has a test of its own; elsewhere it is out of the way."""
+    if "offer" not in request.node.name:
+        monkeypatch.setattr("napari_spineseg.widgets.default_reader_offer.should_offer", lambda: False)
+
+
+@pytest.fixture
+def viewer(qtbot, make_napari_viewer):
+    """A visible napari window. What it leaves behind is checked when it is closed."""
+    return open_window(make_napari_viewer, qtbot)
+
+
+@pytest.fixture
+def page(viewer, qtbot):
+    """The Segment page inside the dock, as `napari -w spineseg SpineSeg` opens it."""
+    return open_page(viewer, qtbot)
+
+
+@pytest.fixture
+def fake(monkeypatch) -> FakeSegment:
+    """A job that goes on by itself; clear `may_go_on` to hold it at the next tile."""
+    job = FakeSegment()
+    job.may_go_on.set()
+    monkeypatch.setattr("napari_spineseg.widgets.segment_page.segment", job)
+    yield job
+    job.may_go_on.set()
+    if job.started.is_set():
+        assert job.finished.wait(60), "the job of a test went on after it"
+
+
+@pytest.fixture
+def notifications():
+    """What napari tells the person during the test."""
+    from napari.utils.notifications import notification_manager
+
+    before = len(notification_manager.records)
+
+    def seen() -> list[str]:
+        return [record.message for record in notification_manager.records[before:]]
+
+    return seen

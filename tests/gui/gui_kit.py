@@ -1,0 +1,113 @@
+"""What GUI tests share: a scan whose labels are known, and a stand-in for the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Event
+
+import numpy as np
+
+from napari_spineseg.grid import SAGITTAL, Grid
+from napari_spineseg.progress import Control
+from napari_spineseg.scan import Scan, Segmentation
+from napari_spineseg.segment import SegmentResult, SegmentSettings, summarise
+
+TILES = 8
+PATIENCE_MS = 60_000
+SCALE = 3  # grey value of a voxel in `column_scan` per unit of its label
+
+
+def open_window(make_napari_viewer, qtbot):
+    """A visible napari window."""
+    viewer = make_napari_viewer(show=False)
+    viewer.window.resize(1000, 700)  # the processor draws it: smaller is faster
+    viewer.window.show()
+    qtbot.waitUntil(viewer.window._qt_window.isVisible)
+    return viewer
+
+
+def open_page(viewer, qtbot):
+    dock, widget = viewer.window.add_plugin_dock_widget("spineseg", "SpineSeg")
+    qtbot.waitUntil(dock.isVisible)
+    return widget.show_page("Segment")
+
+
+def sagittal_labels() -> np.ndarray:
+    """(6, 80, 40): four vertebrae and discs above one another, a canal behind them."""
+    labels = np.zeros((6, 80, 40), np.uint16)
+    for level in range(4):
+        bottom = 78 - 19 * level
+        labels[1:5, bottom - 12 : bottom, 8:22] = level + 1
+        labels[1:5, bottom - 17 : bottom - 13, 9:21] = 201 + level + 1
+    labels[2:4, :, 26:31] = 100
+    return labels
+
+
+def column_scan(name: str = "column", codes: str = "SAL") -> Scan:
+    """A scan whose grey values are `SCALE` times `sagittal_labels`, in an order that has to be undone."""
+    sagittal = Grid((6, 80, 40), np.array([[4.0, 0, 0, -8], [0, 0, -1, 30], [0, -1, 0, 20], [0, 0, 0, 1]]))
+    assert sagittal.orientation == "".join(SAGITTAL)
+    turn = sagittal.to_orientation(tuple(codes))
+    voxels = turn.apply(sagittal_labels().astype(np.int16) * SCALE)
+    return Scan(np.ascontiguousarray(voxels), turn.grid.affine, name=name, sequence="T2")
+
+
+def add_scan(viewer, scan: Scan | None = None):
+    from napari.layers import Layer
+
+    from napari_spineseg.io.layers import layer_tuple_for_scan
+
+    return viewer.add_layer(Layer.create(*layer_tuple_for_scan(scan or column_scan())))
+
+
+@dataclass
+class FakeSegment:
+    """Stands in for the network: takes its labels from the grey values, tile by tile, when it may."""
+
+    may_go_on: Event = field(default_factory=Event)
+    started: Event = field(default_factory=Event)
+    finished: Event = field(default_factory=Event)
+    settings: list[SegmentSettings] = field(default_factory=list)
+    error: Exception | None = None
+
+    def __call__(self, scan: Scan, settings: SegmentSettings, control: Control) -> SegmentResult:
+        self.settings.append(settings)
+        self.started.set()
+        try:
+            for tile in range(TILES):
+                control.step("Segmenting", tile, TILES)
+                assert self.may_go_on.wait(60)
+                if self.error is not None:
+                    raise self.error
+            control.step("Segmenting", TILES, TILES)
+        finally:
+            self.finished.set()
+        labels = (scan.voxels // SCALE).astype(np.uint16)
+        segmentation = Segmentation(labels, scan.affine, f"{scan.name}_seg", warnings=("Look at L5.",))
+        uncertainty = np.full(labels.shape, 0.25, np.float16) if settings.uncertainty else None
+        return SegmentResult(segmentation, uncertainty, {"predict": 1.0}, summarise(np.unique(labels)))
+
+
+def clipped(root) -> list[str]:
+    """Texts below `root` that are visible and do not fit where they stand."""
+    from qtpy.QtCore import QPoint
+    from qtpy.QtWidgets import QAbstractButton, QLabel, QScrollArea
+
+    found = []
+    for widget in root.findChildren((QLabel, QAbstractButton)):
+        if not widget.isVisible() or not widget.text() or isinstance(widget.parent(), QScrollArea):
+            continue
+        right = widget.mapTo(root, QPoint(widget.width(), 0)).x()
+        if isinstance(widget, QLabel) and widget.wordWrap():
+            fits = widget.height() >= widget.heightForWidth(widget.width())
+            fits &= widget.width() >= widget.minimumSizeHint().width()
+        else:
+            fits = (
+                widget.width() >= widget.sizeHint().width()
+                and widget.height() >= widget.fontMetrics().height()
+            )
+        if not fits or right > root.width():
+            found.append(
+                f"{type(widget).__name__} {widget.text()!r} {widget.size()} ends at {right} of {root.width()}"
+            )
+    return found

@@ -1,0 +1,189 @@
+"""The dock: how it opens, how it looks in a narrow window, in either theme, on a dense screen."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from gui_kit import add_scan, clipped
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication, QDialog, QLabel
+
+from napari_spineseg.widgets.dock import PAGES, SpineSegDock
+from napari_spineseg.widgets.page import Page
+
+NARROW = 320
+LONG_NAME = "sub-0123_ses-20240131_acq-sagittal_run-02_T2w_with_a_very_long_name"
+
+
+class Other(Page):
+    """A second page, as a later step brings it."""
+
+    title = "Other"
+    verb = "Do it"
+
+
+def narrow(viewer, page, qtbot, width: int = NARROW) -> None:
+    """Make the dock `width` pixels wide."""
+    dock = page.window()
+    docked = viewer.window.dock_widgets["SpineSeg (spineseg)"].parent()
+    dock.resizeDocks([docked], [width], Qt.Orientation.Horizontal)
+    qtbot.waitUntil(lambda: docked.width() <= width)
+
+
+def test_opens_without_torch_and_without_a_dialog():
+    code = (
+        "import sys, napari_spineseg.widgets.dock, napari_spineseg.widgets.segment_page;"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
+
+
+def test_is_reached_from_the_menus(viewer, qtbot):
+    from napari._app_model import get_app_model
+
+    menus = get_app_model().menus
+    segment = [
+        item.command.id for item in menus.get_menu("napari/layers/segment") if hasattr(item, "command")
+    ]
+    assert "spineseg.open_segment" in segment
+    get_app_model().commands.execute_command("spineseg.open_segment")
+    assert [name for name in viewer.window.dock_widgets if "Segment" in name]
+
+
+def test_one_page_needs_no_step_bar(viewer, page):
+    dock = viewer.window.dock_widgets["SpineSeg (spineseg)"]
+    assert len(dock.steps) == len(PAGES)
+    assert [step.isVisible() for step in dock.steps.values()] == [len(PAGES) > 1] * len(PAGES)
+
+
+def test_pages_share_the_scan_and_are_made_when_shown(viewer, qtbot, monkeypatch):
+    monkeypatch.setattr("napari_spineseg.widgets.page.Other", Other, raising=False)
+    places = (("Segment", PAGES[0][1]), ("Other", "napari_spineseg.widgets.page:Other"))
+    dock = SpineSegDock(viewer, pages=places)
+    viewer.window.add_dock_widget(dock, name="steps")
+    scan = add_scan(viewer)
+    assert dock.findChildren(Other) == []
+    qtbot.mouseClick(dock.steps["Other"], Qt.MouseButton.LeftButton)
+    (other,) = dock.findChildren(Other)
+    assert other.isVisible() and other.session.scan is scan
+    qtbot.keyClick(dock.steps["Segment"], Qt.Key.Key_Space)
+    assert not other.isVisible() and dock.steps["Segment"].isChecked()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_nothing_is_cut_off_in_a_narrow_dock(viewer, page, qtbot, fake, theme):
+    viewer.theme = theme
+    narrow(viewer, page, qtbot)
+    assert clipped(page) == []
+    scan = add_scan(viewer)
+    scan.name = LONG_NAME
+    qtbot.mouseClick(page.run_bar.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.job is None)
+    page.advanced.expand(animate=False)
+    qtbot.mouseClick(page.save_panel.open_button, Qt.MouseButton.LeftButton)
+    page.save_panel.path.setText("/nowhere/at_all/" + LONG_NAME)
+    qtbot.wait(250)
+    assert clipped(page) == []
+    assert page.width() <= NARROW
+
+
+def test_larger_letters_fit_too(viewer, page, qtbot, fake):
+    from napari.settings import get_settings
+
+    get_settings().appearance.font_size = 12
+    add_scan(viewer)
+    qtbot.mouseClick(page.run_bar.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.job is None)
+    narrow(viewer, page, qtbot, 360)
+    qtbot.wait(50)
+    assert clipped(page) == []
+
+
+def test_colours_follow_the_theme(viewer, page, qtbot):
+    viewer.theme = "dark"
+    dark = page.grab().toImage().pixelColor(2, 2)
+    viewer.theme = "light"
+    light = page.grab().toImage().pixelColor(2, 2)
+    assert dark.lightness() < 100 < light.lightness()
+
+
+def test_everything_can_be_reached_with_tab(viewer, page, qtbot, fake):
+    add_scan(viewer)
+    qtbot.mouseClick(page.run_bar.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.job is None)
+    page.main_form.editor("model").setFocus()
+    wanted = {"primary", "preview", "save", "fold", "label_1", "label_204", "show_disc"}
+    reached = set()
+    for _ in range(60):
+        focus = QApplication.focusWidget()
+        reached.add(focus.objectName())
+        qtbot.keyClick(focus, Qt.Key.Key_Tab)
+    assert wanted <= reached
+
+
+def test_nothing_is_modal(viewer, page, qtbot, fake):
+    add_scan(viewer)
+    qtbot.mouseClick(page.run_bar.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.job is None)
+    qtbot.mouseClick(page.save_panel.open_button, Qt.MouseButton.LeftButton)
+    assert QApplication.activeModalWidget() is None
+    assert not [dialog for dialog in page.findChildren(QDialog) if dialog.isVisible()]
+
+
+def test_reader_offer_is_made_once_and_can_be_declined(viewer, qtbot):
+    from napari.settings import get_plugin_settings, get_settings
+
+    from napari_spineseg.widgets.default_reader_offer import DefaultReaderOffer, should_offer
+
+    opening = get_plugin_settings("spineseg").opening
+    opening.offer_default_reader = True
+    offer = DefaultReaderOffer()
+    viewer.window.add_dock_widget(offer, name="offer")
+    assert offer.isVisible() and ".nii" in offer.findChild(QLabel).text()
+    qtbot.mouseClick(offer.no, Qt.MouseButton.LeftButton)
+    assert not offer.isVisible() and not should_offer()
+    assert "*.nii" not in get_settings().plugins.extension2reader
+
+
+def test_reader_offer_changes_only_medical_formats(viewer, qtbot):
+    from napari.settings import get_plugin_settings, get_settings
+
+    from napari_spineseg.widgets.default_reader_offer import DefaultReaderOffer, should_offer
+
+    get_plugin_settings("spineseg").opening.offer_default_reader = True
+    get_settings().plugins.extension2reader = {"*.png": "napari"}
+    offer = DefaultReaderOffer()
+    viewer.window.add_dock_widget(offer, name="offer")
+    qtbot.mouseClick(offer.yes, Qt.MouseButton.LeftButton)
+    readers = get_settings().plugins.extension2reader
+    assert readers["*.nii.gz"] == "spineseg" and readers["*.png"] == "napari"
+    assert not should_offer()
+
+
+DENSE = """
+import sys
+import napari
+from qtpy.QtWidgets import QApplication
+from gui_kit import add_scan, clipped
+viewer = napari.Viewer(show=True, show_welcome_screen=False)
+docked, dock = viewer.window.add_plugin_dock_widget("spineseg", "SpineSeg")
+page = dock.show_page("Segment")
+add_scan(viewer)
+for _ in range(20):
+    QApplication.processEvents()
+assert page.devicePixelRatioF() == 2.0, page.devicePixelRatioF()
+problems = clipped(page)
+viewer.close()
+sys.exit("; ".join(problems))
+"""
+
+
+def test_nothing_is_cut_off_at_twice_the_scale():
+    environment = {**os.environ, "QT_SCALE_FACTOR": "2", "PYTHONPATH": os.path.dirname(__file__)}
+    done = subprocess.run(
+        [sys.executable, "-c", DENSE], env=environment, capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -1,0 +1,77 @@
+"""Saving: back on the scan's own grid, and never over something unseen."""
+
+from __future__ import annotations
+
+import nibabel as nib
+import numpy as np
+import pytest
+from gui_kit import add_scan, column_scan, sagittal_labels
+from qtpy.QtCore import Qt
+
+from napari_spineseg.io import read_segmentation, write_scan
+from napari_spineseg.scan import Scan
+
+
+@pytest.fixture
+def scan(tmp_path) -> Scan:
+    path = tmp_path / "knee_no.nii.gz"
+    scan = column_scan("knee_no", codes="LIP")
+    write_scan(scan, path)
+    return Scan(scan.voxels, scan.affine, name="knee_no", source=path)
+
+
+@pytest.fixture
+def panel(viewer, page, qtbot, fake, scan):
+    """The unfolded panel over a fresh result."""
+    add_scan(viewer, scan)
+    qtbot.mouseClick(page.run_bar.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.job is None)
+    qtbot.mouseClick(page.save_panel.open_button, Qt.MouseButton.LeftButton)
+    return page.save_panel
+
+
+def test_saved_labels_are_on_the_grid_of_the_file(panel, qtbot, scan, tmp_path):
+    assert panel.path.text() == str(tmp_path / "knee_no_seg.nii.gz")
+    with qtbot.waitSignal(panel.saved):
+        qtbot.keyClick(panel.path, Qt.Key.Key_Return)
+    image = nib.load(tmp_path / "knee_no_seg.nii.gz")
+    assert image.shape == scan.grid.shape
+    np.testing.assert_allclose(image.affine, scan.affine, atol=1e-4)
+    back = read_segmentation(tmp_path / "knee_no_seg.nii.gz")
+    np.testing.assert_array_equal(back.grid.to_orientation().apply(back.labels), sagittal_labels())
+    assert panel.open_button.isVisible()
+
+
+def test_a_file_that_is_there_is_named_first(panel, qtbot, tmp_path):
+    (tmp_path / "knee_no_seg.nii.gz").write_bytes(b"precious")
+    qtbot.mouseClick(panel.write, Qt.MouseButton.LeftButton)
+    assert (tmp_path / "knee_no_seg.nii.gz").read_bytes() == b"precious"
+    assert panel.write.text() == "Replace" and "would be replaced" in panel.notice.words
+    with qtbot.waitSignal(panel.saved):
+        qtbot.mouseClick(panel.write, Qt.MouseButton.LeftButton)
+    assert read_segmentation(tmp_path / "knee_no_seg.nii.gz").labels.any()
+
+
+def test_the_scan_itself_is_safe(panel, qtbot, scan):
+    panel.path.setText(str(scan.source))
+    qtbot.waitUntil(lambda: not panel.write.isEnabled())
+    assert "the scan itself" in panel.notice.words
+
+
+def test_a_failure_is_told_and_can_be_tried_again(panel, qtbot, monkeypatch, notifications):
+    def full(segmentation, path):
+        from napari_spineseg.errors import OutputError
+
+        raise OutputError("The disk is full.")
+
+    monkeypatch.setattr("napari_spineseg.io.write_segmentation", full)
+    qtbot.mouseClick(panel.write, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: notifications() != [])
+    qtbot.waitUntil(panel.write.isEnabled)
+    assert notifications() == ["The disk is full."] == [panel.notice.words]
+
+
+def test_cancel_writes_nothing(panel, qtbot, tmp_path):
+    qtbot.mouseClick(panel.cancel, Qt.MouseButton.LeftButton)
+    assert panel.open_button.isVisible() and not panel.path.isVisible()
+    assert [file.name for file in tmp_path.iterdir()] == ["knee_no.nii.gz"]

@@ -1,0 +1,266 @@
+"""The Segment page with real clicks: from a scan to labels on the right voxels, and everything in between."""
+
+from __future__ import annotations
+
+import gc
+
+import numpy as np
+import pytest
+from gui_kit import TILES, add_scan, column_scan, open_page, open_window, sagittal_labels
+from napari.utils import progress as napari_progress
+from napari.utils.notifications import ErrorNotification, notification_manager
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QPushButton
+
+from napari_spineseg.errors import ModelError
+from napari_spineseg.widgets.segment_page import describe
+from napari_spineseg.widgets.session import about
+
+
+def click(qtbot, button: QPushButton) -> None:
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def segment(page, qtbot) -> None:
+    """Click *Segment* and wait for the end of the job."""
+    click(qtbot, page.run_bar.button)
+    qtbot.waitUntil(lambda: page.job is None)
+
+
+def test_labels_land_on_the_right_voxels(viewer, page, qtbot, fake):
+    scan_layer = add_scan(viewer)
+    segment(page, qtbot)
+    labels = viewer.layers[-1]
+    assert labels.name == "column_seg" and viewer.layers.selection.active is labels
+    np.testing.assert_array_equal(labels.data, sagittal_labels())
+    np.testing.assert_allclose(labels.scale, scan_layer.scale)
+    np.testing.assert_allclose(labels.extent.world, scan_layer.extent.world)
+    assert labels.units == scan_layer.units
+
+
+def test_result_is_told_in_words(viewer, page, qtbot, fake):
+    add_scan(viewer)
+    segment(page, qtbot)
+    assert page.card.isVisible()
+    assert page.card.headline.words == "L5–L2, 4 discs, spinal canal"
+    assert page.card.remark.words == "1 place to look at"
+    assert page.card.sentences == ["Look at L5."]
+    assert page.legend.isVisible() and page.save_panel.open_button.isVisible()
+
+
+def test_without_a_scan_it_says_what_to_do(viewer, page, qtbot, monkeypatch):
+    assert page.empty.isVisible() and not page.run_bar.isVisible()
+    viewer.add_image(np.zeros((5, 6)))
+    assert "three axes" in page.empty.hint.words
+    monkeypatch.setattr("napari_spineseg.widgets.page.open_first_sample", add_scan)
+    click(qtbot, page.empty.button)
+    assert page.run_bar.isVisible() and not page.empty.isVisible()
+    viewer.layers.clear()
+    assert page.empty.isVisible()
+
+
+def test_progress_is_shown_tile_by_tile(viewer, page, qtbot, fake):
+    add_scan(viewer)
+    fake.may_go_on.clear()
+    click(qtbot, page.run_bar.button)
+    qtbot.waitUntil(lambda: page.run_bar.bar.maximum() == TILES)
+    assert page.run_bar.stop.isVisible() and not page.run_bar.button.isVisible()
+    assert page.run_bar.bar.text() == f"Segmenting: 0 of {TILES}"
+    assert [bar.total for bar in napari_progress._all_instances] == [TILES]
+    fake.may_go_on.set()
+    qtbot.waitUntil(lambda: page.job is None)
+    assert page.run_bar.button.isVisible() and not napari_progress._all_instances
+
+
+def test_stop_leaves_everything_as_it_was(viewer, page, qtbot, fake):
+    add_scan(viewer)
+    fake.may_go_on.clear()
+    click(qtbot, page.run_bar.button)
+    qtbot.waitUntil(fake.started.is_set)
+    click(qtbot, page.run_bar.stop)
+    assert not page.run_bar.stop.isEnabled()
+    fake.may_go_on.set()
+    qtbot.waitUntil(lambda: page.job is None)
+    assert [layer.name for layer in viewer.layers] == ["column"]
+    assert "Nothing was changed" in page.hint.words
+    segment(page, qtbot)
+    assert len(viewer.layers) == 2
+
+
+def test_works_from_the_keyboard(viewer, page, qtbot, fake):
+    add_scan(viewer)
+    page.run_bar.button.setFocus()
+    fake.may_go_on.clear()
+    qtbot.keyClick(page.run_bar.button, Qt.Key.Key_Space)
+    qtbot.waitUntil(fake.started.is_set)
+    assert page.run_bar.stop.hasFocus()
+    qtbot.keyClick(page.run_bar.stop, Qt.Key.Key_Space)
+    fake.may_go_on.set()
+    qtbot.waitUntil(lambda: page.job is None)
+    assert page.run_bar.button.hasFocus()
+    qtbot.keyClick(page.main_form.editor("model"), Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: page.job is None and len(viewer.layers) == 2)
+
+
+def test_an_error_is_one_sentence(viewer, page, qtbot, fake, notifications):
+    add_scan(viewer)
+    fake.error = ModelError("lumbar.safetensors differs from what its card describes; install it again.")
+    segment(page, qtbot)
+    assert notifications() == [str(fake.error)]
+    assert page.card.sentences == [str(fake.error)] and not page.legend.isVisible()
+    assert len(viewer.layers) == 1
+
+
+def test_a_bug_keeps_its_traceback(viewer, page, qtbot, fake):
+    add_scan(viewer)
+    fake.error = ZeroDivisionError("oops")
+    segment(page, qtbot)
+    record = notification_manager.records[-1]
+    assert isinstance(record, ErrorNotification) and "conftest" in record.as_text()
+    assert "ZeroDivisionError" in page.card.sentences[0]
+
+
+def test_scan_closed_during_the_run(viewer, page, qtbot, fake, notifications):
+    scan_layer = add_scan(viewer)
+    fake.may_go_on.clear()
+    click(qtbot, page.run_bar.button)
+    qtbot.waitUntil(fake.started.is_set)
+    viewer.layers.remove(scan_layer)
+    fake.may_go_on.set()
+    qtbot.waitUntil(lambda: page.job is None)
+    np.testing.assert_array_equal(viewer.layers["column_seg"].data, sagittal_labels())
+    assert any("closed meanwhile" in message for message in notifications())
+
+
+def test_scan_renamed_during_the_run(viewer, page, qtbot, fake):
+    scan_layer = add_scan(viewer)
+    fake.may_go_on.clear()
+    click(qtbot, page.run_bar.button)
+    qtbot.waitUntil(fake.started.is_set)
+    scan_layer.name = "another name"
+    fake.may_go_on.set()
+    qtbot.waitUntil(lambda: page.job is None)
+    assert page.session.scan_of(viewer.layers[-1]) is scan_layer
+
+
+def test_a_second_run_hides_the_first_and_keeps_it(viewer, page, qtbot, fake):
+    add_scan(viewer)
+    segment(page, qtbot)
+    first = viewer.layers[-1]
+    first.data[0, 0, 0] = 5
+    segment(page, qtbot)
+    assert len(viewer.layers) == 3 and not first.visible and first.data[0, 0, 0] == 5
+    assert page.session.segmentation is not first
+
+
+def test_settings_reach_the_job(viewer, page, qtbot, fake):
+    add_scan(viewer)
+    qtbot.mouseClick(page.advanced.toggleButton(), Qt.MouseButton.LeftButton)
+    box = page.advanced_form.editor("uncertainty")
+    qtbot.waitUntil(box.isVisible)
+    qtbot.keyClick(box, Qt.Key.Key_Space)
+    qtbot.keyClick(page.main_form.editor("scheme"), Qt.Key.Key_Down)
+    segment(page, qtbot)
+    assert fake.settings[-1].uncertainty and fake.settings[-1].scheme == "structures"
+    unsure = next(layer for layer in viewer.layers if about(layer).get("kind") == "uncertainty")
+    assert unsure.data.shape == sagittal_labels().shape and float(unsure.data.max()) == 0.25
+    assert page.session.scan.name == "column"
+
+
+def test_a_plain_layer_works_too(viewer, page, qtbot, fake):
+    values = sagittal_labels().astype(np.int16) * 3
+    layer = viewer.add_image(values, name="plain", scale=(4, 1, 1))
+    assert "spacing from the layer" in describe(layer)
+    segment(page, qtbot)
+    np.testing.assert_array_equal(viewer.layers[-1].data, sagittal_labels())
+    np.testing.assert_allclose(viewer.layers[-1].scale, (4, 1, 1))
+
+
+def test_two_viewers_do_not_disturb_each_other(viewer, page, qtbot, fake, make_napari_viewer):
+    other = open_window(make_napari_viewer, qtbot)
+    other_page = open_page(other, qtbot)
+    add_scan(viewer, column_scan("one"))
+    assert other_page.empty.isVisible()
+    add_scan(other, column_scan("two", codes="LPI"))
+    fake.may_go_on.clear()
+    click(qtbot, page.run_bar.button)
+    qtbot.waitUntil(fake.started.is_set)
+    assert other_page.job is None and other_page.run_bar.button.isVisible()
+    click(qtbot, other_page.run_bar.button)
+    fake.may_go_on.set()
+    qtbot.waitUntil(lambda: page.job is None and other_page.job is None)
+    assert [layer.name for layer in viewer.layers] == ["one", "one_seg"]
+    assert [layer.name for layer in other.layers] == ["two", "two_seg"]
+    np.testing.assert_array_equal(other.layers[-1].data, sagittal_labels())
+
+
+def test_closing_the_window_stops_the_job(qtbot, fake, make_napari_viewer):
+    viewer = open_window(make_napari_viewer, qtbot)
+    page = open_page(viewer, qtbot)
+    add_scan(viewer)
+    fake.may_go_on.clear()
+    click(qtbot, page.run_bar.button)
+    qtbot.waitUntil(fake.started.is_set)
+    job = page.job
+    viewer.close()
+    del viewer, page
+    gc.collect()
+    qtbot.waitUntil(lambda: job.stopping)
+    with qtbot.waitSignal(job.stopped):
+        fake.may_go_on.set()
+    qtbot.waitUntil(lambda: not job.running)
+
+
+def test_preview_follows_the_slices_and_goes_away(viewer, page, qtbot, monkeypatch):
+    asked = []
+
+    def preview_slice(scan, settings, index):
+        asked.append(index)
+        return np.clip(scan.sagittal()[index] // 3, 0, 3).astype(np.uint8)
+
+    monkeypatch.setattr("napari_spineseg.segment.preview_slice", preview_slice)
+    scan_layer = add_scan(viewer)
+    viewer.dims.set_current_step(0, 2)
+    with qtbot.waitSignal(page.preview.drawn):
+        click(qtbot, page.preview_button)
+    preview = viewer.layers["preview"]
+    assert viewer.layers.selection.active is scan_layer
+    np.testing.assert_array_equal(preview.data[2], np.clip(sagittal_labels()[2], 0, 3))
+    assert not preview.data[3].any()
+    with qtbot.waitSignal(page.preview.drawn):
+        viewer.dims.set_current_step(0, 4)
+    viewer.dims.set_current_step(0, 2)
+    qtbot.wait(150)
+    assert asked == [2, 4]
+    click(qtbot, page.preview_button)
+    assert [layer.name for layer in viewer.layers] == ["column"]
+
+
+def test_preview_removed_by_hand_is_off(viewer, page, qtbot, monkeypatch):
+    monkeypatch.setattr(
+        "napari_spineseg.segment.preview_slice", lambda scan, s, i: np.zeros((80, 40), np.uint8)
+    )
+    add_scan(viewer)
+    with qtbot.waitSignal(page.preview.drawn):
+        click(qtbot, page.preview_button)
+    viewer.layers.remove("preview")
+    assert not page.preview_button.isChecked() and not page.preview.active
+
+
+def test_preview_error_is_told(viewer, page, qtbot, monkeypatch, notifications):
+    def broken(scan, settings, index):
+        raise ModelError("There is no model called 'x'.")
+
+    monkeypatch.setattr("napari_spineseg.segment.preview_slice", broken)
+    add_scan(viewer)
+    with qtbot.waitSignal(page.preview.ended):
+        click(qtbot, page.preview_button)
+    assert notifications() == ["There is no model called 'x'."]
+    assert not page.preview_button.isChecked()
+
+
+@pytest.mark.parametrize("codes", ["RAS", "PIR"])
+def test_other_orientations(viewer, page, qtbot, fake, codes):
+    add_scan(viewer, column_scan(codes=codes))
+    segment(page, qtbot)
+    np.testing.assert_array_equal(viewer.layers[-1].data, sagittal_labels())

@@ -1,0 +1,112 @@
+"""Which scan and segmentation the pages work on. Needs no window: a viewer model is enough."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+
+from napari_spineseg.widgets.session import is_scan, is_segmentation, session_of
+
+
+@pytest.fixture
+def model():
+    return ViewerModel()
+
+
+def volume(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((4, 6, 5))
+
+
+def test_follows_the_selected_layer(model):
+    session = session_of(model)
+    first, second = model.add_image(volume(), name="a"), model.add_image(volume(), name="b")
+    assert session.scan is second
+    model.layers.selection.active = first
+    assert session.scan is first
+
+
+def test_a_flat_or_coloured_picture_is_no_scan(model):
+    session = session_of(model)
+    flat = model.add_image(np.zeros((6, 5)))
+    coloured = model.add_image(np.zeros((4, 6, 3), np.uint8), rgb=True)
+    assert session.scan is None and session.scans() == []
+    assert not is_scan(flat) and not is_scan(coloured)
+
+
+def test_previews_and_uncertainty_are_not_offered(model):
+    preview = model.add_labels(np.zeros((4, 6, 5), int), metadata={"spineseg": {"kind": "preview"}})
+    unsure = model.add_image(volume(), metadata={"spineseg": {"kind": "uncertainty"}})
+    assert not is_segmentation(preview) and not is_scan(unsure)
+    session = session_of(model)
+    assert session.scan is None and session.segmentation is None
+
+
+def test_choosing_a_segmentation_brings_its_scan_along(model):
+    session = session_of(model)
+    scans = [model.add_image(volume(), name=name) for name in "ab"]
+    labels = [model.add_labels(np.ones((4, 6, 5), int), name=name) for name in "AB"]
+    for segmentation, scan in zip(labels, scans, strict=True):
+        session.link(segmentation, scan)
+    model.layers.selection.active = labels[0]
+    assert session.scan is scans[0] and session.segmentation is labels[0]
+    model.layers.selection.active = scans[1]
+    assert session.segmentation is labels[1]
+
+
+def test_a_scan_without_a_segmentation_shows_none(model):
+    session = session_of(model)
+    model.add_image(volume(), name="a")
+    model.add_labels(np.ones((4, 6, 5), int))
+    assert session.segmentation is not None
+    model.add_image(np.zeros((3, 3, 3)), name="another size")
+    assert session.segmentation is None
+
+
+def test_segmentations_of_another_place_do_not_belong(model):
+    session = session_of(model)
+    here, there = np.eye(4), np.eye(4)
+    there[0, 3] = 50
+    scan = model.add_image(volume(), metadata={"spineseg": {"affine": here}})
+    near = model.add_labels(np.ones((4, 6, 5), int), metadata={"spineseg": {"affine": here.tolist()}})
+    far = model.add_labels(np.ones((4, 6, 5), int), metadata={"spineseg": {"affine": there.tolist()}})
+    assert session.scan_of(near) is scan
+    assert session.scan_of(far) is None
+
+
+def test_removing_the_scan_falls_back_to_another(model):
+    session = session_of(model)
+    first, second = model.add_image(volume(), name="a"), model.add_image(volume(), name="b")
+    model.layers.remove(second)
+    assert session.scan is first
+    model.layers.remove(first)
+    assert session.scan is None
+
+
+def test_changes_are_told_once(model):
+    session = session_of(model)
+    seen = []
+    session.scan_changed.connect(seen.append)
+    scan = model.add_image(volume())
+    model.layers.selection.active = None
+    model.layers.selection.active = scan
+    assert seen == [scan]
+
+
+def test_two_viewers_have_two_sessions(model):
+    other = ViewerModel()
+    scan = model.add_image(volume())
+    assert session_of(model) is session_of(model)
+    assert session_of(model) is not session_of(other)
+    assert session_of(model).scan is scan and session_of(other).scan is None
+
+
+def test_a_session_does_not_keep_its_viewer(model):
+    other = ViewerModel()
+    session, viewer = weakref.ref(session_of(other)), weakref.ref(other)
+    del other
+    gc.collect()
+    assert viewer() is None and session() is None
