@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +34,12 @@ def test_every_command_has_help_of_its_own(capsys, name):
         main([name, "--help"])
     assert exit_.value.code == 0
     assert f"spineseg {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_in_the_docs(name):
+    page = Path(__file__).parents[2] / "docs" / "command-line.md"
+    assert f"## {name}\n" in page.read_text(encoding="utf-8")
 
 
 def test_help_is_quick():
