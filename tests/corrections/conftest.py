@@ -29,13 +29,3 @@ def column() -> np.ndarray:
 def spacing() -> tuple[float, float, float]:
     """Of the column, mm."""
     return SPACING
-
-
-def applied(labels: np.ndarray, edit) -> np.ndarray:
-    """A changed copy. Fails if the edit does not take itself back exactly."""
-    after = labels.copy()
-    undo = edit.apply(after)
-    again = after.copy()
-    undo.apply(again)
-    assert np.array_equal(again, labels)
-    return after

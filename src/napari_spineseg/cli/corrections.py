@@ -1,0 +1,137 @@
+"""`spineseg corrections`: a corrections store without a screen."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_spineseg import io
+from napari_spineseg.cli.console import Console, show
+from napari_spineseg.cli.options import command_app
+from napari_spineseg.corrections.export import Layout, export
+from napari_spineseg.corrections.store import CorrectionsStore, Entry, ReviewState, default_store
+
+app = command_app(help="Fill, list and export a corrections store.", no_args_is_help=True)
+
+Store = Annotated[
+    Path,
+    typer.Option(
+        "--store",
+        metavar="DIR",
+        help="The corrections store.",
+        default_factory=default_store,
+        show_default=False,
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
+State = Annotated[ReviewState | None, typer.Option(help="Only scans in this state.")]
+
+
+@app.command("add")
+def add(
+    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A scan, as for `segment`.")],
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Its corrected labels, on its grid.")],
+    store: Store,
+    prediction: Annotated[
+        Path | None, typer.Option(metavar="SEG", help="The segmentation that was corrected.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="Name of the model that made it, if its file does not say.")
+    ] = "",
+    author: Annotated[str, typer.Option(help="Who corrected it.")] = "",
+    note: Annotated[str, typer.Option(help="Anything worth remembering.")] = "",
+    state: Annotated[ReviewState, typer.Option(help="Where the review is.")] = "done",
+    json: Json = False,
+) -> None:
+    """Put a scan and its corrected labels into the store, as a new version."""
+    console = Console(json)
+    with console.hushed(), console.bar(scan.name) as control:
+        control.step("Reading", 0, 2)
+        image, corrected = io.read_scan(scan), io.read_segmentation(labels)
+        predicted = io.read_segmentation(prediction) if prediction is not None else None
+        control.step("Storing", 1, 2)
+        kept = CorrectionsStore(store, create=True)
+        version = kept.add_correction(
+            image, corrected, predicted, model=_model(prediction, model), author=author, note=note
+        )
+        entry = kept.find(image)
+        entry.say(state, author=author)
+    for warning in (*image.warnings, *corrected.warnings):
+        console.warn(warning)
+    console.record(_row(entry))
+    console.say(f"{entry.name}: version {version.number} in {show(entry.folder)}")
+
+
+@app.command("list")
+def list_entries(store: Store, state: State = None, json: Json = False) -> None:
+    """List the scans of the store."""
+    console = Console(json)
+    kept = CorrectionsStore(store)
+    entries = kept.entries(state)
+    if entries:
+        console.line(f"{'scan':28}{'state':14}{'versions':>9}  {'model':20}last changed")
+    for entry in entries:
+        row = _row(entry)
+        console.record(row)
+        model = "@".join(str(row["model"][k]) for k in ("name", "version") if k in row["model"]) or "–"
+        console.line(
+            f"{entry.name:28}{row['state']:14}{row['versions']:>9}  {model:20}{row['changed_at'] or '–'}"
+        )
+    for problem in kept.damaged():
+        console.warn(problem)
+    if not entries:
+        console.say("There is no such scan in the store." if state else "The store is empty.")
+
+
+@app.command("export")
+def export_entries(
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new folder.")],
+    store: Store,
+    layout: Annotated[
+        Layout, typer.Option(help="Plain images/ and labels/, nnU-Net's raw layout, or BIDS derivatives.")
+    ] = "folders",
+    state: State = None,
+    json: Json = False,
+) -> None:
+    """Write scans and their latest versions in a layout that other programs read."""
+    console = Console(json)
+    entries = CorrectionsStore(store).entries(state)
+    with console.hushed(), console.bar("export") as control:
+        files = export(entries, output, layout, control)
+    for file in files:
+        console.record({"labels": file})
+    console.say(f"{len(files)} scan{'s' if len(files) != 1 else ''} in {show(output)}")
+
+
+def _row(entry: Entry) -> dict[str, object]:
+    """What `list --json` prints of a scan."""
+    latest = entry.latest
+    return {
+        "scan": entry.name,
+        "sha256": entry.identity.sha256,
+        "state": entry.state,
+        "versions": len(entry.versions),
+        "changed_at": latest.about.get("created") if latest else None,
+        "changed": latest.about.get("changed") if latest else None,
+        "seconds": latest.about.get("seconds") if latest else None,
+        "model": dict(entry.model),
+        "notes": entry.notes,
+        "unfinished": len(entry.unfinished()),
+        "folder": entry.folder,
+    }
+
+
+def _model(prediction: Path | None, name: str) -> dict[str, object]:
+    """The model behind a prediction: what was said, else what the record beside the file says."""
+    if name:
+        return {"name": name}
+    if prediction is None:
+        return {}
+    from napari_spineseg.corrections.files import read_json
+    from napari_spineseg.errors import StoreError
+
+    try:
+        found = read_json(prediction.with_name(f"{io.stem_of(prediction)}.json")).get("model")
+    except StoreError:
+        return {}
+    return found if isinstance(found, dict) else {}

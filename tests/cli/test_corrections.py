@@ -1,0 +1,53 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from napari_spineseg import io
+from napari_spineseg.scan import Segmentation
+
+
+def spineseg(*words, status=0):
+    command = [sys.executable, "-c", "from napari_spineseg.cli import main; main()", "corrections"]
+    done = subprocess.run([*command, *map(str, words)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == status, done.stderr
+    return done
+
+
+@pytest.fixture
+def files(tmp_path, small_scan):
+    """A scan, its labels and what a model said, with the model's record beside it."""
+    labels = np.zeros(small_scan.voxels.shape, np.uint16)
+    labels[4:12, 8:20, 1:4] = 1
+    io.write_scan(small_scan, tmp_path / "small.nii.gz")
+    io.write_segmentation(Segmentation(labels, small_scan.affine), tmp_path / "small_seg.nii.gz")
+    (tmp_path / "small_seg.json").write_text(json.dumps({"model": {"name": "lumbar", "version": "1"}}))
+    labels[4:12, 20:24, 1:4] = 201
+    io.write_segmentation(Segmentation(labels, small_scan.affine), tmp_path / "labels.nii.gz")
+    return tmp_path
+
+
+def test_add_list_export(files):
+    store = ("--store", files / "store")
+    scan = (files / "small.nii.gz", files / "labels.nii.gz")
+    done = spineseg("add", *scan, *store, "--prediction", files / "small_seg.nii.gz", "--json")
+    row = json.loads(done.stdout)
+    assert row["model"] == {"name": "lumbar", "version": "1"} and row["state"] == "done"
+    assert row["changed"]["voxels"] == 96
+    assert "version 2" in spineseg("add", *scan, *store, "--state", "in-progress").stdout
+    listed = spineseg("list", *store).stdout
+    assert "small" in listed and "lumbar@1" in listed and "in-progress" in listed
+    assert spineseg("list", *store, "--state", "done", "--json").stdout == ""
+    spineseg("export", *store, "-o", files / "out", "--layout", "nnunet")
+    assert (files / "out" / "Dataset001_SpineSeg" / "labelsTr" / "small.nii.gz").exists()
+
+
+def test_bad_input_is_one_line_and_stores_nothing(files):
+    store = ("--store", files / "store")
+    io.write_segmentation(Segmentation(np.ones((3, 3, 3), np.uint16), np.eye(4)), files / "other.nii.gz")
+    done = spineseg("add", files / "small.nii.gz", files / "other.nii.gz", *store, status=2)
+    assert done.stderr.count("\n") == 1 and "not on the grid" in done.stderr
+    assert "not a corrections store" in spineseg("list", "--store", files / "none", status=2).stderr
+    assert spineseg("list", *store, "--json").stdout == ""
