@@ -20,7 +20,7 @@ _LABEL_WORDS = re.compile(r"(^|[^a-z])(seg|segmentation|labels?|levels?|masks?|s
 # A label file has tens of numbers, an image hundreds of grey values.
 _MOST_LABELS = 120
 # Neighbouring voxels of a label map are equal but at the borders. Images have noise.
-_LEAST_FLAT = 0.9
+_LEAST_FLAT = 0.75
 
 
 def segmentation_of(raw: Volume, path: Path) -> Segmentation:

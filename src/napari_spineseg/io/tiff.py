@@ -7,10 +7,11 @@ is left alone, and every strip is checked against the file before anything is de
 from __future__ import annotations
 
 import math
+import struct
 import time
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import tifffile
@@ -36,16 +37,18 @@ def read_tiff(path: Path, volume: int | None = None) -> Volume:
     """
     with open_file(path) as file, quiet("tifffile"):
         size = file.seek(0, 2)
-        file.seek(0)
         # A damaged directory can fail anywhere in the parser; all of it is the file's fault.
         try:
+            file.seek(0)
             tiff = tifffile.TiffFile(file, name=path.name, is_ome=False)
-            pages = _pages(tiff, path)
+            pages = _pages(tiff, file, size, path)
             description = str(pages[0].description or "") if pages else ""
         except (tifffile.TiffFileError, *_PARSER_ERRORS) as error:
             refuse(path, "is a damaged TIFF file; export it again", error)
         _check_pages(pages, path)
         stack = stack_of(pages[0], description, len(pages), size)
+        if stack.mixed:
+            refuse(path, "holds several channels; save one of them as a file of its own")
         index = pick_volume(path, stack.volumes, volume)
         voxels = _voxels(pages, stack, index, size, path)
     return _placed(voxels, stack, path)
@@ -53,21 +56,50 @@ def read_tiff(path: Path, volume: int | None = None) -> Volume:
 
 _PARSER_ERRORS = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, OverflowError,
-    ArithmeticError, OSError, zlib.error,
+    ArithmeticError, OSError, struct.error, zlib.error,
 )  # fmt: skip
 
 
-def _pages(tiff: tifffile.TiffFile, path: Path) -> list[tifffile.TiffPage]:
-    """All pages, or a refusal when there are too many or their chain is a circle."""
-    start, seen, pages = time.monotonic(), set(), []
+def _pages(tiff: tifffile.TiffFile, file: BinaryIO, size: int, path: Path) -> list[tifffile.TiffPage]:
+    """All pages. tifffile leaves out what it cannot follow; here every link of the chain must hold."""
+    expected = _directories(file, size)
+    start, pages = time.monotonic(), []
     for page in tiff.pages:
-        if page.offset in seen:
-            raise ValueError("circular chain of directories")
         if len(pages) >= _MAX_PAGES or time.monotonic() - start > _SECONDS:
             refuse(path, f"has more than {len(pages)} pages; save the scan alone")
-        seen.add(page.offset)
         pages.append(page.aspage() if isinstance(page, tifffile.TiffFrame) else page)
+    if [page.offset for page in pages] != expected:
+        raise ValueError("directories that cannot be followed")
     return pages
+
+
+def _directories(file: BinaryIO, size: int) -> list[int]:
+    """Where each page's directory is.
+
+    Raises
+    ------
+    ValueError
+        If the chain leaves the file or runs in a circle.
+    """
+    file.seek(0)
+    head = file.read(16)
+    order = "<" if head[:2] == b"II" else ">"
+    big = struct.unpack(order + "H", head[2:4])[0] == 43
+    number, entry, link = ("Q", 20, "Q") if big else ("H", 12, "I")
+    at = struct.unpack(order + link, head[8:16] if big else head[4:8])[0]
+    found: list[int] = []
+    seen: set[int] = set()
+    while at:
+        if at in seen or at + struct.calcsize(number) > size or len(found) > _MAX_PAGES:
+            raise ValueError("a chain of directories that does not end")
+        found.append(at)
+        seen.add(at)
+        file.seek(at)
+        entries = struct.unpack(order + number, file.read(struct.calcsize(number)))[0]
+        file.seek(at + struct.calcsize(number) + entries * entry)
+        # A file that is cut in the middle of a directory makes this short, and unpack fails.
+        at = struct.unpack(order + link, file.read(struct.calcsize(link)))[0]
+    return found
 
 
 def _check_pages(pages: list[tifffile.TiffPage], path: Path) -> None:
@@ -76,10 +108,10 @@ def _check_pages(pages: list[tifffile.TiffPage], path: Path) -> None:
         refuse(path, "holds no page")
     first = pages[0]
     photometric = int(first.photometric) if first.photometric is not None else 1
-    if first.samplesperpixel != 1 or photometric not in (0, 1):
-        refuse(path, "is in colour; save it as a grey-scale TIFF")
     if first.dtype is None or np.dtype(first.dtype).kind not in "iuf":
         refuse(path, "has pixels that are not grey values of 8 bits or more; save it as 16-bit grey")
+    if first.samplesperpixel != 1 or photometric not in (0, 1):
+        refuse(path, "is in colour; save it as a grey-scale TIFF")
     for number, page in enumerate(pages):
         if page.shape != first.shape or page.samplesperpixel != 1:
             sizes = f"{first.shape[:2]} and, on page {number + 1}, {page.shape[:2]}"

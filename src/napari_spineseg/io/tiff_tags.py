@@ -32,6 +32,8 @@ class Stack:
         Only the first slice has a page of its own; the others follow its bytes.
     spacing
         (slices, rows, columns), mm.
+    mixed
+        Pages of several channels or times follow one another, not slices.
     note
         What our own writer left, with the grid of the original.
     """
@@ -41,6 +43,7 @@ class Stack:
     contiguous: bool
     spacing: tuple[float, float, float]
     warnings: list[str]
+    mixed: bool = False
     note: dict[str, Any] | None = None
 
 
@@ -71,19 +74,23 @@ def stack_of(page: Any, description: str, pages: int, size: int) -> Stack:
         needed = page.dataoffsets[0] + said * page.databytecounts[0]
         contiguous = needed <= size
         images = said if contiguous else pages
-    volumes = 1
+    volumes, mixed = 1, False
     if said and images == said:
-        frames = _whole(pairs.get("frames")) or 1
-        channels = _whole(pairs.get("channels")) or 1
-        volumes = frames * channels if images % (frames * channels) == 0 else 1
+        slices, frames, channels = (_whole(pairs.get(k)) or 1 for k in ("slices", "frames", "channels"))
+        # Where only one of the three counts, nobody told the program what the third axis is: slices.
+        if slices > 1 or min(frames, channels) > 1:
+            volumes = frames if images % frames == 0 else 1
+            mixed = channels > 1
     rows, columns, warnings = _in_plane(page, unit)
+    if said > images:
+        warnings.append(f"The TIFF describes {said} slices and holds {images}.")
     if not z:
         z = 1.0
-        if warnings == [_NO_SPACING.format("pixel")]:
-            warnings = [_NO_SPACING.format("pixel or slice")]
+        if warnings[:1] == [_NO_SPACING.format("pixel")]:
+            warnings[0] = _NO_SPACING.format("pixel or slice")
         else:
             warnings.append(_NO_SPACING.format("slice"))
-    return Stack(images // volumes, volumes, contiguous, (z, rows, columns), warnings, note)
+    return Stack(images // volumes, volumes, contiguous, (z, rows, columns), warnings, mixed, note)
 
 
 def _imagej(pairs: dict[str, str]) -> tuple[int, float, float | None]:
@@ -150,11 +157,12 @@ def _ome_stack(description: str, pages: int) -> Stack:
     if not all(sizes.values()):
         missing = ", ".join(axis for axis in "XYZ" if not sizes[axis])
         warnings.append(f"The TIFF gives no spacing along {missing}; 1 mm is assumed.")
-    volumes = max(1, _whole(attributes.get("SizeT"))) * max(1, _whole(attributes.get("SizeC")))
-    if pages % volumes:
-        volumes = 1
+    times, channels = (max(1, _whole(attributes.get(f"Size{axis}"))) for axis in "TC")
+    times = times if pages % times == 0 else 1
+    order = attributes.get("DimensionOrder", "XYZCT")
+    mixed = channels > 1 or (times > 1 and order.find("T") < order.find("Z"))
     spacing = (sizes["Z"] or 1.0, sizes["Y"] or 1.0, sizes["X"] or 1.0)
-    return Stack(pages // volumes, volumes, False, spacing, warnings)
+    return Stack(pages // times, times, False, spacing, warnings, mixed)
 
 
 def _positive(text: str | None) -> float:
