@@ -19,9 +19,7 @@ from napari_spineseg.scan import Scan
 from .conftest import threshold_model
 
 ORIENTATIONS = [
-    codes
-    for axes in itertools.permutations(("LR", "AP", "IS"))
-    for codes in itertools.product(*axes)
+    codes for axes in itertools.permutations(("LR", "AP", "IS")) for codes in itertools.product(*axes)
 ]
 
 

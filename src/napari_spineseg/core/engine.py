@@ -40,10 +40,12 @@ class Engine:
         return precision_name(self.dtype)
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """(n, channels, H, W) -> logits (n, classes, H, W) float32, on `device`."""
+        """(n, channels, H, W) -> logits (n, classes, H, W) float32."""
         images = images.to(self.device, self.dtype, memory_format=torch.channels_last, non_blocking=True)
         with torch.inference_mode():
-            return self.network(images).float()
+            logits = self.network(images).float()
+        # What follows works in places that Apple's GPU lacks, and shares its memory anyway
+        return logits.cpu() if self.device.type == "mps" else logits
 
 
 # Engines by network: a folded copy is made once, not once a scan, and goes when the network goes.

@@ -20,20 +20,20 @@ from napari_spineseg.anatomy import Structure
 from napari_spineseg.core.checkpoint import LoadedModel
 from napari_spineseg.core.device import DeviceName, PrecisionName, choose_device, sensible_threads
 from napari_spineseg.core.engine import Engine, Runner, engine_for
-from napari_spineseg.core.foreground import CoarsePass
-from napari_spineseg.core.resample import Window, interpolate_window, window_of
+from napari_spineseg.core.foreground import Foreground
+from napari_spineseg.core.output import Output
+from napari_spineseg.core.resample import Window
 from napari_spineseg.core.sagittal import SagittalSlices
-from napari_spineseg.core.uncertainty import entropy
 from napari_spineseg.errors import ModelError
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Scan
 
 STAGE = "Segmenting"
 _GPU_BATCH = 8
-# A slice axis this much finer than another one was not acquired sagittally.
-_THICK = 1.5
-# How far, in pixels of the network's grid, interpolation may carry foreground.
-_RIM = 2
+# Slices that lie closer than half of this are not each predicted: those between are interpolated.
+_STEP_MM = 1.0
+# Pixels this much longer than wide, and at least so long, come from slices of another plane.
+_THICK, _THICK_MM = 1.5, 1.5
 
 
 class PredictOptions(BaseModel):
@@ -77,7 +77,7 @@ class Prediction:
 
 
 def predict(
-    scan: Scan, model: LoadedModel, options: PredictOptions = PredictOptions(), control: Control | None = None
+    scan: Scan, model: LoadedModel, options: PredictOptions | None = None, control: Control | None = None
 ) -> Prediction:
     """Find the structures of `scan`.
 
@@ -86,19 +86,20 @@ def predict(
     SettingsError
         If the device is not there.
     ModelError
-        If the card names structures that do not exist or the network does not fit its card.
+        If the card names structures that do not exist, or the network does not fit its card.
     Stopped
         If `control` said so, at the latest one tile after it did.
+    SpineSegError
+        If memory is not enough for even the smallest tile.
     """
-    control = control or Control()
     with torch.inference_mode(), sensible_threads():
-        job = _Job(scan, model, options, control)
+        job = _Job(scan, model, options or PredictOptions(), control or Control())
         job.run()
         return job.result()
 
 
 def predict_slice(
-    scan: Scan, model: LoadedModel, index: int, options: PredictOptions = PredictOptions()
+    scan: Scan, model: LoadedModel, index: int, options: PredictOptions | None = None
 ) -> np.ndarray:
     """Structures of sagittal slice `index` of `scan.sagittal()` alone, for a preview.
 
@@ -110,11 +111,11 @@ def predict_slice(
         If the scan has no such slice.
     """
     with torch.inference_mode(), sensible_threads():
-        job = _Job(scan, model, options, Control())
+        job = _Job(scan, model, options or PredictOptions(), Control())
         if not 0 <= index < len(job.slices):
             raise IndexError(f"{scan.name} has sagittal slices 0 to {len(job.slices) - 1}, not {index}")
-        job.run_slices([index], job.whole)
-        return job.labels[index]
+        job.run_slices([index], Window(0, job.slices.padded[0], 0, job.slices.padded[1]))
+        return job.output.labels[index]
 
 
 @dataclass
@@ -139,57 +140,64 @@ class _Job:
         self.model, self.options, self.control = model, options, control
         self.clock = _Clock()
         self.turn = scan.grid.to_orientation()
-        self.volume, self.spacing = scan.sagittal(), self.turn.grid.spacing
-        self.warnings = _geometry_warnings(self.spacing)
-        self.numbers = _structure_numbers(model)
+        volume, spacing = scan.sagittal(), self.turn.grid.spacing
+        self.warnings = _geometry_warnings(spacing)
         device = choose_device(options.device)
-        self.slices = SagittalSlices(self.volume, self.spacing, model.card.input, device)
+        self.slices = SagittalSlices(volume, spacing, model.card.input, device)
         with self.clock("ready the network"):
             engine = self._engine(device)
-        self.runner = Runner(
-            engine, options.tile_px, model.card.input.stride, lambda: self._engine(torch.device("cpu"))
-        )
-        self.labels = np.zeros(self.volume.shape, np.uint8)
-        self.uncertainty = np.zeros(self.volume.shape, np.float16) if options.uncertainty else None
-        self.whole = Window(0, self.slices.padded[0], 0, self.slices.padded[1])
-        self.found: dict[int, Window] = {}
-        self._steps = len(self.slices) * self.runner.tiles(*self.slices.padded)
+        stride = model.card.input.stride
+        self.runner = Runner(engine, options.tile_px, stride, lambda: self._engine(torch.device("cpu")))
+        # Slices closer than any structure is thick need not each be asked about.
+        step = max(1, round(_STEP_MM / spacing[0])) if options.crop else 1
+        self.indices = sorted({*range(0, len(volume), step), len(volume) - 1})
+        temperature = model.card.temperature if options.uncertainty else None
+        self.output = Output(volume.shape, self.slices.size, _structure_numbers(model), step, temperature)
         self._done = 0
 
     def run(self) -> None:
         """Every slice: a few in full, the others where the spine can be."""
-        spec = self.model.card.input
-        coarse = CoarsePass(
-            self.slices, spec, enabled=self.options.crop and "vertebra" in self.model.card.structures
-        )
-        self.run_slices(coarse.first, self.whole)
-        window = coarse.window(self.found)
-        self.run_slices([i for i in range(len(self.slices)) if i not in self.found], window)
-        again = [i for i, found in self.found.items() if i not in coarse.first and coarse.cut(found, window)]
-        self.run_slices(again, self.whole)
+        card = self.model.card
+        plan = Foreground(self.indices, self.slices.working_spacing, self.slices.padded, card.input.stride)
+        if not self.options.crop or Structure.VERTEBRA.title not in card.structures:
+            # A tumour alone says nothing about where the next one is
+            self.run_slices(self.indices, plan.whole, plan)
+        else:
+            self.run_slices(plan.first, plan.whole, plan)
+            self.run_slices(plan.worth_a_look(), plan.window(), plan)
+            self.run_slices(plan.cut(), plan.whole, plan)
+        with self.clock("resample back"):
+            self.output.fill_between()
+        self.control.step(STAGE, len(self.indices), len(self.indices))
 
-    def run_slices(self, indices: list[int], window: Window) -> None:
+    def run_slices(self, indices: list[int], window: Window, plan: Foreground | None = None) -> None:
         """Predict slices, looking only into `window` (pixels of the network's padded grid)."""
         batch = _GPU_BATCH if self.runner.engine.device.type == "cuda" else 1
         for at in range(0, len(indices), batch):
             some = indices[at : at + batch]
             with self.clock("prepare"):
                 seen = [i for i in some if not self.slices.is_empty(i)]
-                images = self.slices.stack(seen)[:, :, *window.slices] if seen else None
-            self.found.update(dict.fromkeys(some, Window(0, 0, 0, 0)))
+                images = self.slices.stack(seen, window) if seen else None
+            masks: dict[int, torch.Tensor | None] = dict.fromkeys(some)
             if images is not None:
                 with self.clock("network"):
                     logits = self._logits(images)
                 with self.clock("resample back"):
-                    for index, part in zip(seen, logits, strict=True):
-                        self._write(index, part, window)
-            self._slices_done(len(some))
+                    origin = window.top, window.left
+                    masks |= {
+                        i: self.output.add(i, part, origin) for i, part in zip(seen, logits, strict=True)
+                    }
+            with self.clock("look for the spine"):
+                for i, mask in masks.items() if plan is not None else ():
+                    plan.saw(i, mask, (window.top, window.left))
+            self._done = min(self._done + len(some), len(self.indices) - 1)
+            self.control.step(STAGE, self._done, len(self.indices))
 
     def result(self) -> Prediction:
         """Back to the scan's own axes."""
         with self.clock("resample back"):
-            structures = np.ascontiguousarray(self.turn.invert(self.labels))
-            uncertainty = self.uncertainty
+            structures = np.ascontiguousarray(self.turn.invert(self.output.labels))
+            uncertainty = self.output.uncertainty
             if uncertainty is not None:
                 uncertainty = np.ascontiguousarray(self.turn.invert(uncertainty))
         if self.slices.not_finite:
@@ -202,60 +210,25 @@ class _Job:
         return Prediction(structures, uncertainty, engine.device.type, engine.precision, seconds, warnings)
 
     def _engine(self, device: torch.device) -> Engine:
-        middle = len(self.volume) // 2
+        middle = len(self.slices) // 2
         return engine_for(self.model, device, self.options.precision, lambda: self.slices.stack([middle]))
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
-        logits = self.runner.run(images, self._tile_done)
+        logits = self.runner.run(images, self.control.check)
         if self.options.mirror and self.model.card.input.neighbours:
             # Left and right are the one mirror image that a spine resembles; in sagittal slices
             # that is the order of the neighbours. Heads do not point down, nor spinous
             # processes forward, so the other flips would show the network what cannot be.
-            logits = (logits + self.runner.run(images.flip(1), self._tile_done)) / 2
-        if logits.shape[1] != len(self.numbers):
-            card = self.model.card
+            logits = (logits + self.runner.run(images.flip(1), self.control.check)) / 2
+        card = self.model.card
+        if logits.shape[1] != len(card.structures):
             raise ModelError(
-                f"Model {card.name} has {logits.shape[1]} outputs but its card names {len(self.numbers)} structures."
+                f"Model {card.name} has {logits.shape[1]} outputs, but its card names "
+                f"{len(card.structures)} structures."
             )
+        if not torch.isfinite(logits.sum()):
+            raise ModelError(f"Model {card.name} answers with what is not a number; its weights are damaged.")
         return logits
-
-    def _write(self, index: int, logits: torch.Tensor, window: Window) -> None:
-        """Put one slice's answer, (classes, h, w) logits of `window`, onto the scan's grid."""
-        source, target = self.slices.size, self.volume.shape[1:]
-        logits = logits[:, : source[0] - window.top, : source[1] - window.left]
-        origin = window.top, window.left
-        here = window_of(logits.argmax(0) > 0)
-        if self.uncertainty is not None:
-            all_of_it = Window(0, logits.shape[1], 0, logits.shape[2])
-            self._write_uncertainty(index, logits, origin, all_of_it)
-        if here.empty:
-            return
-        found = Window(
-            here.top + origin[0], here.bottom + origin[0], here.left + origin[1], here.right + origin[1]
-        )
-        self.found[index] = found
-        wanted = found.grown(_RIM, _RIM, *source).scaled(source, target)
-        probabilities = logits.softmax(0)
-        on_scan = interpolate_window(probabilities, origin, source, target, wanted)
-        self.labels[index][wanted.slices] = self.numbers[on_scan.argmax(0).cpu().numpy()]
-
-    def _write_uncertainty(
-        self, index: int, logits: torch.Tensor, origin: tuple[int, int], part: Window
-    ) -> None:
-        source, target = self.slices.size, self.volume.shape[1:]
-        unsure = entropy((logits / self.model.card.temperature).softmax(0))[None]
-        there = Window(origin[0], origin[0] + part.bottom, origin[1], origin[1] + part.right).scaled(
-            source, target
-        )
-        values = interpolate_window(unsure, origin, source, target, there)[0]
-        self.uncertainty[index][there.slices] = values.clamp(0, 1).cpu().numpy()
-
-    def _tile_done(self) -> None:
-        self.control.check()
-
-    def _slices_done(self, count: int) -> None:
-        self._done = min(self._done + count, len(self.slices))
-        self.control.step(STAGE, self._done, len(self.slices))
 
 
 def _structure_numbers(model: LoadedModel) -> np.ndarray:
@@ -270,10 +243,11 @@ def _structure_numbers(model: LoadedModel) -> np.ndarray:
 def _geometry_warnings(spacing: tuple[float, float, float]) -> list[str]:
     """A sentence where a scan's slices do not run sagittally."""
     across, down, back = spacing
-    if max(down, back) < _THICK * across or max(down, back) < _THICK * min(spacing):
+    thick = max(down, back)
+    if thick < max(_THICK * across, _THICK * min(down, back), _THICK_MM):
         return []
-    plane = "axial" if down >= back else "coronal"
+    plane = "axial" if down > back else "coronal"
     return [
-        f"The scan has thick {plane} slices ({max(down, back):.1f} mm); the model reads sagittal ones, so borders "
-        "will be coarse and some structures may be missed."
+        f"The scan has {plane} slices {thick:.1f} mm thick, but the model reads sagittal ones: borders will "
+        "be coarse and some structures may be missed."
     ]

@@ -31,6 +31,15 @@ class Window:
         """For indexing an (h, w) array."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Its height and width."""
+        return self.bottom - self.top, self.right - self.left
+
+    def moved(self, rows: int, columns: int) -> Window:
+        """The same window, so many rows further down and columns further right."""
+        return Window(self.top + rows, self.bottom + rows, self.left + columns, self.right + columns)
+
     def union(self, other: Window) -> Window:
         """The smallest window around both."""
         if self.empty or other.empty:
@@ -49,6 +58,15 @@ class Window:
             min(height, self.bottom + rows),
             max(0, self.left - columns),
             min(width, self.right + columns),
+        )
+
+    def aligned(self, stride: int) -> Window:
+        """The smallest window around it whose borders are multiples of `stride`."""
+        return Window(
+            self.top // stride * stride,
+            -(-self.bottom // stride) * stride,
+            self.left // stride * stride,
+            -(-self.right // stride) * stride,
         )
 
     def scaled(self, size: tuple[int, int], to: tuple[int, int]) -> Window:
@@ -106,13 +124,11 @@ def _interpolate_axis(
 ) -> torch.Tensor:
     if source == target:
         return image.narrow(axis, first - origin, last - first)
-    at = (
-        (torch.arange(first, last, device=image.device, dtype=torch.float64) + 0.5) * (source / target)
-        - 0.5
-        - origin
-    )
-    at = at.clamp(0, image.shape[axis] - 1)
+    # Positions are worked out on the processor: in double precision, which not every GPU has.
+    at = (torch.arange(first, last, dtype=torch.float64) + 0.5) * (source / target) - 0.5 - origin
+    at = at.clamp_(0, image.shape[axis] - 1)
     below = at.floor().long()
     above = (below + 1).clamp_max(image.shape[axis] - 1)
     share = (at - below).to(image.dtype).reshape([-1 if dim == axis else 1 for dim in range(image.ndim)])
+    below, above, share = (index.to(image.device) for index in (below, above, share))
     return torch.lerp(image.index_select(axis, below), image.index_select(axis, above), share)

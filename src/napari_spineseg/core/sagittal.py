@@ -17,6 +17,7 @@ from napari_spineseg.core.inputs import (
     pad_to_stride,
     resample_slices,
 )
+from napari_spineseg.core.resample import Window
 
 # Prepared slices that are kept, in bytes: the neighbours of the next slices are among them.
 _KEEP_BYTES = 192 * 2**20
@@ -49,9 +50,11 @@ class SagittalSlices:
         volume: np.ndarray,
         spacing: tuple[float, float, float],
         spec: InputSpec,
-        device: torch.device = torch.device("cpu"),
+        device: torch.device | None = None,
     ) -> None:
-        self.volume, self.spacing, self.spec, self.device = volume, spacing, spec, device
+        self.volume, self.spacing, self.spec = volume, spacing, spec
+        # Slices are prepared where the network runs, but for Apple's GPU, which lacks some of the steps.
+        self.device = device if device is not None and device.type == "cuda" else torch.device("cpu")
         self.size = spec.working_size(volume.shape[1], volume.shape[2], spacing[1:])
         self.padded = tuple(-(-n // spec.stride) * spec.stride for n in self.size)
         self.not_finite = False
@@ -60,27 +63,37 @@ class SagittalSlices:
         self._keep = max(reach, _KEEP_BYTES // (4 * self.padded[0] * self.padded[1]))
 
     def __len__(self) -> int:
+        """Number of slices."""
         return len(self.volume)
+
+    @property
+    def working_spacing(self) -> tuple[float, float, float]:
+        """mm between slices, and between rows and columns of the network's grid."""
+        rows, columns = (
+            mm * n / size
+            for mm, n, size in zip(self.spacing[1:], self.volume.shape[1:], self.size, strict=True)
+        )
+        return self.spacing[0], rows, columns
 
     def is_empty(self, index: int) -> bool:
         """Whether slice `index` is one value throughout, so that nothing can be seen in it."""
         return self._prepared(index)[1]
 
-    def channels(self, index: int) -> list[torch.Tensor]:
-        """Slice `index` between its neighbours, each (H, W) float32, padded."""
-        indices = neighbour_indices(index, len(self), self.spacing[0], self.spec)
-        return [self._prepared(i)[0] for i in indices]
+    def stack(self, indices: list[int], window: Window | None = None) -> torch.Tensor:
+        """Network input of some slices: (len(indices), channels, H, W), channels_last.
 
-    def stack(self, indices: list[int]) -> torch.Tensor:
-        """Network input of some slices: (len(indices), channels, H, W), padded, channels_last."""
+        Each slice between its neighbours; `window` is the part of the padded slices that is wanted.
+        """
+        rows, columns = (window or Window(0, self.padded[0], 0, self.padded[1])).slices
         out = torch.empty(
-            (len(indices), self.spec.channels, *self.padded),
+            (len(indices), self.spec.channels, rows.stop - rows.start, columns.stop - columns.start),
             device=self.device,
             memory_format=torch.channels_last,
         )
         for target, index in zip(out, indices, strict=True):
-            for channel, slice_ in zip(target, self.channels(index), strict=True):
-                channel.copy_(slice_)
+            neighbours = neighbour_indices(index, len(self), self.spacing[0], self.spec)
+            for channel, neighbour in zip(target, neighbours, strict=True):
+                channel.copy_(self._prepared(neighbour)[0][rows, columns])
         return out
 
     def _prepared(self, index: int) -> tuple[torch.Tensor, bool]:
@@ -95,7 +108,9 @@ class SagittalSlices:
     def _prepare(self, index: int) -> tuple[torch.Tensor, bool]:
         values, self.not_finite = _as_float32(self.volume[index], self.not_finite)
         empty = bool(values.min() == values.max())
-        slice_ = torch.from_numpy(values).to(self.device)[None]
+        slice_ = torch.from_numpy(values)[None]
+        if self.device.type == "cuda":
+            slice_ = slice_.pin_memory().to(self.device, non_blocking=True)
         slice_ = normalise(resample_slices(slice_, self.size), self.spec.normalise)
         return pad_to_stride(slice_, self.spec.stride)[0], empty
 
