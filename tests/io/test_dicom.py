@@ -43,6 +43,31 @@ def test_rle_and_implicit_vr(make_series, voxels, tmp_path):
     check(read_scan(implicit.write(tmp_path / "implicit")), implicit)
 
 
+@pytest.mark.parametrize("compressor", ["JPEG", "JPEG2000"])
+def test_jpeg_without_pydicoms_plugins(series, tmp_path, monkeypatch, compressor):
+    """Lossless JPEG is what archives send; its decoders for pydicom may not be installed."""
+    import SimpleITK as sitk
+
+    def none_installed(*_, **__):
+        raise RuntimeError("no decoder")
+
+    monkeypatch.setattr("napari_spineseg.io.dicom_pixels.pixel_array", none_installed)
+    picture = sitk.GetImageFromArray(np.ascontiguousarray(series.voxels[:, :, :1].transpose(2, 1, 0)))
+    picture.SetSpacing((0.5, 0.7, 3.5))
+    picture.SetMetaData("0028|1053", "2")
+    picture.SetMetaData("0028|1052", "-6")
+    writer = sitk.ImageFileWriter()
+    writer.SetImageIO("GDCMImageIO")
+    writer.SetFileName(str(tmp_path / "a.dcm"))
+    writer.UseCompressionOn()
+    writer.SetCompressor(compressor)
+    writer.Execute(picture)
+    assert "JPEG" in dcmread(tmp_path / "a.dcm").file_meta.TransferSyntaxUID.name
+    # The writer stored (value + 6) / 2, cut to a whole number.
+    expected = np.trunc((series.voxels[..., 0] + 6) / 2) * 2 - 6
+    np.testing.assert_array_equal(read_scan(tmp_path / "a.dcm").voxels[..., 0], expected)
+
+
 def test_without_preamble(series, tmp_path):
     folder = series.write(tmp_path / "exam", "IM{:04d}")
     for path in folder.iterdir():

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
+import numpy as np
+
 from napari_spineseg.io.guard import open_file, refuse, status
+
+MAX_WRITTEN_OUT = 2**24
+"""Voxels of a file that holds them as text. Nobody keeps larger scans that way."""
 
 _MAX_LINE = 1 << 16
 _MAX_LINES = 4096
@@ -34,6 +40,29 @@ def numbers(path: Path, keys: dict[str, str], key: str, default: list[float] | N
         return [float(word) for word in keys[key].replace(",", " ").split()]
     except ValueError as error:
         refuse(path, f"has a damaged header ({key} = {keys[key][:40]}); export it again", error)
+
+
+def read_numbers(data: BinaryIO, count: int, path: Path) -> np.ndarray:
+    """`count` voxels that are written out as decimal numbers, float64.
+
+    Raises
+    ------
+    ScanError
+        If there are fewer, something else is among them, or they are too many to read as text.
+    """
+    if count > MAX_WRITTEN_OUT:
+        refuse(path, "writes out more voxels as text than SpineSeg reads; save it compressed")
+    # No number needs more than 32 characters, so this bounds what is read.
+    text = data.read(32 * count).replace(b",", b" ")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            values = np.fromstring(text.decode("ascii"), float, sep=" ")
+        except (ValueError, DeprecationWarning) as error:
+            refuse(path, "has voxels that are not numbers; export it again", error)
+    if len(values) < count:
+        refuse(path, f"is cut short: it promises {count} voxels and holds {len(values)}")
+    return values[:count]
 
 
 def data_file_beside(path: Path, name: str) -> BinaryIO:

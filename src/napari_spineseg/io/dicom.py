@@ -73,6 +73,8 @@ def _headers_in(folder: Path, series: str | None) -> tuple[list[Header], list[st
             header = read_header(file)
         except ScanError:
             damaged += 1
+            if time.monotonic() - start > _ENOUGH_SECONDS and damaged > len(found):
+                break
             continue
         if header is None or not is_image(header):
             continue

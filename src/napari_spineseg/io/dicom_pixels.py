@@ -40,14 +40,20 @@ class Pixels:
         if self._path != header.path:
             _check_fragments(header, shape, dtype)
             self._data, self._path = self._load(header), header.path
-        with quiet("pydicom"), config.disable_value_validation():
-            try:
-                pixels = pixel_array(self._data, index=frame, raw=True)
-            except (*PARSER_ERRORS, RuntimeError, MemoryError) as error:
-                refuse(header.path, f"cannot be decoded ({_syntax(header)}); export it uncompressed", error)
+        pixels = self._decoded(header, frame)
         if pixels.shape != shape:
             refuse(header.path, "has pixels of another size than its header says; export it again")
         return pixels
+
+    def _decoded(self, header: Header, frame: int) -> np.ndarray:
+        """A compressed frame: pydicom decodes RLE itself, and JPEG where its plugins are installed."""
+        with quiet("pydicom"), config.disable_value_validation():
+            try:
+                return pixel_array(self._data, index=frame, raw=True)
+            except (*PARSER_ERRORS, RuntimeError, MemoryError) as error:
+                if frame == 0 and (pixels := _decoded_by_itk(header)) is not None:
+                    return pixels
+                refuse(header.path, f"cannot be decoded ({_syntax(header)}); export it uncompressed", error)
 
     @staticmethod
     def _load(header: Header) -> Any:
@@ -56,6 +62,26 @@ class Pixels:
                 return dcmread(file, force=True)
             except PARSER_ERRORS as error:
                 refuse(header.path, "is a damaged DICOM file; export it again", error)
+
+
+def _decoded_by_itk(header: Header) -> np.ndarray | None:
+    """Stored values of a JPEG-compressed single image, decoded by the GDCM inside SimpleITK.
+
+    None for anything else. ITK has rescaled what it returns; this takes that back.
+    """
+    if "JPEG" not in _syntax(header) or (numbers_of(header.data, "NumberOfFrames") or [1])[0] != 1:
+        return None
+    import SimpleITK as sitk
+
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        values = sitk.GetArrayFromImage(sitk.ReadImage(str(header.path), imageIO="GDCMImageIO"))
+    except RuntimeError:
+        return None
+    slope = (numbers_of(header.data, "RescaleSlope") or [1.0])[0] or 1.0
+    intercept = (numbers_of(header.data, "RescaleIntercept") or [0.0])[0]
+    stored = np.rint((values.astype(np.float64) - intercept) / slope)
+    return stored.reshape(values.shape[-2:]).astype(stored_dtype(header).newbyteorder("="))
 
 
 def stored_dtype(header: Header) -> np.dtype:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from napari_spineseg.io.detached import data_file_beside, numbers, read_header_lines
+from napari_spineseg.io.detached import data_file_beside, numbers, read_header_lines, read_numbers
 from napari_spineseg.io.guard import claimed_bytes, open_file, refuse
 from napari_spineseg.io.streams import PackedBytes, buffered, drain, read_bytes
 from napari_spineseg.io.volume import Volume, check_affine, left_note, lps_affine, pick_volume
@@ -173,15 +173,9 @@ def _written_out(
 ) -> np.ndarray:
     """Voxels written as decimal numbers."""
     total = int(np.prod(shape))
-    # No number needs more than 32 characters, so this bounds what is read.
-    words = data.read(32 * total * count + 1).split()
-    if len(words) < total * count:
-        refuse(path, f"is cut short: it promises {total * count} voxels and holds {len(words)}")
-    try:
-        values = np.array(words[index * total : (index + 1) * total], float)
-    except ValueError as error:
-        refuse(path, "has voxels that are not numbers; export it again", error)
-    return values.astype(dtype.newbyteorder("=")).reshape(shape, order="F")
+    values = read_numbers(data, total * count, path)
+    one = values[index * total : (index + 1) * total]
+    return one.astype(dtype.newbyteorder("=")).reshape(shape, order="F")
 
 
 def header_text(affine: np.ndarray, shape: tuple[int, int, int], kind: str, extra: dict[str, Any]) -> str:

@@ -13,7 +13,13 @@ from typing import BinaryIO
 
 import numpy as np
 
-from napari_spineseg.io.detached import data_file_beside, numbers, read_header_lines
+from napari_spineseg.io.detached import (
+    MAX_WRITTEN_OUT,
+    data_file_beside,
+    numbers,
+    read_header_lines,
+    read_numbers,
+)
 from napari_spineseg.io.guard import claimed_bytes, open_file, refuse
 from napari_spineseg.io.streams import PackedBytes, buffered, drain, read_bytes, skip
 from napari_spineseg.io.volume import Volume, check_affine, left_note, lps_affine, pick_volume
@@ -199,23 +205,22 @@ def _bytes(
         result = read_bytes(source, total, path)
         drain(source, path)
         return result
-    if encoding in ("ascii", "text", "txt", "hex"):
-        return _written_out(data, encoding, total, dtype, path)
+    if encoding in ("ascii", "text", "txt"):
+        return read_numbers(data, total // dtype.itemsize, path).astype(dtype).view(np.uint8)
+    if encoding == "hex":
+        return _hex_bytes(data, total, path)
     refuse(path, f"is encoded as {encoding[:20]}, which SpineSeg does not read; save it as gzip")
 
 
-def _written_out(data: BinaryIO, encoding: str, total: int, dtype: np.dtype, path: Path) -> np.ndarray:
-    """Voxels written as decimal numbers or as hexadecimal digits, as bytes of `dtype`."""
-    # No number needs more than 32 characters, so this bounds what is read.
-    text = data.read(32 * total + 1)
+def _hex_bytes(data: BinaryIO, total: int, path: Path) -> np.ndarray:
+    """Voxels written as hexadecimal digits, as bytes."""
+    if total > MAX_WRITTEN_OUT:
+        refuse(path, "writes out more voxels as text than SpineSeg reads; save it as gzip")
+    # Two digits a byte, and line ends between them.
     try:
-        if encoding == "hex":
-            content = np.frombuffer(bytes.fromhex(text.decode("ascii")), np.uint8)[:total]
-        else:
-            words = text.replace(b",", b" ").split()[: total // dtype.itemsize]
-            content = np.array(words, float).astype(dtype).view(np.uint8)
+        content = bytes.fromhex(data.read(3 * total).decode("ascii"))[:total]
     except ValueError as error:
         refuse(path, "has voxels that are not numbers; export it again", error)
     if len(content) < total:
         refuse(path, f"is cut short: its header promises {total} bytes of voxels and it holds {len(content)}")
-    return content
+    return np.frombuffer(content, np.uint8)

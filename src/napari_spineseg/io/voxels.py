@@ -44,7 +44,8 @@ def narrow(voxels: np.ndarray) -> np.ndarray:
     if voxels.dtype.kind in "iu" and voxels.dtype.itemsize >= 4:
         limits = np.iinfo(np.int32)
         low, high = int(voxels.min()), int(voxels.max())
-        return voxels.astype(np.int32 if limits.min <= low and high <= limits.max else np.float64)
+        fits = limits.min <= low and high <= limits.max
+        return voxels.astype(np.int32 if fits else np.float64, copy=False)
     if not voxels.dtype.isnative:
         return voxels.astype(voxels.dtype.newbyteorder("="))
     return voxels

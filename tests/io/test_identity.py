@@ -1,0 +1,42 @@
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from napari_spineseg.errors import ScanError
+from napari_spineseg.io import sha256_of, stem_of
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("a.nii.gz", "a"), ("a.b.nii.gz", "a.b"), ("a.NII.GZ", "a"), ("a.mha", "a"),
+        ("1.2.840.5", "1.2.840.5"),
+        ("IM0001", "IM0001"), ("a.nii.dcm", "a.nii"), (".nii.gz", ".nii.gz"), ("-x.tif", "-x"),
+        ("a.v2", "a.v2"),
+    ],
+)  # fmt: skip
+def test_stem(name, stem):
+    assert stem_of(Path("folder") / name) == stem
+
+
+def test_stem_of_a_folder(tmp_path, monkeypatch):
+    folder = tmp_path / "exam.nii.gz"
+    folder.mkdir()
+    assert stem_of(folder) == "exam.nii.gz"
+    monkeypatch.chdir(folder)
+    assert stem_of(Path(".")) == "exam.nii.gz"
+    assert stem_of(Path("..")) == tmp_path.name
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "b").write_bytes(b"2")
+    (tmp_path / "a").write_bytes(b"1")
+    assert sha256_of(tmp_path / "a") == hashlib.sha256(b"1").hexdigest()
+    before = sha256_of(tmp_path)
+    assert before == hashlib.sha256(b"a\x001b\x002").hexdigest()
+    os.mkfifo(tmp_path / "pipe")
+    assert sha256_of(tmp_path) == before
+    with pytest.raises(ScanError, match="pipe: is a pipe"):
+        sha256_of(tmp_path / "pipe")
