@@ -35,7 +35,7 @@ lint: $(VENV)/.ruff  ## style
 
 docs-pictures: $(VENV)/.package  ## draw the pictures of the documentation anew
 	@scripts/system-libraries xvfb
-	scripts/with-display $(BIN)/python scripts/docs_pictures.py
+	scripts/with-display $(BIN)/python scripts/make_docs_pictures.py
 
 sample-data: $(VENV)/.package  ## generate the sample scans anew
 	$(BIN)/python scripts/make_sample_data.py

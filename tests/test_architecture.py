@@ -25,7 +25,7 @@ FLOORS = [
     {"core"},
     {"preprocessing", "instances", "synthesis"},
     {"io", "models", "datasets", "corrections", "measurement", "learning", "sample_data"}
-    | {"segment", "overview", "evaluation"},
+    | {"segment", "preprocess", "overview", "evaluation"},
     {"widgets", "cli", "cluster"},
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
