@@ -20,6 +20,8 @@ _COLUMNS = {
     "iou": "IoU",
     "precision": "precision",
     "recall": "recall",
+    "f1": "F1",
+    "asd": "ASD mm",
     "assd": "ASSD mm",
     "hd95": "HD95 mm",
     "nsd": "NSD 1 mm",
