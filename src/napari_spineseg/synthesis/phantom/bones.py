@@ -20,6 +20,7 @@ _SHELL_MM = 1.0
 # SPIDER's labels leave the cortical shell out: between vertebra and disc 1.6 mm stay unlabelled (median).
 _VERTEBRA_MARGIN_MM = 0.75
 _DISC_MARGIN_MM = 0.7
+_THINNEST_DISC_MM = 2.2
 _FILLET_MM = 3.0
 
 
@@ -144,7 +145,7 @@ def paint_disc(canvas: Canvas, d: Disc) -> None:
     slant = v * np.float32(np.tan(np.deg2rad(d.wedge / 2))) + u * np.float32(np.tan(np.deg2rad(d.tilt_u / 2)))
     half = d.height / 2 + slant - bowl(u, v, d.width / 2, d.depth / 2, d.concavity)
     half = np.maximum(half, 0.8)
-    swell = np.float32(0.6) + np.float32(d.bulge) * np.maximum(-v / np.float32(d.depth / 2), 0) ** 2 / (
+    swell = np.float32(0.4) + np.float32(d.bulge) * np.maximum(-v / np.float32(d.depth / 2), 0) ** 2 / (
         1 + (u / 14) ** 2
     )
     outline = oval(u, v, np.float32(d.width / 2), np.float32(d.depth / 2)) - swell
@@ -162,7 +163,7 @@ def paint_disc(canvas: Canvas, d: Disc) -> None:
     if d.bright_zone:
         zone = ellipsoid(p, (3, -d.depth / 2 - d.bulge + 1.5, -0.5), (4, 1.6, 1.4))
         canvas.paint(region, zone, Tissue.BRIGHT_ZONE, opacity=0.8, soft=1.0)
-    inner = np.abs(w) - np.maximum(half - _DISC_MARGIN_MM, 0.6 * half)
+    inner = np.abs(w) - np.maximum(half - _DISC_MARGIN_MM, _THINNEST_DISC_MM / 2)
     canvas.mark(region, np.maximum(distance, inner), d.label)
 
 

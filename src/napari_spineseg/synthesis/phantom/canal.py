@@ -54,7 +54,8 @@ def paint_canal_fat(canvas: Canvas, path: SacPath, vertebrae: tuple[Vertebra, ..
     if tube is None:
         return
     region, u, v, half_width, half_depth = tube
-    canvas.paint(region, ellipse(u, v + 1, half_width + 12, half_depth + 2.5), Tissue.EPIDURAL_FAT, soft=2)
+    # Wide enough to fill the foramina, low enough to leave only a rim around the sac.
+    canvas.paint(region, ellipse(u, v + 1, half_width + 14, half_depth + 1.5), Tissue.EPIDURAL_FAT, soft=2)
     for bone in vertebrae:
         place = canvas.around(bone.frame, (-32, bone.back - 42, -34), (32, bone.back + 6, 6))
         if place is None:

@@ -20,7 +20,7 @@ from napari_spineseg.synthesis.phantom.surroundings import draw_torso, paint_lig
 from napari_spineseg.synthesis.phantom.texture import draw_grain
 
 # Planes of the finer grid inside a thick slice are about this far apart.
-_PLANE_MM = 1.0
+_PLANE_MM = 1.3
 
 
 def make_phantom(settings: PhantomSettings, control: Control | None = None) -> tuple[Scan, Segmentation]:

@@ -211,8 +211,7 @@ def paint_ligaments(canvas: Canvas, spine: Spine) -> None:
         region, p = place
         middle = (0, v.back - v.sac_depth - 10 - length / 2, -0.42 * v.height - 14)
         span = ellipsoid(p, middle, (4, length * 0.62, 14))
-        tissue = Tissue.EPIDURAL_FAT if v.label % 2 else Tissue.LIGAMENT
-        canvas.paint(region, span, tissue, opacity=0.6, soft=3)
+        canvas.paint(region, span, Tissue.LIGAMENT, opacity=0.35 if v.label % 3 == 1 else 0.65, soft=3)
     front = [v.frame.world((0, v.depth / 2 * (1 - v.waist) + 0.6, 0)) for v in spine.vertebrae]
     front += [d.frame.world((0, d.depth / 2 + 1.2, 0)) for d in spine.discs]
     _paint_sheet(canvas, np.array(front), bow=-1 / 50, half_width=15)
