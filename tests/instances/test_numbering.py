@@ -16,7 +16,8 @@ SLOPES = (-33.0, -13.0, -4.0, 4.0, 8.0)
 def column(count=5, room=60.0):
     """Ordinary vertebrae from the top down; L5 is the last."""
     return [
-        Level(27.0, 0.95, 45.0, 9.0, SLOPES[min(n, 4)], room + 34.0 * n) for n in range(count - 1, -1, -1)
+        Level(27.0, 0.95, 45.0, 12.0, 9.0, SLOPES[min(n, 4)], room + 34.0 * n)
+        for n in range(count - 1, -1, -1)
     ]
 
 
@@ -63,11 +64,39 @@ def test_a_steep_disc_is_enough_where_the_scan_ends():
 
 @pytest.mark.parametrize("below", [{"disc_volume": 0.0, "slope": None}, {"disc_volume": 0.8, "slope": -50.0}])
 def test_a_bit_of_s1_is_left_out(below):
-    s1 = replace(column()[-1], volume=15.0, height=14.0, room=30.0, **below)
+    s1 = replace(column()[-1], volume=15.0, posterior=0.0, height=14.0, room=30.0, **below)
     decision = decide([*column(), s1])
     assert decision.left_out == 1
     assert "S1" in words(decision)
-    assert decision.alternatives == ()
+    assert all(a.shift == 1 for a in decision.alternatives)
+
+
+def test_l5_that_is_painted_in_part_is_not_taken_for_s1():
+    faint = {"volume": 10.0, "posterior": 1.0, "disc_volume": 0.0, "slope": None}
+    decision = decide(with_last(column(), {"slope": -26.0}, faint))
+    assert decision.left_out == 0
+    small_but_level = decide(with_last(column(), {}, faint | {"posterior": 0.0}))
+    assert small_but_level.left_out == 0
+
+
+def test_what_may_be_s1_is_kept_and_offered_as_such():
+    piece = {"volume": 18.0, "posterior": 0.0, "disc_volume": 0.0, "slope": None}
+    decision = decide(with_last(column(), {"slope": -20.0}, piece))
+    assert decision.left_out == 0
+    assert decision.alternatives[0].shift == -1
+
+
+def test_what_was_left_out_with_some_doubt_may_be_l5():
+    piece = {"volume": 18.0, "posterior": 0.0, "disc_volume": 0.0, "slope": None}
+    decision = decide(with_last(column(), {"slope": -26.0}, piece))
+    assert decision.left_out == 1
+    assert [a.shift for a in decision.alternatives] == [1]
+
+
+def test_a_lowest_vertebra_that_is_painted_in_part_is_named():
+    decision = decide(with_last(column(), {"evidence": 0.4, "disc_volume": 0.5}))
+    assert "L5 is painted only in part" in words(decision)
+    assert "rudimentary" not in words(decision)
 
 
 def test_a_whole_vertebra_under_a_steep_disc_is_kept_and_questioned():
@@ -85,7 +114,7 @@ def test_a_rudimentary_disc_hints_at_a_transitional_vertebra():
 
 
 def test_a_stump_at_the_lower_border_is_left_out():
-    cut = Level(9.0, 0.9, 12.0, 0.0, None, 0.0)
+    cut = Level(9.0, 0.9, 12.0, 0.0, 0.0, None, 0.0)
     decision = decide([*column(room=20.0)[:-1], cut])
     assert decision.left_out == 1
     assert "cut off by the lower border" in words(decision)

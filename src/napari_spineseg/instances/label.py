@@ -25,6 +25,8 @@ from napari_spineseg.instances.split import (
 _LEAST_SPINE_ML = 1.5
 # Within this of a cut, mm, a posterior voxel is unsure; a voxel of the body only right at the cut.
 _UNSURE_BEHIND, _UNSURE_BODY, _BODY_BACK = 10.0, 1.0, 15.0
+# What lies this far behind the centre line, mm, is behind the canal's middle.
+_CANAL_BACK = 24.0
 # Discs count up from here as long as labels are uint8.
 _DISC_CODE = 100
 
@@ -178,6 +180,7 @@ def _describe(
                 body.height,
                 body.evidence,
                 float(bone.amount[mine].sum()) * blocks.voxel_ml,
+                float(bone.amount[mine][bone.where.behind[mine] > _CANAL_BACK].sum()) * blocks.voxel_ml,
                 float(disc.amount[under].sum()) * blocks.voxel_ml,
                 _slope(disc, under, blocks.spacing),
                 room + (height - 1 - lowest) * blocks.spacing[1],

@@ -19,15 +19,18 @@ _SLOPE_MEAN = np.array([-33.0, -13.0, -4.0, 4.0, 8.0, 10.0])
 _SLOPE_SPREAD = np.array([9.0, 7.0, 5.0, 6.0, 7.0, 8.0])
 _LEVEL_DISC = -14.0
 _STEEP_DISC = -22.0
-_S1_BELOW = -20.0
 _SECOND_STEEP = -32.0
 # Millimetres of picture below the lowest disc that show that nothing else follows.
 _ROOM = 15.0
 _BORDER = 3.0
-_FRAGMENT, _S1_SIZE, _S1_TINY = 0.5, 0.75, 0.5
+_FRAGMENT = 0.5
+# A log likelihood ratio of S1 against L5 above which the lowest piece is left out, and doubted.
+_S1_PLAIN, _S1_POSSIBLE = 2.0, 0.0
+# Millilitres behind the canal that are more than a stray piece.
+_LAMINAE = 0.5
 _MERGED = 1.6
 _RUDIMENTARY = 0.3
-_MISSING = 0.1
+_MISSING, _IN_PART = 0.1, 0.45
 
 
 @dataclass(frozen=True)
@@ -60,8 +63,8 @@ class Level:
         Of the body along the line, mm.
     evidence
         Share of the body that is painted.
-    volume, disc_volume
-        ml; a disc volume of 0 says that none is painted below.
+    volume, posterior, disc_volume
+        ml of the vertebra, of its laminae and spinous process, and of the disc below (0: none is painted).
     slope
         Of the disc below, degrees in the sagittal plane, front end lower = negative; None without one.
     room
@@ -71,6 +74,7 @@ class Level:
     height: float
     evidence: float
     volume: float
+    posterior: float
     disc_volume: float
     slope: float | None
     room: float
@@ -94,31 +98,47 @@ def decide(levels: list[Level]) -> Decision:
         From the top down.
     """
     typical = float(np.median([v.height for v in levels[1:-1]] or [v.height for v in levels]))
-    left_out, notes = _not_lumbar(levels, typical)
+    left_out, texts, others = _not_lumbar(levels, typical)
     kept = levels[: len(levels) - left_out]
-    warnings, alternatives = _junction(kept, left_out > 0)
-    odd, other = _unusual(kept)
-    return Decision(
-        left_out,
-        tuple(notes + warnings + odd + _gaps(kept, typical)),
-        tuple(alternatives + other),
-    )
+    for more_texts, more_others in (_junction(kept, left_out > 0), _unusual(kept)):
+        texts, others = texts + more_texts, others + more_others
+    texts += _gaps(kept, typical)
+    distinct = {(a.shift, a.numbering): a for a in reversed(others)}
+    return Decision(left_out, tuple(dict.fromkeys(texts)), tuple(reversed(distinct.values())))
 
 
-def _not_lumbar(levels: list[Level], typical: float) -> tuple[int, list[str]]:
+def _not_lumbar(levels: list[Level], typical: float) -> tuple[int, list[str], list[Alternative]]:
     """How many of the lowest are bits of the sacrum or cut off by the border, and what to say."""
     if len(levels) < 2:
-        return 0, []
+        return 0, [], []
     last, above = levels[-1], levels[-2]
-    size = last.volume / max(above.volume, 1e-6)
     if last.room <= _BORDER and not last.disc_volume:
         if last.height < _FRAGMENT * typical and above.disc_volume:
-            return 1, ["The lowest vertebra is cut off by the lower border of the scan and was left out."]
-        return 0, []
-    steep = above.slope is not None and above.slope < _S1_BELOW
-    if above.disc_volume and (size < _S1_TINY or (size < _S1_SIZE and steep)):
-        return 1, ["What was painted below the lowest disc looks like a part of S1 and was left out."]
-    return 0, []
+            text = "The lowest vertebra is cut off by the lower border of the scan and was left out."
+            return 1, [text], [_shifted(1)]
+        return 0, [], []
+    odds = _s1_odds(last, above)
+    if odds <= _S1_PLAIN:
+        return 0, [], []
+    text = "What was painted below the lowest disc looks like a part of S1 and was left out."
+    doubt = Alternative("What was left out is L5; the lowest vertebra is L4.", 1)
+    return 1, [text], [doubt] if odds < 2 * _S1_PLAIN else []
+
+
+def _s1_odds(last: Level, above: Level) -> float:
+    """Log likelihood ratio that the lowest painted vertebra is a bit of S1, not L5.
+
+    What counts most is the disc above it: it slopes as L5/S1 does, or as L4/L5. S1 is seldom painted
+    whole and has no laminae and at most a small disc below it; but L5 is not always painted whole either.
+    """
+    if above.slope is None or not above.disc_volume:
+        return _S1_POSSIBLE - 1.0
+    size = last.volume / max(above.volume, 1e-6)
+    l5s1, l4l5 = ((above.slope - _SLOPE_MEAN[:2]) / _SLOPE_SPREAD[:2]) ** 2 / 2 + np.log(_SLOPE_SPREAD[:2])
+    odds = float(l4l5 - l5s1)
+    odds += 2.0 if size < 0.5 else 0.5 if size < 0.75 else -3.0
+    odds -= 2.5 if last.posterior > _LAMINAE else 0.0
+    return odds - (3.0 if last.disc_volume > _RUDIMENTARY * above.disc_volume else 0.0)
 
 
 def _junction(levels: list[Level], ended: bool) -> tuple[list[str], list[Alternative]]:
@@ -126,13 +146,11 @@ def _junction(levels: list[Level], ended: bool) -> tuple[list[str], list[Alterna
     last = levels[-1]
     slope = last.slope
     if not last.disc_volume:
-        return (
-            [
-                "No disc was found below the lowest vertebra, so the lumbosacral junction is not certain; "
-                "the lowest vertebra was numbered as L5."
-            ],
-            _by_slope(levels[:-1], offset=1) or [_shifted(1)],
+        text = (
+            "No disc was found below the lowest vertebra, so the lumbosacral junction is not certain; "
+            "the lowest vertebra was numbered as L5."
         )
+        return [text], [*_perhaps_s1(levels), *(_by_slope(levels[:-1], offset=1) or [_shifted(1)])]
     if slope is not None and slope <= _STEEP_DISC:
         return [], []
     if (last.room >= _ROOM or ended) and (slope is None or slope <= _LEVEL_DISC):
@@ -145,6 +163,15 @@ def _junction(levels: list[Level], ended: bool) -> tuple[list[str], list[Alterna
         [f"{text}, so the lumbosacral junction may not be in view; the lowest vertebra was numbered as L5."],
         _by_slope(levels) or [_shifted(1)],
     )
+
+
+def _perhaps_s1(levels: list[Level]) -> list[Alternative]:
+    """That the lowest vertebra is a part of S1, where that is likely."""
+    if len(levels) < 2:
+        return []
+    if _s1_odds(levels[-1], levels[-2]) <= _S1_POSSIBLE:
+        return []
+    return [Alternative("The lowest vertebra is a part of S1.", -1)]
 
 
 def _shifted(shift: int) -> Alternative:
@@ -183,7 +210,7 @@ def _unusual(levels: list[Level]) -> tuple[list[str], list[Alternative]]:
                 Alternative("There are six lumbar vertebrae; the lowest is L6.", 0, Numbering(lumbar=6)),
             ],
         )
-    if last.disc_volume < _RUDIMENTARY * above.disc_volume:
+    if last.evidence > _IN_PART and last.disc_volume < _RUDIMENTARY * above.disc_volume:
         return (
             ["The lowest disc is rudimentary: the lowest vertebra may be transitional (L5 or L6)."],
             [
@@ -204,6 +231,8 @@ def _gaps(levels: list[Level], typical: float) -> list[str]:
             texts.append(
                 f"Hardly anything was painted where {names.vertebra(number)} should be; it was counted."
             )
+        elif number == 1 and level.evidence < _IN_PART:
+            texts.append(f"{names.vertebra(number)} is painted only in part.")
         elif level.height > _MERGED * typical:
             texts.append(f"{names.vertebra(number)} is unusually high; it may be two vertebrae.")
     return texts
