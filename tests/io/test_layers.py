@@ -17,7 +17,7 @@ from napari_spineseg.io.layers import (
 from napari_spineseg.scan import Scan, Segmentation
 
 OBLIQUE = np.array([[0.1, 0.2, 3.9, -11], [1.9, 0, 0.3, -21], [0, -2.1, 0.1, 31], [0, 0, 0, 1]])
-CLINICAL = np.array([[0, 0, 4.0, -10], [0.5, 0, 0, -20], [0, -0.7, 0, 30], [0, 0, 0, 1]])
+CLINICAL = np.array([[0, 0, 4.0, -10], [-0.5, 0, 0, 20], [0, -0.7, 0, 30], [0, 0, 0, 1]])
 
 
 def a_scan(affine=CLINICAL, shape=(6, 7, 5)):
@@ -148,17 +148,16 @@ def test_broken_metadata_are_passed_over(known):
 
 
 @pytest.mark.parametrize(
-    ("layer", "words"),
+    ("data", "options", "words"),
     [
-        (Image(np.zeros((5, 6, 3), np.uint8), rgb=True, name="p"), "p: is in colour"),
-        (Image(np.zeros((2, 3, 4, 5)), name="p"), "p: has 4 axes"),
-        (Image(np.zeros((3, 4, 5), complex), name="p"), "p: holds complex"),
-        (Image(np.full((3, 4, 5), np.nan), contrast_limits=(0, 1), name="p"), "p: holds no finite voxel"),
+        (np.zeros((5, 6, 3), np.uint8), {"rgb": True}, "p: is in colour"),
+        (np.zeros((2, 3, 4, 5)), {}, "p: has 4 axes"),
+        (np.full((3, 4, 5), np.nan), {"contrast_limits": (0, 1)}, "p: holds no finite voxel"),
     ],
 )
-def test_layers_that_are_no_scan(layer, words):
+def test_layers_that_are_no_scan(data, options, words):
     with pytest.raises(ScanError, match=words):
-        scan_from_layer(layer)
+        scan_from_layer(Image(data, name="p", **options))
 
 
 def test_negative_labels_are_refused():

@@ -61,8 +61,9 @@ def header(**changes) -> bytes:
     lines = {
         "ObjectType": "Image", "NDims": "3", "BinaryData": "True", "BinaryDataByteOrderMSB": "False",
         "CompressedData": "False", "TransformMatrix": "1 0 0 0 1 0 0 0 1", "Offset": "0 0 0",
-        "ElementSpacing": "1 2 3", "DimSize": "2 3 4", "ElementType": "MET_SHORT", "ElementDataFile": "LOCAL",
-    } | changes  # fmt: skip
+        "ElementSpacing": "1 2 3", "DimSize": "2 3 4", "ElementType": "MET_SHORT",
+    } | {"ElementDataFile": "LOCAL"} | changes  # fmt: skip
+    lines["ElementDataFile"] = lines.pop("ElementDataFile")
     return "".join(f"{k} = {v}\n" for k, v in lines.items() if v is not None).encode()
 
 
@@ -99,7 +100,10 @@ def test_every_spelling_agrees_with_itk(tmp_path, changes):
 
 def test_written_out_numbers(tmp_path):
     text = " ".join(map(str, range(24))).encode()
-    agrees_with_itk(put(tmp_path, header(BinaryData="False") + text))
+    scan = read_scan(put(tmp_path, header(BinaryData="False") + text))
+    np.testing.assert_array_equal(scan.voxels.ravel(order="F"), np.arange(24))
+    with pytest.raises(ScanError, match="not numbers"):
+        read_scan(put(tmp_path, header(BinaryData="False") + text.replace(b" 9 ", b" nine ")))
 
 
 def test_carriage_returns(tmp_path):
@@ -156,7 +160,7 @@ def test_several_volumes(tmp_path):
         ({"TransformMatrix": "1 0 0 1 0 0 0 0 1"}, "singular"),
         ({"TransformMatrix": "0 0 0 0 0 0 0 0 0"}, "spacing|singular"),
         ({"TransformMatrix": "1 0 0"}, "wrong length"),
-        ({"ElementDataFile": None}, "ElementDataFile"),
+        ({"ElementDataFile": None}, "ElementDataFile|header"),
         ({"ObjectType": "Mesh"}, "not an image"),
         ({"CompressedData": "True"}, "damaged compressed"),
     ],

@@ -19,6 +19,8 @@ from napari_spineseg.scan import Segmentation, count_labels
 _LABEL_WORDS = re.compile(r"(^|[^a-z])(seg|segmentation|labels?|levels?|masks?|structures|dseg)([^a-z]|$)")
 # A label file has tens of numbers, an image hundreds of grey values.
 _MOST_LABELS = 120
+# So few that a name is enough.
+_FEW_LABELS = 40
 # Neighbouring voxels of a label map are equal but at the borders. Images have noise.
 _LEAST_FLAT = 0.75
 
@@ -95,9 +97,12 @@ def is_label_file(raw: Volume, path: Path) -> bool:
         values = _few_values(raw.voxels)
     except ValueError:
         return False
+    named = bool(_LABEL_WORDS.search(stem_of(path).lower()))
+    if named and 0 < len(values) <= _FEW_LABELS:
+        return True
     if not values or not _flat(raw.voxels):
         return False
-    if _LABEL_WORDS.search(stem_of(path).lower()):
+    if named:
         return True
     spider = all(structure_of(v) is not Structure.BACKGROUND or 101 <= v <= 125 for v in values)
     anatomical = spider and any(v == 100 or 201 <= v <= 226 for v in values) and any(v < 26 for v in values)

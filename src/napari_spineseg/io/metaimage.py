@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from napari_spineseg.io.detached import data_file_beside, numbers, read_header_lines, read_numbers
-from napari_spineseg.io.guard import claimed_bytes, open_file, refuse
+from napari_spineseg.io.guard import MAX_FILE_BYTES, claimed_bytes, open_file, refuse
 from napari_spineseg.io.streams import PackedBytes, buffered, drain, read_bytes
 from napari_spineseg.io.volume import Volume, check_affine, left_note, lps_affine, pick_volume
 
@@ -78,7 +78,7 @@ def _keys(file: BinaryIO, path: Path) -> dict[str, str]:
 def _shape(keys: dict[str, str], path: Path) -> tuple[tuple[int, int, int], int]:
     """The three spatial axes and the number of volumes."""
     sizes = numbers(path, keys, "DimSize")
-    if not sizes or any(n != int(n) or n < 1 for n in sizes):
+    if not sizes or not all(n.is_integer() and n >= 1 for n in sizes):
         refuse(path, f"holds no voxels (DimSize = {keys.get('DimSize', 'missing')})")
     if numbers(path, keys, "NDims", [len(sizes)]) != [len(sizes)] or not 2 <= len(sizes) <= 7:
         refuse(path, f"has {keys.get('NDims')} axes in NDims and {len(sizes)} in DimSize; export it again")
@@ -121,7 +121,7 @@ def _affine(keys: dict[str, str], dims: int, path: Path) -> tuple[np.ndarray, li
     if (len(spacing), len(origin), len(matrix)) != (dims, dims, dims * dims):
         refuse(path, "has a position, spacing or orientation of the wrong length; export it again")
     if not min(spacing[:3]) > 0:
-        refuse(path, f"has a voxel spacing of {min(spacing):g} in its header; correct it and try again")
+        refuse(path, f"has a voxel spacing of {min(spacing[:3]):g} in its header; correct it and try again")
     rows = np.asarray(matrix, float).reshape(dims, dims)
     size = min(dims, 3)
     directions, steps, place = np.eye(3), np.ones(3), np.zeros(3)
@@ -160,9 +160,9 @@ def _voxels(
 
 def _seek_voxels(data: BinaryIO, keys: dict[str, str], size: int, path: Path) -> None:
     """Honour HeaderSize: a number of bytes, or -1 for "the voxels are the end of the file"."""
-    header = numbers(path, keys, "HeaderSize", [0])[0]
+    header = next(iter(numbers(path, keys, "HeaderSize")), 0.0)
     if header > 0:
-        data.seek(int(header))
+        data.seek(int(min(header, MAX_FILE_BYTES)))
     elif header == -1:
         end = data.seek(0, 2)
         data.seek(max(0, end - size))

@@ -103,7 +103,7 @@ def _fields(file: BinaryIO, path: Path) -> tuple[dict[str, str], dict | None]:
 
 def _sizes(fields: dict[str, str], path: Path) -> tuple[int, ...]:
     sizes = numbers(path, fields, "sizes")
-    if not sizes or any(n != int(n) or n < 1 for n in sizes):
+    if not sizes or not all(n.is_integer() and n >= 1 for n in sizes):
         refuse(path, f"holds no voxels (sizes: {fields.get('sizes', 'missing')})")
     if numbers(path, fields, "dimension", [len(sizes)]) != [len(sizes)] or len(sizes) > 7:
         refuse(path, "has a header whose dimension and sizes do not agree; export it again")

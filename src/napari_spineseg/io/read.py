@@ -10,8 +10,9 @@ from napari_spineseg.io.labels import segmentation_of
 from napari_spineseg.io.metaimage import read_metaimage
 from napari_spineseg.io.nifti import read_nifti
 from napari_spineseg.io.nrrd import read_nrrd
+from napari_spineseg.io.quiet import quiet
 from napari_spineseg.io.sequence import guess_sequence
-from napari_spineseg.io.sniff import format_of
+from napari_spineseg.io.sniff import Format, format_of
 from napari_spineseg.io.volume import Volume
 from napari_spineseg.io.voxels import settle
 from napari_spineseg.scan import Scan, Segmentation
@@ -28,20 +29,26 @@ def read_volume(path: Path, volume: int | None = None, series: str | None = None
     path = Path(path)
     kind = format_of(path)
     try:
-        if kind in ("dicom", "folder"):
-            # pydicom takes a third of a second to import; other formats need not pay for it.
-            from napari_spineseg.io.dicom import read_dicom
-
-            return read_dicom(path, series)
-        if kind == "tiff":
-            from napari_spineseg.io.tiff import read_tiff
-
-            return read_tiff(path, volume)
-        return {"nifti": read_nifti, "metaimage": read_metaimage, "nrrd": read_nrrd}[kind](path, volume)
+        # Damaged headers make numpy warn about what is refused in words a moment later.
+        with quiet():
+            return _read(path, kind, volume, series)
     except MemoryError as error:
         refuse(path, "needs more memory than there is; close other programs or crop it", error)
     except OSError as error:
         refuse(path, f"cannot be read ({error.strerror or error}); check the disk", error)
+
+
+def _read(path: Path, kind: Format, volume: int | None, series: str | None) -> Volume:
+    if kind in ("dicom", "folder"):
+        # pydicom takes a third of a second to import; other formats need not pay for it.
+        from napari_spineseg.io.dicom import read_dicom
+
+        return read_dicom(path, series)
+    if kind == "tiff":
+        from napari_spineseg.io.tiff import read_tiff
+
+        return read_tiff(path, volume)
+    return {"nifti": read_nifti, "metaimage": read_metaimage, "nrrd": read_nrrd}[kind](path, volume)
 
 
 def read_scan(path: Path, *, volume: int | None = None, series: str | None = None) -> Scan:
