@@ -48,11 +48,11 @@ def draw(store: Path, edits: int, seed: int, pipe: Connection) -> None:
     """Make edits up to number `edits`; send "ready", (number, when) for each edit, and "finished"."""
     scan, rng = the_scan(), np.random.default_rng(seed)
     entry = CorrectionsStore(store, create=True).add(scan)
+    left = entry.unfinished()
     labels = restored(entry)
-    journal = entry.start_journal(labels, {})
-    for old in entry.unfinished():
-        # It is all in the new journal, from its start on.
-        discard(old)
+    journal = entry.start_journal(labels, {}, carried=read_journal(left[0]).unsaved if left else 0)
+    for path in left:
+        discard(path)  # it is all in the new journal, from its start on
     autosave, lock = Autosave(labels, journal), threading.Lock()
     stop = threading.Event()
 

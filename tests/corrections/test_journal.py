@@ -118,3 +118,15 @@ def test_a_full_disk_loses_nothing_that_was_saved(tmp_path, labels, monkeypatch)
     assert read_journal(journal.path).labels[0, 0, 0] == 1
     assert autosave.look() == 1  # tried again, once there is room
     assert np.array_equal(read_journal(journal.path).labels, labels)
+
+
+def test_what_was_restored_is_unsaved_still(tmp_path, labels):
+    """A second crash, before anything new was drawn, must not lose what the first one left."""
+    journal = new_journal(tmp_path, labels, {}, carried=3)
+    journal.leave()
+    assert left_behind(tmp_path) == [journal.path]
+    assert read_journal(journal.path).unsaved == count_unsaved(journal.path) == 3
+    journal = new_journal(tmp_path, labels, {}, carried=3)
+    journal.mark_version(1, journal.changes)
+    journal.leave()
+    assert count_unsaved(journal.path) == 0

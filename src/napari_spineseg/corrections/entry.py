@@ -241,10 +241,11 @@ class Entry:
         }
         return self._publish("versions", segmentation, about)
 
-    def start_journal(self, labels: np.ndarray, about: Mapping[str, Any]) -> Journal:
-        """A journal for a session that starts from `labels`, in whatever axis order `about` tells."""
+    def start_journal(self, labels: np.ndarray, about: Mapping[str, Any], carried: int = 0) -> Journal:
+        """A journal for a session that starts from `labels`; see `Journal` for the parameters."""
         parent = self.latest
-        return new_journal(self.journals, labels, {**about, "parent": parent.number if parent else None})
+        said = {**about, "parent": parent.number if parent else None}
+        return new_journal(self.journals, labels, said, carried)
 
     def unfinished(self) -> list[Path]:
         """Journals that a crash left behind, latest first."""

@@ -33,7 +33,7 @@ _HEAD = struct.Struct("<QQI")
 # More of a damaged length than any volume needs is not believed.
 _LARGEST = 1 << 34
 # What a record says of itself; the rest is what its writer wants to remember.
-_OWN = {"kind", "shape", "boxes", "at"}
+_OWN = {"kind", "shape", "carried", "boxes", "at"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ class Recovered:
     about
         What was said of them at the start.
     changes
-        How many times something was saved after the start.
+        How many times something was saved, what was carried over from another journal included.
     unsaved
         How many of these are in no version.
     last
@@ -64,8 +64,18 @@ class Recovered:
 class Journal:
     """The journal of one session, being written."""
 
-    def __init__(self, path: Path, labels: np.ndarray, about: Mapping[str, Any]) -> None:
-        """Start a journal at `path` with `labels` (slices, rows, columns) and a JSON-able description.
+    def __init__(self, path: Path, labels: np.ndarray, about: Mapping[str, Any], carried: int = 0) -> None:
+        """Start a journal at `path`.
+
+        Parameters
+        ----------
+        labels
+            (slices, rows, columns), as they are now.
+        about
+            A JSON-able description of them.
+        carried
+            How many changes are in `labels` and in no version: those that were restored from another
+            journal, which this one then stands in for.
 
         Raises
         ------
@@ -74,13 +84,13 @@ class Journal:
         """
         self.path = path
         self.about = dict(about)
-        self.changes = 0
+        self.changes = carried
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(path, "xb", buffering=0)  # noqa: SIM115 - open as long as the session is
             hold(self._file)
             self._file.write(_MAGIC)
-            start = {**self.about, "kind": "start", "shape": labels.shape, "at": now()}
+            start = {**self.about, "kind": "start", "shape": labels.shape, "carried": carried, "at": now()}
             self._append(start, np.ascontiguousarray(labels, np.uint16).tobytes())
             flush(path.parent)
         except OSError as error:
@@ -145,10 +155,10 @@ class Journal:
             view = view[self._file.write(view) :]
 
 
-def new_journal(folder: Path, labels: np.ndarray, about: Mapping[str, Any]) -> Journal:
+def new_journal(folder: Path, labels: np.ndarray, about: Mapping[str, Any], carried: int = 0) -> Journal:
     """A journal under a name of its own."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    return Journal(folder / f"{stamp}-{os.getpid()}-{uuid.uuid4().hex[:8]}{ENDING}", labels, about)
+    return Journal(folder / f"{stamp}-{os.getpid()}-{uuid.uuid4().hex[:8]}{ENDING}", labels, about, carried)
 
 
 def left_behind(folder: Path) -> list[Path]:
@@ -168,7 +178,7 @@ def count_unsaved(path: Path) -> int:
     changes = in_version = 0
     try:
         for said, _ in _records(path):
-            changes += said["kind"] == "change"
+            changes += said["carried"] if said["kind"] == "start" else said["kind"] == "change"
             in_version = said["changes"] if said["kind"] == "version" else in_version
     except StoreError:
         return 0
@@ -192,7 +202,7 @@ def read_journal(path: Path) -> Recovered:
         voxels = np.frombuffer(zlib.decompress(packed), np.uint16)
         about = about | {key: said[key] for key in said.keys() - _OWN}
         if kind == "start":
-            labels = voxels.reshape(said["shape"]).copy()
+            labels, changes = voxels.reshape(said["shape"]).copy(), said["carried"]
             continue
         changes += 1
         for box, part in _split(said["boxes"], voxels):
