@@ -16,6 +16,7 @@ from napari_spineseg.errors import SpineSegError
 COMMANDS = {
     "demo": "Segment a bundled sample scan and show the result.",
     "segment": "Segment scans.",
+    "preprocess": "Crop, resample, denoise and even out scans.",
     "corrections": "Fill, list and export a corrections store.",
     "models": "List models, look at one, choose, move and remove them.",
     "evaluate": "Compare segmentations with reference labels.",

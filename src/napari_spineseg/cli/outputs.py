@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +24,22 @@ class Outputs:
     scan: Path
     folder: Path
     stem: str
+    kind: str = "seg"
+
+    @property
+    def main(self) -> Path:
+        """What the command makes of the scan."""
+        return self.folder / f"{self.stem}_{self.kind}.nii.gz"
 
     @property
     def segmentation(self) -> Path:
         """Labels on the scan's grid."""
-        return self.folder / f"{self.stem}_seg.nii.gz"
+        return self.main
 
     @property
     def record(self) -> Path:
         """How they were made."""
-        return self.folder / f"{self.stem}_seg.json"
+        return self.folder / f"{self.stem}_{self.kind}.json"
 
     @property
     def uncertainty(self) -> Path:
@@ -42,7 +48,7 @@ class Outputs:
 
     def existing(self) -> Path | None:
         """The first of the two main files that is there already, by name (a dangling link is there too)."""
-        return next((p for p in (self.segmentation, self.record) if os.path.lexists(p)), None)
+        return next((p for p in (self.main, self.record) if os.path.lexists(p)), None)
 
     def made_from_another(self) -> str | None:
         """Path of the scan that the record there was made from, if that is not this scan."""
@@ -66,9 +72,9 @@ class Outputs:
         except OSError as error:
             raise _cannot_write(self.folder, error) from None
         try:
-            staged = Outputs(self.scan, aside, self.stem)
+            staged = replace(self, folder=aside)
             yield staged
-            for name in ("uncertainty", "segmentation", "record"):
+            for name in ("uncertainty", "main", "record"):
                 if getattr(staged, name).exists():
                     os.replace(getattr(staged, name), getattr(self, name))
         except OSError as error:
@@ -77,12 +83,14 @@ class Outputs:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def plan(scans: Sequence[Path], folder: Path) -> tuple[list[Outputs], list[str]]:
+def plan(scans: Sequence[Path], folder: Path, kind: str = "seg") -> tuple[list[Outputs], list[str]]:
     """Give every scan of a call files of its own, whatever the scans are called.
 
     Scans whose stem nobody else has keep it; of several with one stem the first keeps it and the
     others are numbered, in the order they were given, past any name that is taken. Names that
     differ in case only count as the same, because some file systems think so.
+
+    `kind` ends the names of the files: "seg" for segmentations, "prep" for preprocessed scans.
 
     Returns
     -------
@@ -94,7 +102,7 @@ def plan(scans: Sequence[Path], folder: Path) -> tuple[list[Outputs], list[str]]
     for scan in scans:
         place = os.path.realpath(scan)
         if place in unique:
-            remarks.append(f"{show(scan)} is named twice in this call; it is segmented once.")
+            remarks.append(f"{show(scan)} is named twice in this call; it is done once.")
         unique.setdefault(place, scan)
     stems = {place: _stem(scan) for place, scan in unique.items()}
     taken = {stem.casefold() for stem in stems.values()}
@@ -105,11 +113,11 @@ def plan(scans: Sequence[Path], folder: Path) -> tuple[list[Outputs], list[str]]
         if stem.casefold() in given:
             stem = _free(stem, taken)
             remarks.append(
-                f"{show(scan)}: another scan of this call has this name too; results go to {stem}_seg."
+                f"{show(scan)}: another scan of this call has this name too; results go to {stem}_{kind}."
             )
         given.add(stem.casefold())
         taken.add(stem.casefold())
-        outputs.append(Outputs(scan, folder, stem))
+        outputs.append(Outputs(scan, folder, stem, kind))
     _check_inputs_are_safe(outputs, set(unique))
     return outputs, remarks
 
@@ -151,7 +159,7 @@ def _free(stem: str, taken: set[str]) -> str:
 def _check_inputs_are_safe(outputs: Sequence[Outputs], inputs: set[str]) -> None:
     """Refuse a call whose results would take the place of one of its scans."""
     for output in outputs:
-        for path in (output.segmentation, output.record, output.uncertainty):
+        for path in (output.main, output.record, output.uncertainty):
             if os.path.realpath(path) in inputs:
                 raise OutputError(
                     f"{show(path)} is a scan of this call and would be a result of it too; choose another "

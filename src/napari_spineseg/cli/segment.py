@@ -1,9 +1,6 @@
 """`spineseg segment`: scans to segmentations, each with a record of how it was made."""
 
-import signal
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,17 +10,15 @@ import typer
 
 from napari_spineseg import io
 from napari_spineseg.anatomy import Structure, structure_of
-from napari_spineseg.cli.console import Console, show
+from napari_spineseg.cli.console import Console
 from napari_spineseg.cli.options import command_app, takes
 from napari_spineseg.cli.outputs import Outputs, make_folder, plan, write_json
-from napari_spineseg.errors import ModelError, SettingsError, SpineSegError
+from napari_spineseg.cli.run import Reading, Run
+from napari_spineseg.errors import ModelError, SettingsError
 from napari_spineseg.models import get_model
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Scan, Segmentation
 from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
-
-DONE, BUG, BAD, INTERRUPTED = 0, 1, 2, 130
-
 
 app = command_app()
 
@@ -54,67 +49,19 @@ def command(
     console = Console(json)
     for remark in remarks:
         console.warn(remark)
-    raise typer.Exit(Run(console, settings, Reading(volume, series), overwrite).all(jobs))
+    raise typer.Exit(SegmentRun(console, Reading(volume, series), overwrite, settings).all(jobs))
 
 
 @dataclass(frozen=True)
-class Reading:
-    """What to take from files that hold more than one volume."""
-
-    volume: int | None = None
-    series: str | None = None
-
-    def __call__(self, path: Path) -> Scan:
-        """Read `path`."""
-        return io.read_scan(path, volume=self.volume, series=self.series)
-
-
-@dataclass(frozen=True)
-class Run:
+class SegmentRun(Run):
     """One call of the command."""
 
-    console: Console
     settings: SegmentSettings
-    read: Reading
-    overwrite: bool
 
-    def all(self, jobs: Sequence[Outputs]) -> int:
-        """Do every job, whatever becomes of the others; returns the exit status."""
-        statuses = [DONE]
-        try:
-            with _terminated_like_interrupted():
-                for job in jobs:
-                    statuses.append(self.one(job))
-        except KeyboardInterrupt:
-            self.console.note(f"Stopped: {statuses.count(DONE) - 1} of {len(jobs)} scans are done.")
-            return INTERRUPTED
-        return BUG if BUG in statuses else max(statuses)
+    faults_of_the_call = (ModelError, SettingsError)
 
-    def one(self, job: Outputs) -> int:
-        """Do one job; returns its part of the exit status. Nothing is written for a bad scan."""
-        if not self.overwrite and job.existing():
-            return self._skip(job)
-        try:
-            with self.console.hushed(), self.console.bar(job.scan.name) as control:
-                result, record = self._segmented(job, control)
-        except (ModelError, SettingsError):
-            raise  # the call itself is at fault: the other scans would fare no better
-        except SpineSegError as error:
-            return self._fail(job, error)
-        except MemoryError:
-            return self._fail(job, "this scan needs more memory than there is.")
-        except Exception:
-            self.console.bug(job.scan)
-            return BUG
-        for warning in record["warnings"]:
-            self.console.warn(f"{show(job.scan)}: {warning}")
-        self.console.say(f"{show(job.scan)}: {result.summary} -> {show(job.segmentation)}")
-        self.console.record(
-            {"status": "done", "output": job.segmentation, "summary": result.summary} | record
-        )
-        return DONE
-
-    def _segmented(self, job: Outputs, control: Control) -> tuple[SegmentResult, dict[str, Any]]:
+    def work(self, job: Outputs, control: Control) -> tuple[str, dict[str, Any]]:
+        """Segment one scan."""
         started = time.perf_counter()
         scan = self.read(job.scan)
         sha256 = io.sha256_of(job.scan)
@@ -129,22 +76,7 @@ class Run:
             seconds = {"read": read - started, **result.seconds, "write": written - segmented}
             record = record_of(job.scan, sha256, scan, result, seconds | {"total": written - started})
             write_json(record, staged.record)
-        return result, record
-
-    def _skip(self, job: Outputs) -> int:
-        there = f"{show(job.scan)}: skipped, {show(job.existing())} is there already"
-        if other := job.made_from_another():
-            there += f" and was made from another scan, {other}"
-        self.console.note(f"{there} (--overwrite replaces it).")
-        self.console.record(
-            {"status": "skipped", "input": {"path": job.scan.absolute()}, "output": job.segmentation}
-        )
-        return DONE
-
-    def _fail(self, job: Outputs, why: object) -> int:
-        self.console.fail(job.scan, why)
-        self.console.record({"status": "failed", "input": {"path": job.scan.absolute()}, "error": str(why)})
-        return BAD
+        return result.summary, record
 
 
 def record_of(
@@ -181,17 +113,3 @@ def structures_of(segmentation: Segmentation) -> list[dict[str, Any]]:
 def _write_uncertainty(scan: Scan, uncertainty: np.ndarray, path: Path) -> None:
     # NIfTI knows no half precision.
     io.write_scan(scan.with_voxels(uncertainty.astype(np.float32)), path)
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """Let SIGTERM (a scheduler's way to stop us) unwind like Ctrl-C, so that nothing half-done stays."""
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
