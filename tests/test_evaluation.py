@@ -89,6 +89,14 @@ def test_distances_follow_the_spacing(tmp_path):
     assert report_of(tmp_path, column(shift=1), column()).levels["L5"]["hd95"] == 1.0
 
 
+def test_the_volume_error_is_in_millilitres_and_signed(tmp_path):
+    reference = column()
+    predicted = reference.copy()
+    predicted[0, 8:14, 4:14] = 0
+    # 6 x 10 voxels of 4 mm³ are missing.
+    assert report_of(tmp_path, predicted, reference).levels["L5"]["volume_error"] == pytest.approx(-0.24)
+
+
 def test_another_grid_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="is not on the grid of"):
         report_of(tmp_path, column(), column(), affine=np.diag([4.0, 1.0, 2.0, 1.0]))
@@ -106,3 +114,4 @@ def test_means_are_over_scans_and_over_patients():
     # No reference has discs, so they were not annotated and cannot be wrong.
     assert "disc" not in summary["structures"]
     assert math.isfinite(summary["structures"]["vertebra"]["recall"])
+    assert summary["worst"] == {"vertebra": {"scan": "2_t2", "dice": 0.0}}

@@ -13,6 +13,7 @@ from napari_spineseg import io
 from napari_spineseg.anatomy import Structure, levels_to_structures, structure_of
 from napari_spineseg.core.metrics import agreement, mean_of
 from napari_spineseg.errors import DatasetError
+from napari_spineseg.grid import Grid
 from napari_spineseg.scan import Segmentation
 
 # What the names of images, labels and results add to a scan's own name.
@@ -42,7 +43,8 @@ class CaseReport:
     Attributes
     ----------
     structures
-        Structure title to its figures (see `core.metrics.Agreement`).
+        Structure title to its figures (see `core.metrics.Agreement`), and `volume_error`: the
+        prediction's volume less the reference's, ml.
     levels
         Level name to its figures; empty unless both sides number their levels.
     instances
@@ -124,19 +126,18 @@ def compare(pair: Pair) -> CaseReport:
             f"({predicted.labels.shape} against {reference.labels.shape} voxels, or another place in space)."
         )
     report = CaseReport(pair)
-    spacing = reference.grid.spacing
     ours, theirs = _structures(predicted), _structures(reference)
     for structure in Structure:
         mask, truth = ours == structure, theirs == structure
         if structure is not Structure.BACKGROUND and (mask.any() or truth.any()):
-            report.structures[structure.title] = agreement(truth, mask, spacing).figures()
+            report.structures[structure.title] = _figures(truth, mask, reference.grid)
     if predicted.scheme == reference.scheme == "levels":
         _compare_levels(report, predicted, reference)
     return report
 
 
 def summarise(reports: Sequence[CaseReport]) -> dict[str, Any]:
-    """Means over scans, and over patients (each patient's scans averaged first).
+    """Means over scans, and over patients (each patient's scans averaged first), and the worst scans.
 
     A structure that no reference of the whole set labels is left out: it was not annotated.
     """
@@ -157,10 +158,22 @@ def summarise(reports: Sequence[CaseReport]) -> dict[str, Any]:
             title: mean_of([means[title] for means in by_patient.values() if title in means])
             for title in sorted(labelled)
         },
+        "worst": _worst(reports, labelled),
         "patients": by_patient,
         "levels": _grouped([r.levels for r in reports]),
         "instances": _grouped([{t: f for t, f in r.instances.items() if t in labelled} for r in reports]),
     }
+
+
+def _worst(reports: Sequence[CaseReport], labelled: set[str]) -> dict[str, dict[str, Any]]:
+    """The scan with the lowest Dice of each structure."""
+    out: dict[str, dict[str, Any]] = {}
+    for report in reports:
+        for title in sorted(labelled & report.structures.keys()):
+            dice = report.structures[title]["dice"]
+            if title not in out or dice < out[title]["dice"]:
+                out[title] = {"scan": report.pair.scan, "dice": dice}
+    return out
 
 
 def _means(reports: Sequence[CaseReport], labelled: set[str]) -> dict[str, dict[str, float]]:
@@ -173,6 +186,12 @@ def _grouped(rows: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str,
     return {key: mean_of([row[key] for row in rows if key in row]) for key in keys}
 
 
+def _figures(truth: np.ndarray, mask: np.ndarray, grid: Grid) -> dict[str, float]:
+    """Agreement of two masks, and how far their volumes are apart."""
+    excess = int(np.count_nonzero(mask)) - int(np.count_nonzero(truth))
+    return agreement(truth, mask, grid.spacing).figures() | {"volume_error": excess * grid.voxel_ml}
+
+
 def _structures(segmentation: Segmentation) -> np.ndarray:
     if segmentation.scheme == "levels":
         return levels_to_structures(segmentation.labels)
@@ -180,12 +199,11 @@ def _structures(segmentation: Segmentation) -> np.ndarray:
 
 
 def _compare_levels(report: CaseReport, predicted: Segmentation, reference: Segmentation) -> None:
-    names, spacing = reference.names(), reference.grid.spacing
+    names = reference.names()
     matches: dict[str, list[tuple[int, int, float]]] = {}
     for label in reference.found():
         truth = reference.labels == label
-        same = agreement(truth, predicted.labels == label, spacing)
-        report.levels[names[label]] = same.figures()
+        report.levels[names[label]] = _figures(truth, predicted.labels == label, reference.grid)
         if (structure := structure_of(label)) is not Structure.CANAL:  # there is only one
             match = (label, *_best_match(truth, predicted.labels, label))
             matches.setdefault(structure.title, []).append(match)

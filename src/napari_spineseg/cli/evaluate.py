@@ -25,6 +25,7 @@ _COLUMNS = {
     "assd": "ASSD mm",
     "hd95": "HD95 mm",
     "nsd": "NSD 1 mm",
+    "volume_error": "dVol ml",
     "found": "found",
     "levels": "levels",
 }
@@ -70,6 +71,8 @@ def _print_tables(console: Console, reports: list[CaseReport], summary: Mapping[
     if len(reports) > 1:
         _table(console, f"Mean of {len(reports)} scans", summary["structures"])
         _table(console, f"Mean of {len(summary['patients'])} patients", summary["over_patients"])
+        for title, worst in summary["worst"].items():
+            console.line(f"  worst {title}: Dice {worst['dice']:.4f} in {worst['scan']}")
     _table(console, "By level", summary["levels"])
     _table(console, "Instances: share found, and share with the right level", summary["instances"])
 
