@@ -13,9 +13,13 @@ from napari_spineseg.core.inputs import InputSpec
 class Threshold(nn.Module):
     """Pixel by pixel: dark is background, then vertebra, disc, and bright is canal."""
 
+    def __init__(self, centres: tuple[float, ...] = (-1.0, 0.5, 1.5, 2.5)) -> None:
+        super().__init__()
+        self.centres = centres
+
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         middle = image[:, image.shape[1] // 2]
-        centres = torch.tensor([-1.0, 0.5, 1.5, 2.5], device=image.device, dtype=image.dtype)
+        centres = torch.tensor(self.centres, device=image.device, dtype=image.dtype)
         return -20 * (middle[:, None] - centres.reshape(1, -1, 1, 1)) ** 2
 
 

@@ -88,7 +88,7 @@ def run_tiled(
             blended = part.new_zeros(*part.shape[:2], *images.shape[2:])
             weights = part.new_zeros(images.shape[2:])
         weight = gaussian(*part.shape[2:], part.device)
-        blended[:, :, tile.rows, tile.columns] += part.mul_(weight)
+        blended[:, :, tile.rows, tile.columns] += part * weight
         weights[tile.rows, tile.columns] += weight
         on_tile()
     return blended.div_(weights)
