@@ -117,8 +117,8 @@ def _window() -> Iterator[tuple[Any, Any]]:
 
     get_settings().appearance.theme = "dark"
     viewer = napari.Viewer(show=False, show_welcome_screen=False)
-    viewer.window.resize(*_WINDOW)
     viewer.window.show()
+    viewer.window.resize(*_WINDOW)
     _, dock = viewer.window.add_plugin_dock_widget("spineseg", "SpineSeg")
     page = dock.show_page("Segment")
     page.offer.hide()

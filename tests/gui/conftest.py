@@ -74,6 +74,28 @@ def page(viewer, qtbot):
 
 
 @pytest.fixture
+def model():
+    """A viewer without a window, for what needs none: the page itself is a real widget all the same."""
+    from napari.components import ViewerModel
+
+    return ViewerModel()
+
+
+@pytest.fixture
+def lone_page(model, qtbot):
+    """The Segment page on its own, over `model`. Many times quicker than a napari window."""
+    from napari_spineseg.widgets.segment_page import SegmentPage
+
+    page = SegmentPage(model)
+    qtbot.addWidget(page)
+    page.resize(340, 900)
+    page.show()
+    qtbot.waitUntil(page.isVisible)
+    page.activateWindow()
+    return page
+
+
+@pytest.fixture
 def fake(monkeypatch) -> FakeSegment:
     """A job that goes on by itself; clear `may_go_on` to hold it at the next tile."""
     job = FakeSegment()

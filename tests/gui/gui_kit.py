@@ -88,6 +88,19 @@ class FakeSegment:
         return SegmentResult(segmentation, uncertainty, {"predict": 1.0}, summarise(np.unique(labels)))
 
 
+def click(qtbot, button) -> None:
+    """Press a button with the mouse."""
+    from qtpy.QtCore import Qt
+
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def segment(page, qtbot) -> None:
+    """Press *Segment* and wait for the end of the job."""
+    click(qtbot, page.run_bar.button)
+    qtbot.waitUntil(lambda: page.job is None)
+
+
 def clipped(root) -> list[str]:
     """Texts below `root` that are visible and do not fit where they stand."""
     from qtpy.QtCore import QPoint
@@ -95,7 +108,8 @@ def clipped(root) -> list[str]:
 
     found = []
     for widget in root.findChildren((QLabel, QAbstractButton)):
-        if not widget.isVisible() or not widget.text() or isinstance(widget.parent(), QScrollArea):
+        unseen = not widget.isVisible() or widget.visibleRegion().isEmpty()
+        if unseen or not widget.text() or isinstance(widget.parent(), QScrollArea):
             continue
         right = widget.mapTo(root, QPoint(widget.width(), 0)).x()
         if isinstance(widget, QLabel) and widget.wordWrap():

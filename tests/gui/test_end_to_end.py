@@ -11,7 +11,7 @@ from napari_spineseg.io import read_segmentation
 from napari_spineseg.sample_data import LABELS, T2, sample_path
 from napari_spineseg.widgets.session import about
 
-_MINUTES = 240_000
+_MINUTES = 600_000
 
 
 def dice(found: np.ndarray, truth: np.ndarray) -> float:

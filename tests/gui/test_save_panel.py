@@ -13,6 +13,16 @@ from napari_spineseg.scan import Scan
 
 
 @pytest.fixture
+def viewer(model):
+    return model
+
+
+@pytest.fixture
+def page(lone_page):
+    return lone_page
+
+
+@pytest.fixture
 def scan(tmp_path) -> Scan:
     path = tmp_path / "knee_no.nii.gz"
     scan = column_scan("knee_no", codes="LIP")

@@ -36,7 +36,7 @@ def test_never_replaces_the_scan(tmp_path):
 
 
 def test_names_all_that_would_go(tmp_path):
-    for name in ("a.mhd", "a.raw"):
+    for name in ("a.mhd", "a.zraw"):
         (tmp_path / name).touch()
-    assert would_replace(tmp_path / "a.mhd") == [tmp_path / "a.mhd", tmp_path / "a.raw"]
+    assert would_replace(tmp_path / "a.mhd") == [tmp_path / "a.mhd", tmp_path / "a.zraw"]
     assert would_replace(tmp_path / "b.mhd") == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -113,4 +115,30 @@ def test_a_bug_keeps_its_traceback(qtbot):
     with qtbot.waitSignal(job.failed) as blocker:
         job.start()
     report(blocker.args[0])
-    assert "in broken" in notification_manager.records[-1].as_text()
+    assert "return 1 / 0" in notification_manager.records[-1].as_text()
+
+
+LEFT_RUNNING = """
+import time
+from qtpy.QtWidgets import QApplication
+from napari_spineseg.widgets.worker import Job
+
+application = QApplication([])
+
+def work(control):
+    for tile in range(1000):
+        control.step("Segmenting", tile, 1000)
+        time.sleep(0.02)
+
+job = Job(work, "Segmenting")
+job.start()
+while not job.running:
+    application.processEvents()
+time.sleep(0.1)
+"""
+
+
+def test_python_ends_cleanly_while_a_job_runs():
+    done = subprocess.run([sys.executable, "-c", LEFT_RUNNING], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-1000:]
+    assert "Error" not in done.stderr

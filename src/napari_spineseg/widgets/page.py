@@ -111,6 +111,9 @@ def _fold(title: str) -> QCollapsible:
     fold.setDuration(0)
     fold.content().layout().setContentsMargins(8, 4, 0, 0)
     fold.layout().setContentsMargins(0, 0, 0, 0)
+    # Folded means of no height; hidden as well, so that the Tab key does not wander through it.
+    fold.content().hide()
+    fold.toggled.connect(fold.content().setVisible)
     return fold
 
 

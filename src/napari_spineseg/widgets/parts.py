@@ -52,10 +52,21 @@ class Words(QLabel):
 
 
 class Choice(QComboBox):
-    """A combo box that shortens what does not fit, with the whole of it as a tooltip."""
+    """A combo box that shortens what does not fit, with the whole of it as a tooltip.
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    elide
+        Where: names of scans differ at their ends, titles of models at their beginnings.
+    """
+
+    def __init__(
+        self,
+        parent: QWidget | None = None,
+        elide: Qt.TextElideMode = Qt.TextElideMode.ElideRight,
+    ) -> None:
         super().__init__(parent)
+        self._elide = elide
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(8)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -68,7 +79,7 @@ class Choice(QComboBox):
         self._explain(self.currentText())
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Draw the box with its text elided in the middle, where names differ least."""
+        """Draw the box with its text elided."""
         painter = QStylePainter(self)
         option = QStyleOptionComboBox()
         self.initStyleOption(option)
@@ -78,7 +89,7 @@ class Choice(QComboBox):
             QStyle.ComplexControl.CC_ComboBox, option, QStyle.SubControl.SC_ComboBoxEditField, self
         ).width()
         whole = option.currentText
-        option.currentText = self.fontMetrics().elidedText(whole, Qt.TextElideMode.ElideMiddle, room - 4)
+        option.currentText = self.fontMetrics().elidedText(whole, self._elide, room - 4)
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def _explain(self, whole: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
 from napari_spineseg.widgets.parts import Choice
@@ -21,7 +22,7 @@ class LayerPicker(Choice):
     def __init__(
         self, session: Session, kind: Literal["scan", "segmentation"], parent: QWidget | None = None
     ) -> None:
-        super().__init__(parent)
+        super().__init__(parent, elide=Qt.TextElideMode.ElideMiddle)
         self._session, self._kind = session, kind
         self.setObjectName(kind)
         self.setAccessibleName(kind.capitalize())

@@ -39,7 +39,8 @@ class RunBar(QStackedWidget):
         """Show the progress of `job` until it ends."""
         had_focus = self.button.hasFocus()
         self._job = job
-        self.bar.setRange(0, 0)
+        self.bar.setRange(0, 1)
+        self.bar.setValue(0)
         self._say("Getting ready …")
         self.stop.setText("Stop")
         self.stop.setEnabled(True)

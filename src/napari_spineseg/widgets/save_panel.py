@@ -11,10 +11,11 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QVB
 
 from napari_spineseg.errors import OutputError, SpineSegError
 from napari_spineseg.io.layers import scan_from_layer, segmentation_from_layer
+from napari_spineseg.io.write import ENDINGS
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Segmentation
 from napari_spineseg.widgets.parts import Words
-from napari_spineseg.widgets.saving import ENDINGS, check_path, suggested_path, would_replace
+from napari_spineseg.widgets.saving import check_path, suggested_path, would_replace
 from napari_spineseg.widgets.session import Session, about, while_alive
 from napari_spineseg.widgets.style import give_role
 from napari_spineseg.widgets.worker import Job, report

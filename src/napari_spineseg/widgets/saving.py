@@ -6,10 +6,7 @@ from pathlib import Path
 
 from napari_spineseg.errors import OutputError
 from napari_spineseg.io import stem_of
-from napari_spineseg.io.write import written_files
-
-ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".tif", ".tiff")
-"""What a segmentation can be saved as."""
+from napari_spineseg.io.write import ENDINGS, written_files
 
 
 def suggested_path(name: str, source: str | None) -> Path:

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from napari_spineseg.scan import Scan
 
 _FADE_MS = 6000
+# Light enough to judge the anatomy below, strong enough to tell neighbours apart.
+_OPACITY = 0.45
 _DEVICES = [
     ("auto", "Automatic"),
     ("cpu", "Processor (CPU)"),
@@ -253,7 +255,7 @@ def places_to_look(number: int) -> str:
 def result_layer(result: SegmentResult, scan: Scan, scan_layer: Image) -> Labels:
     """The segmentation as a labels layer that lies where the scan's layer lies."""
     data, options, _ = layer_tuple_for_segmentation(result.segmentation)
-    layer = Labels(data, **{**options, **placement_of(scan_layer)})
+    layer = Labels(data, **{**options, **placement_of(scan_layer)}, opacity=_OPACITY)
     layer.metadata[KEY] = {
         **about(layer),
         "summary": result.summary,

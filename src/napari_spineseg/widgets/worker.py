@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Callable
 from threading import Event
 from typing import Any
 
 from napari.utils import progress as napari_progress
 from napari.utils.notifications import notification_manager, show_error
-from qtpy.QtCore import QCoreApplication, QObject, QThreadPool, QTimer, Signal
+from qtpy.QtCore import QObject, QThreadPool, QTimer, Signal
 
 from napari_spineseg.errors import SpineSegError, Stopped
 from napari_spineseg.progress import Control, Progress
 
 _DRAW_MS = 40
+_LAST_TILE_MS = 30_000
 _RUNNING: set[Job] = set()
 
 
@@ -50,7 +52,6 @@ class Job(QObject):
         self._done.connect(self._deliver)
         if owner is not None:
             owner.destroyed.connect(self._stop.set)
-        QCoreApplication.instance().aboutToQuit.connect(self._stop.set)
 
     @property
     def stopping(self) -> bool:
@@ -96,7 +97,14 @@ class Job(QObject):
         self.running = False
         _RUNNING.discard(self)
         self._bar.close()
-        QCoreApplication.instance().aboutToQuit.disconnect(self._stop.set)
+
+
+@atexit.register
+def _finish() -> None:
+    """Before Python ends, let running jobs reach their next tile: their threads need what would go away."""
+    for job in list(_RUNNING):
+        job.stop()
+    QThreadPool.globalInstance().waitForDone(_LAST_TILE_MS)
 
 
 def report(error: BaseException) -> str:

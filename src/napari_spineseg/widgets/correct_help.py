@@ -1,0 +1,44 @@
+"""The help sheet of the Correct page: every key, made from the same table that binds them."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from napari_spineseg.widgets.keys import CORRECT_KEYS
+from napari_spineseg.widgets.parts import Words
+from napari_spineseg.widgets.style import give_role, sheet
+
+
+class HelpSheet(QDialog):
+    """A window beside the work; it blocks nothing."""
+
+    def __init__(self, theme: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Keys of the Correct page")
+        self.setModal(False)
+        self.setStyleSheet(sheet(theme))
+        table = QWidget()
+        grid = QGridLayout(table)
+        grid.setHorizontalSpacing(16)
+        grid.setVerticalSpacing(3)
+        row = 0
+        for group, keys in groupby(CORRECT_KEYS, key=lambda key: key.group):
+            grid.addWidget(Words(group, "title"), row, 0, 1, 2)
+            for key in keys:
+                row += 1
+                sign = QLabel(key.text)
+                give_role(sign, "muted")
+                grid.addWidget(sign, row, 0, alignment=Qt.AlignmentFlag.AlignTop)
+                grid.addWidget(Words(key.words), row, 1)
+            row += 1
+        grid.setColumnStretch(1, 1)
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setWidget(table)
+        layout = QVBoxLayout(self)
+        layout.addWidget(Words("Keys work in the picture and on the page.", "muted"))
+        layout.addWidget(area)
+        self.resize(420, 640)
