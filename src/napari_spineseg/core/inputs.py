@@ -86,8 +86,9 @@ def slice_statistics(slice_: torch.Tensor) -> tuple[float, float, float, float]:
     """
     values = slice_[::_STATISTICS_STEP, ::_STATISTICS_STEP].flatten()
     inside = values[values > values.min()]
-    if len(inside) < 2:
-        return float(values[0]), float(values[0]), float(values[0]), 1.0
+    # A slice of two values has no tissue apart from its padding: then all of it counts.
+    if len(inside) < 2 or inside.min() == inside.max():
+        inside = values
     ordered = inside.sort().values
     low, high = (ordered[round(share * (len(ordered) - 1))] for share in (0.005, 0.995))
     clipped = ordered.clamp(low, high)
