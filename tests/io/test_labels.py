@@ -126,7 +126,7 @@ def looks_like_labels(tmp_path, array, name="scan.nii.gz"):
     return is_label_file(read_volume(path), path)
 
 
-@pytest.mark.parametrize("labels", [(1, 201, 2, 100), (45, 95, 44, 100), (24, 124, 23, 123)])
+@pytest.mark.parametrize("labels", [(1, 201, 2, 100), (45, 95, 44, 100), (24, 124, 23, 123), (1, 2, 3, 4, 5)])
 def test_label_files_by_content(tmp_path, labels):
     assert looks_like_labels(tmp_path, column(*labels).astype(np.uint8))
 

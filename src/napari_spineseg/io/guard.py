@@ -18,8 +18,8 @@ from napari_spineseg.errors import ScanError
 MAX_BYTES = 2**30
 """Bytes of voxels in one volume. With the copies that reading makes, a job stays below 4 GB."""
 
-MAX_VOXELS = 2**28
-"""Voxels in one volume: 1024 x 1024 x 256. The largest whole-spine MR is a third of that."""
+MAX_VOXELS = 2**27
+"""Voxels in one volume: 512 x 512 x 512. The largest whole-spine MR has two thirds of that."""
 
 MAX_FILE_BYTES = 4 * 2**30
 """A file beyond this size is refused unread."""

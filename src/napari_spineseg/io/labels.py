@@ -106,7 +106,10 @@ def is_label_file(raw: Volume, path: Path) -> bool:
         return True
     spider = all(structure_of(v) is not Structure.BACKGROUND or 101 <= v <= 125 for v in values)
     anatomical = spider and any(v == 100 or 201 <= v <= 226 for v in values) and any(v < 26 for v in values)
-    return anatomical or recognise(values) is not None or values in ({1, 2, 3}, {1, 2, 3, 4})
+    # Bodies numbered from 1 upward, structures, or a mask: on mostly empty ground.
+    counted = values == set(range(1, len(values) + 1)) and max(values) < 26
+    counted = counted and np.count_nonzero(raw.voxels) < raw.voxels.size / 2
+    return anatomical or counted or recognise(values) is not None
 
 
 def _few_values(voxels: np.ndarray) -> set[int]:

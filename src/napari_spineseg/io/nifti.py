@@ -88,8 +88,7 @@ def _volume(header: Any, raw: Any, source: BinaryIO, path: Path, volume: int | N
     skip(source, start - int(header["sizeof_hdr"]), path)
     voxels = read_bytes(source, nbytes, path).view(dtype).reshape(shape, order="F")
     if (slope, intercept) != (1.0, 0.0):
-        wide = dtype.itemsize > 2 and dtype != np.dtype("f4").newbyteorder(dtype.byteorder)
-        voxels = _scaled(voxels, slope, intercept, np.float64 if wide else np.float32)
+        voxels = _scaled(voxels, slope, intercept, np.float64 if dtype.itemsize == 8 else np.float32)
     return Volume(voxels, affine, _facts(header, dtype), notes)
 
 
