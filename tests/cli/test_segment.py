@@ -239,7 +239,9 @@ def test_too_little_memory_is_said_so(call, scan_file, tmp_path, monkeypatch):
 @pytest.mark.parametrize("signal_", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_nothing_half_done(scan_file, tmp_path, signal_):
     code = """
-import sys, time
+import signal, sys, time
+# A test run that was started in the background has interrupts switched off, and so have its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import napari_spineseg.cli.segment as command
 def slow(*args):
     print("ready", file=sys.__stderr__, flush=True)
