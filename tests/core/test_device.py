@@ -91,16 +91,36 @@ def test_processors_are_counted_within_a_containers_quota(text, expected, tmp_pa
     assert device.available_cpus(tmp_path / "missing") == 64
 
 
-def test_threads_are_limited_and_put_back(monkeypatch):
+@pytest.fixture
+def _threads_put_back():
     before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(2)
-        monkeypatch.setattr(device, "available_cpus", lambda: 1)
-        with device.sensible_threads() as threads:
-            assert threads == torch.get_num_threads() == 1
-        assert torch.get_num_threads() == 2
-        monkeypatch.setattr(device, "available_cpus", lambda: 64)
-        with device.sensible_threads() as threads:
-            assert threads == 2  # what torch was told stands
-    finally:
-        torch.set_num_threads(before)
+    yield
+    torch.set_num_threads(before)
+    device.threads_for_one_slice.cache_clear()
+
+
+@pytest.mark.usefixtures("_threads_put_back")
+def test_threads_are_those_that_torch_may_use_and_the_process_has(monkeypatch):
+    torch.set_num_threads(2)
+    for there, usable in ((1, 1), (2, 2), (64, 2)):
+        monkeypatch.setattr(device, "available_cpus", lambda there=there: there)
+        assert device.usable_cpus() == usable
+
+
+@pytest.mark.usefixtures("_threads_put_back")
+def test_threads_are_put_back_even_after_an_error():
+    torch.set_num_threads(2)
+    with pytest.raises(ZeroDivisionError), device.threads(1):
+        assert torch.get_num_threads() == 1
+        raise ZeroDivisionError
+    assert torch.get_num_threads() == 2
+
+
+@pytest.mark.usefixtures("_threads_put_back")
+@pytest.mark.parametrize(("seconds", "expected"), [({1: 1.0, 2: 0.55}, 2), ({1: 1.0, 2: 1.1}, 1)])
+def test_a_single_slice_gets_more_threads_where_they_help(seconds, expected, monkeypatch):
+    torch.set_num_threads(2)
+    device.threads_for_one_slice.cache_clear()
+    monkeypatch.setattr(device, "available_cpus", lambda: 2)
+    monkeypatch.setattr(device, "_seconds", lambda *_: seconds[torch.get_num_threads()])
+    assert device.threads_for_one_slice() == expected

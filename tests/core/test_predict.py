@@ -8,6 +8,7 @@ import torch
 from nibabel import orientations
 from torch import nn
 
+from napari_spineseg.core import crew
 from napari_spineseg.core.checkpoint import LoadedModel, ModelCard
 from napari_spineseg.core.inputs import InputSpec
 from napari_spineseg.core.networks.modified_unet import ModifiedUNet
@@ -146,7 +147,8 @@ def test_tiles_give_what_one_piece_gives():
 
 
 @pytest.mark.parametrize("tile_px", [1536, 64])
-def test_stop_is_heeded_at_the_next_tile(tile_px):
+def test_stop_is_heeded_at_the_next_tile(tile_px, monkeypatch):
+    monkeypatch.setattr(crew, "usable_cpus", lambda: 1)
     model, seen = counted_model()
     with pytest.raises(Stopped):
         predict(
@@ -156,6 +158,28 @@ def test_stop_is_heeded_at_the_next_tile(tile_px):
             Control(should_stop=lambda: len(seen) >= 3),
         )
     assert len(seen) == 3
+
+
+def test_slices_that_are_at_work_together_stop_together(monkeypatch):
+    monkeypatch.setattr(crew, "usable_cpus", lambda: 2)
+    model, seen = counted_model()
+    with pytest.raises(Stopped):
+        predict(sagittal_scan(spine_like(25)), model, control=Control(should_stop=lambda: len(seen) >= 3))
+    assert len(seen) <= 4
+
+
+@pytest.mark.parametrize("options", [{}, {"uncertainty": True}, {"tile_px": 64, "mirror": True}])
+def test_several_slices_at_a_time_give_what_one_at_a_time_gives(options, monkeypatch):
+    scan, (model, _) = sagittal_scan(spine_like(25)), counted_model()
+    results = []
+    for cpus in (1, 4):
+        monkeypatch.setattr(crew, "usable_cpus", lambda cpus=cpus: cpus)
+        results.append(predict(scan, model, PredictOptions(**options)))
+    one, other = results
+    np.testing.assert_array_equal(one.structures, other.structures)
+    assert (one.uncertainty is None) == (other.uncertainty is None)
+    if one.uncertainty is not None:
+        np.testing.assert_array_equal(one.uncertainty, other.uncertainty)
 
 
 def test_progress_grows_to_one():

@@ -106,21 +106,41 @@ def _seconds(image: torch.Tensor, weight: torch.Tensor) -> float:
 
 
 @contextmanager
-def sensible_threads() -> Iterator[int]:
-    """Let torch use as many threads as this process really has processors; put back afterwards.
-
-    Never more than torch was told to use (OMP_NUM_THREADS, `torch.set_num_threads`): a container
-    that is granted two of sixty-four processors would otherwise fight itself.
-    """
+def threads(number: int) -> Iterator[None]:
+    """Let each torch operation use `number` threads; put back afterwards."""
     before = torch.get_num_threads()
-    threads = max(1, min(before, available_cpus()))
-    if threads != before:
-        torch.set_num_threads(threads)
+    torch.set_num_threads(number)
     try:
-        yield threads
+        yield
     finally:
-        if threads != before:
-            torch.set_num_threads(before)
+        torch.set_num_threads(before)
+
+
+def usable_cpus() -> int:
+    """Processors that torch may keep busy.
+
+    Never more than torch was told to use (OMP_NUM_THREADS, `torch.set_num_threads`), nor than
+    this process really has: a container that is granted two of sixty-four processors would
+    otherwise fight itself.
+    """
+    return max(1, min(torch.get_num_threads(), available_cpus()))
+
+
+@lru_cache(maxsize=1)
+def threads_for_one_slice() -> int:
+    """Threads that finish a single slice soonest: all processors, if a timed convolution says so.
+
+    On two hyperthreads of one core, or beside other work, one thread is often the fastest.
+    """
+    cpus = usable_cpus()
+    if cpus == 1:
+        return 1
+    times = {}
+    image, weight = _probe_convolution(torch.float32)
+    for number in (1, cpus):
+        with threads(number):
+            times[number] = min(_seconds(image, weight) for _ in range(_PROBE_REPEATS))
+    return cpus if times[cpus] < _WORTHWHILE * times[1] else 1
 
 
 def available_cpus(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -123,6 +124,7 @@ class Runner:
     ) -> None:
         self.engine, self.tile, self.stride, self._fallback = engine, tile, stride, fallback
         self.warnings: list[str] = []
+        self._lock = threading.Lock()
         self._least = max(2 * stride, 128 // stride * stride)
 
     def tiles(self, height: int, width: int) -> int:
@@ -138,29 +140,29 @@ class Runner:
             If even small tiles on the processor do not fit into memory.
         """
         while True:
-            tiles = tiles_of(*images.shape[2:], self.tile, self.stride)
+            engine, tile = self.engine, self.tile
             try:
-                return run_tiled(self.engine, images, tiles, on_tile)
+                return run_tiled(engine, images, tiles_of(*images.shape[2:], tile, self.stride), on_tile)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
             # Outside the handler, so that the traceback no longer holds the failed pass' tensors.
-            self._take_less(max(images.shape[2:]))
+            with self._lock:
+                if (engine, tile) == (self.engine, self.tile):  # Nobody else has taken less meanwhile
+                    self._take_less(max(images.shape[2:]))
 
     def _take_less(self, longest_side: int) -> None:
-        device = self.engine.device
-        if device.type == "cuda":
+        device = self.engine.device.type
+        if device == "cuda":
             torch.cuda.empty_cache()
         smaller = min(self.tile, longest_side) // 2 // self.stride * self.stride
         if smaller >= self._least:
             self.tile = smaller
-            self.warnings.append(
-                f"Memory of the {device.type} ran out; went on with tiles of {smaller} pixels."
-            )
-        elif device.type != "cpu" and self._fallback is not None:
+            self.warnings.append(f"Memory of the {device} ran out; went on with tiles of {smaller} pixels.")
+        elif device != "cpu" and self._fallback is not None:
             self.engine = self._fallback()
             self.warnings.append(
-                f"Memory of the {device.type} ran out; went on with the processor, which is slower."
+                f"Memory of the {device} ran out; went on with the processor, which is slower."
             )
         else:
             raise SpineSegError("There is not enough free memory to segment this scan; close other programs.")

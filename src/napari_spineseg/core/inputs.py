@@ -92,7 +92,7 @@ def slice_statistics(slice_: torch.Tensor) -> tuple[float, float, float, float]:
     ordered = inside.sort().values
     low, high = (ordered[round(share * (len(ordered) - 1))] for share in (0.005, 0.995))
     clipped = ordered.clamp(low, high)
-    return float(low), float(high), float(clipped.mean()), max(float(clipped.std()), 1e-6)
+    return float(low), float(high), float(clipped.mean()), max(float(clipped.std(correction=0)), 1e-6)
 
 
 def neighbour_indices(index: int, slices: int, slice_mm: float, spec: InputSpec) -> list[int]:

@@ -7,10 +7,11 @@ the scan has, the network sees sagittal slices, and what comes out fits the scan
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,7 +19,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_spineseg.anatomy import Structure
 from napari_spineseg.core.checkpoint import LoadedModel
-from napari_spineseg.core.device import DeviceName, PrecisionName, choose_device, sensible_threads
+from napari_spineseg.core.crew import Crew, crew
+from napari_spineseg.core.device import (
+    DeviceName,
+    PrecisionName,
+    choose_device,
+    threads,
+    threads_for_one_slice,
+)
 from napari_spineseg.core.engine import Engine, Runner, engine_for
 from napari_spineseg.core.foreground import Foreground
 from napari_spineseg.core.output import Output
@@ -92,10 +100,10 @@ def predict(
     SpineSegError
         If memory is not enough for even the smallest tile.
     """
-    with torch.inference_mode(), sensible_threads():
-        job = _Job(scan, model, options or PredictOptions(), control or Control())
-        job.run()
-        return job.result()
+    job = _Job(scan, model, options or PredictOptions(), control or Control())
+    with crew(alone=job.device.type != "cpu") as workers:
+        job.run(workers)
+    return job.result()
 
 
 def predict_slice(
@@ -110,19 +118,21 @@ def predict_slice(
     IndexError
         If the scan has no such slice.
     """
-    with torch.inference_mode(), sensible_threads():
-        job = _Job(scan, model, options or PredictOptions(), Control())
-        if not 0 <= index < len(job.slices):
-            raise IndexError(f"{scan.name} has sagittal slices 0 to {len(job.slices) - 1}, not {index}")
-        job.run_slices([index], Window(0, job.slices.padded[0], 0, job.slices.padded[1]))
-        return job.output.labels[index]
+    job = _Job(scan, model, options or PredictOptions(), Control())
+    if not 0 <= index < len(job.slices):
+        raise IndexError(f"{scan.name} has sagittal slices 0 to {len(job.slices) - 1}, not {index}")
+    with threads(threads_for_one_slice()):
+        job.look_at([index], job.plan.whole)
+    return job.output.labels[index]
 
 
-@dataclass
 class _Clock:
-    """Seconds a stage, added up."""
+    """Seconds a stage, added up over threads."""
 
-    seconds: dict[str, float] = field(default_factory=dict)
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._busy: dict[str, float] = {}
+        self._lock = threading.Lock()
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
@@ -130,7 +140,13 @@ class _Clock:
         try:
             yield
         finally:
-            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - start
+            with self._lock:
+                self._busy[stage] = self._busy.get(stage, 0.0) + time.perf_counter() - start
+
+    def seconds(self) -> dict[str, float]:
+        """Stages as parts of the time that went by: threads at work together share it."""
+        share = min(1.0, (time.perf_counter() - self._started) / max(sum(self._busy.values()), 1e-9))
+        return {stage: round(busy * share, 4) for stage, busy in self._busy.items()}
 
 
 class _Job:
@@ -142,56 +158,61 @@ class _Job:
         self.turn = scan.grid.to_orientation()
         volume, spacing = scan.sagittal(), self.turn.grid.spacing
         self.warnings = _geometry_warnings(spacing)
-        device = choose_device(options.device)
-        self.slices = SagittalSlices(volume, spacing, model.card.input, device)
+        self.device = choose_device(options.device)
+        spec = model.card.input
+        self.slices = SagittalSlices(volume, spacing, spec, self.device)
         with self.clock("ready the network"):
-            engine = self._engine(device)
-        stride = model.card.input.stride
-        self.runner = Runner(engine, options.tile_px, stride, lambda: self._engine(torch.device("cpu")))
+            engine = self._engine(self.device)
+        self.runner = Runner(engine, options.tile_px, spec.stride, lambda: self._engine(torch.device("cpu")))
         # Slices closer than any structure is thick need not each be asked about.
         step = max(1, round(_STEP_MM / spacing[0])) if options.crop else 1
-        self.indices = sorted({*range(0, len(volume), step), len(volume) - 1})
+        indices = sorted({*range(0, len(volume), step), len(volume) - 1})
+        self.plan = Foreground(indices, self.slices.working_spacing, self.slices.padded, spec.stride)
         temperature = model.card.temperature if options.uncertainty else None
         self.output = Output(volume.shape, self.slices.size, _structure_numbers(model), step, temperature)
-        self._done = 0
+        self._done, self._all = 0, len(indices)
 
-    def run(self) -> None:
+    def run(self, workers: Crew) -> None:
         """Every slice: a few in full, the others where the spine can be."""
-        card = self.model.card
-        plan = Foreground(self.indices, self.slices.working_spacing, self.slices.padded, card.input.stride)
-        if not self.options.crop or Structure.VERTEBRA.title not in card.structures:
-            # A tumour alone says nothing about where the next one is
-            self.run_slices(self.indices, plan.whole, plan)
+        plan = self.plan
+        self._run_slices(plan.first, plan.whole, workers)
+        if not self.options.crop or Structure.VERTEBRA.title not in self.model.card.structures:
+            # Where one tumour is says nothing about where the next one is
+            self._run_slices(plan.others, plan.whole, workers)
         else:
-            self.run_slices(plan.first, plan.whole, plan)
-            self.run_slices(plan.worth_a_look(), plan.window(), plan)
-            self.run_slices(plan.cut(), plan.whole, plan)
+            self._run_slices(plan.worth_a_look(), plan.window(), workers)
+            self._run_slices(plan.cut(), plan.whole, workers)
         with self.clock("resample back"):
             self.output.fill_between()
-        self.control.step(STAGE, len(self.indices), len(self.indices))
+        self.control.step(STAGE, self._all, self._all)
 
-    def run_slices(self, indices: list[int], window: Window, plan: Foreground | None = None) -> None:
-        """Predict slices, looking only into `window` (pixels of the network's padded grid)."""
-        batch = _GPU_BATCH if self.runner.engine.device.type == "cuda" else 1
-        for at in range(0, len(indices), batch):
-            some = indices[at : at + batch]
+    def _run_slices(self, indices: list[int], window: Window, workers: Crew) -> None:
+        size = _GPU_BATCH if self.device.type == "cuda" else 1
+        batches = [indices[at : at + size] for at in range(0, len(indices), size)]
+        workers.run(lambda batch: self.look_at(batch, window), batches, self._batch_done)
+
+    def look_at(self, indices: list[int], window: Window) -> None:
+        """Predict some slices at once, seeing `window` of them (pixels of the network's padded grid)."""
+        origin = window.top, window.left
+        with torch.inference_mode():  # Here, since each thread has to say so for itself
             with self.clock("prepare"):
-                seen = [i for i in some if not self.slices.is_empty(i)]
+                seen = [i for i in indices if not self.slices.is_empty(i)]
                 images = self.slices.stack(seen, window) if seen else None
-            masks: dict[int, torch.Tensor | None] = dict.fromkeys(some)
+            masks: dict[int, torch.Tensor | None] = dict.fromkeys(indices)
             if images is not None:
                 with self.clock("network"):
                     logits = self._logits(images)
                 with self.clock("resample back"):
-                    origin = window.top, window.left
-                    masks |= {
-                        i: self.output.add(i, part, origin) for i, part in zip(seen, logits, strict=True)
-                    }
+                    for index, part in zip(seen, logits, strict=True):
+                        masks[index] = self.output.add(index, part, origin)
             with self.clock("look for the spine"):
-                for i, mask in masks.items() if plan is not None else ():
-                    plan.saw(i, mask, (window.top, window.left))
-            self._done = min(self._done + len(some), len(self.indices) - 1)
-            self.control.step(STAGE, self._done, len(self.indices))
+                for index, mask in masks.items():
+                    self.plan.saw(index, mask, origin)
+
+    def _batch_done(self, indices: list[int]) -> None:
+        # The last step is told when the job is done: slices may be looked at a second time
+        self._done = min(self._done + len(indices), self._all - 1)
+        self.control.step(STAGE, self._done, self._all)
 
     def result(self) -> Prediction:
         """Back to the scan's own axes."""
@@ -205,9 +226,10 @@ class _Job:
                 "Some voxels are not numbers (NaN or infinite); they were taken as background."
             )
         engine = self.runner.engine
-        seconds = {stage: round(s, 4) for stage, s in self.clock.seconds.items()}
         warnings = (*self.warnings, *self.runner.warnings)
-        return Prediction(structures, uncertainty, engine.device.type, engine.precision, seconds, warnings)
+        return Prediction(
+            structures, uncertainty, engine.device.type, engine.precision, self.clock.seconds(), warnings
+        )
 
     def _engine(self, device: torch.device) -> Engine:
         middle = len(self.slices) // 2

@@ -5,6 +5,7 @@ Only the slices in use are held, so that memory does not grow with a float copy 
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 
 import numpy as np
@@ -59,6 +60,7 @@ class SagittalSlices:
         self.padded = tuple(-(-n // spec.stride) * spec.stride for n in self.size)
         self.not_finite = False
         self._kept: OrderedDict[int, tuple[torch.Tensor, bool]] = OrderedDict()
+        self._lock = threading.Lock()
         reach = 2 * spec.neighbours * max(1, round(spec.neighbour_mm / spacing[0])) + 1
         self._keep = max(reach, _KEEP_BYTES // (4 * self.padded[0] * self.padded[1]))
 
@@ -97,13 +99,15 @@ class SagittalSlices:
         return out
 
     def _prepared(self, index: int) -> tuple[torch.Tensor, bool]:
-        if index in self._kept:
-            self._kept.move_to_end(index)
-        else:
-            self._kept[index] = self._prepare(index)
-            while len(self._kept) > self._keep:
-                self._kept.popitem(last=False)
-        return self._kept[index]
+        # Several slices go through the network at a time, and share their neighbours
+        with self._lock:
+            if index in self._kept:
+                self._kept.move_to_end(index)
+            else:
+                self._kept[index] = self._prepare(index)
+                while len(self._kept) > self._keep:
+                    self._kept.popitem(last=False)
+            return self._kept[index]
 
     def _prepare(self, index: int) -> tuple[torch.Tensor, bool]:
         values, self.not_finite = _as_float32(self.volume[index], self.not_finite)
