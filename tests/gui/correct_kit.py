@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 from gui_kit import add_scan, column_scan, sagittal_labels
 from napari.layers import Labels, Layer
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
+from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
 from napari_spineseg.io.layers import layer_tuple_for_segmentation
 from napari_spineseg.scan import Segmentation
@@ -48,13 +50,20 @@ def press(
     viewer, layer, *indices, button=Qt.MouseButton.LeftButton, keys=Qt.KeyboardModifier.NoModifier
 ) -> None:
     """Press at the first voxel, move over the others, release."""
-    canvas = canvas_of(viewer)
     points = [on_canvas(viewer, layer, index) for index in indices]
-    QTest.mouseMove(canvas, points[0])
-    QTest.mousePress(canvas, button, keys, points[0])
+    nothing = Qt.MouseButton.NoButton
+    _send(viewer, QEvent.Type.MouseMove, points[0], nothing, nothing, keys)
+    _send(viewer, QEvent.Type.MouseButtonPress, points[0], button, button, keys)
     for point in points[1:]:
-        QTest.mouseMove(canvas, point)
-    QTest.mouseRelease(canvas, button, keys, points[-1])
+        _send(viewer, QEvent.Type.MouseMove, point, nothing, button, keys)
+    _send(viewer, QEvent.Type.MouseButtonRelease, points[-1], button, nothing, keys)
+
+
+def _send(viewer, kind, point, button, held, keys) -> None:
+    """An event of the mouse, as the window system would deliver it to the canvas."""
+    canvas = canvas_of(viewer)
+    place, screen = QPointF(point), QPointF(canvas.mapToGlobal(point))
+    QApplication.sendEvent(canvas, QMouseEvent(kind, place, screen, button, held, keys))
 
 
 def key(viewer, name: str) -> None:

@@ -86,11 +86,12 @@ def test_the_other_rules(viewer, page, layer, confine, taken):
 
 
 def test_a_ball_paints_through_slices(viewer, page, layer):
+    page.draw.confine.setCurrentIndex(list(Confine).index(Confine.ANYWHERE))
     before = layer.data.copy()
     layer.brush_size = 20
     key(viewer, "D")
     key(viewer, "P")
-    press(viewer, layer, (3, 10, 35))
+    press(viewer, layer, (3, 40, 35))
     changed = (layer.data != before).sum((1, 2))
     # 10 mm around: slices 4 mm apart.
     assert changed[3] > changed[2] == changed[4] > changed[1] == changed[5] > 0 and changed[0] == 0
@@ -131,7 +132,7 @@ def test_recent_structures_have_keys(viewer, page, layer):
 
 def test_names_not_numbers_in_the_picker(page, layer):
     texts = [page.picker.choice.itemText(n) for n in range(page.picker.choice.count())]
-    assert texts[:2] == ["T12", "T12/L1"] and "Spinal canal" in texts and "Tumour 1" in texts
+    assert texts[:2] == ["T11", "T11/T12"] and "Spinal canal" in texts and "Tumour 1" in texts
     assert page.picker.choice.currentText() == "L4"
     page.picker.choice.activated.emit(page.picker.choice.findText("L2/L3"))
     assert layer.selected_label == 203
@@ -211,7 +212,7 @@ def test_click_to_fix_adds_and_removes(viewer, page, layer, qtbot):
     layer.refresh()
     key(viewer, "C")
     press(viewer, layer, (3, 50, 15))
-    assert (layer.data[3, 48:52, 10:20] == 2).mean() > 0.9
+    assert (layer.data[3, 48:52, 10:20] == 2).mean() > 0.85
     press(viewer, layer, (3, 51, 23), button=Qt.MouseButton.RightButton)
     assert layer.data[3, 51, 23] == 0
     wrong = (layer.data[3] != truth[3]).sum()

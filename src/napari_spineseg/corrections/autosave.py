@@ -21,9 +21,11 @@ INTERVAL_S = 2.0
 class Autosave:
     """Watches one array of labels, (slices, rows, columns), and writes to one journal."""
 
-    def __init__(self, labels: np.ndarray, journal: Journal) -> None:
-        self._labels, self._journal = labels, journal
-        self._saved = labels.copy()
+    def __init__(self, labels: np.ndarray, journal: Journal, saved: np.ndarray | None = None) -> None:
+        """Watch `labels`. `saved` is what the journal started with, if that is not what they are now."""
+        self._journal = journal
+        self.labels = labels
+        self._saved = labels.copy() if saved is None else saved
 
     def look(self, **said: Any) -> int:
         """Save what changed. Returns how many voxels did.
@@ -34,7 +36,7 @@ class Autosave:
             If the disk refuses; the changes are tried again at the next look.
         """
         changes, count = [], 0
-        for number, (plane, saved) in enumerate(zip(self._labels, self._saved, strict=True)):
+        for number, (plane, saved) in enumerate(zip(self.labels, self._saved, strict=True)):
             different = plane != saved
             in_rows = different.any(1)
             if in_rows.any():
@@ -45,7 +47,7 @@ class Autosave:
                     slice(int(columns[0]), int(columns[-1]) + 1),
                 )
                 # A copy: what goes to the journal and what is remembered as saved are the same voxels.
-                changes.append((box, self._labels[box].copy()))
+                changes.append((box, self.labels[box].copy()))
                 count += int(np.count_nonzero(different))
         if changes:
             self._journal.write(changes, **said)

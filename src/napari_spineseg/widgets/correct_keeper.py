@@ -129,14 +129,16 @@ class Keeper(QObject):
             return
         work.layer.events.paint.disconnect(self._on_paint)
         work.layer.events.data.disconnect(self._on_paint)
-        with work.lock:
-            work.closed = True
-            try:
-                if work.drawn or work.journal is not None:
-                    _start(self._store(), work)
-                    _leave(work)
-            except SpineSegError as error:
-                self.failed.emit(error)
+        try:
+            _end(self._store(), work)
+        except SpineSegError as error:
+            self.failed.emit(error)
+
+    def shut_down(self) -> None:
+        """The same when the window goes, and nothing of Qt may be touched any more."""
+        work, self._work = self._work, None
+        if work is not None:
+            _end(self._store(), work)
 
     def look(self) -> None:
         """Save what changed since the last look."""
@@ -272,8 +274,16 @@ def _save_changes(store: Path, work: Work) -> int:
     return count
 
 
-def _leave(work: Work) -> None:
+def _end(store: Path, work: Work) -> None:
     """A last look; then the journal goes if a version holds everything, and stays if not."""
+    with work.lock:
+        work.closed = True
+        if work.drawn or work.journal is not None:
+            _start(store, work)
+            _leave(work)
+
+
+def _leave(work: Work) -> None:
     work.autosave.labels = work.layer.data
     work.autosave.look(numbering=_numbering(work.layer))
     _drop_old(work)

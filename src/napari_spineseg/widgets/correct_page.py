@@ -393,7 +393,8 @@ class CorrectPage(Page):
         self.doubts.went.connect(self._on_went)
         while_alive(self, self.session.segmentation_changed, self._show_layer)
         while_alive(self, self.session.layers_changed, self._on_layers)
-        self.destroyed.connect(self.keeper.detach)
+        keeper = self.keeper
+        self.destroyed.connect(lambda: keeper.shut_down())
 
     def _on_went(self, doubt: object) -> None:
         if self._linked_dock is not None:

@@ -86,6 +86,10 @@ class Column:
         first = FIRST_DISC_LABEL - 1 if structure is Structure.DISC else 0
         return {n - first: part for n, part in sorted(self.parts.items()) if structure_of(n) is structure}
 
+    def cut(self, part: Part) -> bool:
+        """Whether the upper or lower border of the scan cuts it, so that its shape says nothing."""
+        return part.box[1].start == 0 or part.box[1].stop == self.labels.shape[1]
+
     def name(self, label: int) -> str:
         """As a person reads it."""
         return names_of([label], self.scheme, self.numbering)[label]
@@ -114,7 +118,7 @@ def _missing_disc(column: Column) -> Iterator[Doubt]:
     bodies, discs = column.of(Structure.VERTEBRA), column.of(Structure.DISC)
     usual = float(np.median([d.volume for d in discs.values()])) if discs else 5.0
     for level in bodies:
-        if level > 1 and level - 1 in bodies and level not in discs:
+        if level > 1 and level - 1 in bodies and level not in discs and not column.cut(bodies[level]):
             point = _between(bodies[level - 1], bodies[level])
             words = f"No disc between {column.name(level)} and {column.name(level - 1)}"
             yield Doubt("gap", words, point, FIRST_DISC_LABEL + level - 1, usual)
@@ -172,14 +176,11 @@ def _next_bodies(labels: np.ndarray, disc: Part, side: int) -> dict[int, int]:
 
 
 def _out_of_line(column: Column) -> Iterator[Doubt]:
-    height = column.labels.shape[1]
     for structure, limit in _OUT_OF_LINE.items():
         parts = column.of(structure)
         for level, part in parts.items():
             near = [parts[n].volume for n in range(level - 2, level + 3) if n != level and n in parts]
-            # What the border of the scan cuts is small for a reason.
-            cut = part.box[1].start == 0 or part.box[1].stop == height
-            if len(near) < 2 or cut:
+            if len(near) < 2 or column.cut(part):
                 continue
             usual = float(np.median(near))
             ratio = part.volume / usual
@@ -235,6 +236,9 @@ def _beside(part: Part, piece: np.ndarray) -> bool:
 
 def _missing_on_a_slice(column: Column) -> Iterator[Doubt]:
     for part in column.parts.values():
+        # The canal always leaves the picture; of anything else only a sliver may be left at the border.
+        if column.cut(part) and structure_of(part.label) is not Structure.CANAL:
+            continue
         areas = part.mask.sum((1, 2)) * part.voxel_ml
         for n in range(1, len(areas) - 1):
             expected = min(areas[n - 1], areas[n + 1])
