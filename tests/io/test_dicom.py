@@ -5,6 +5,8 @@ import socket
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
 from pydicom.uid import ImplicitVRLittleEndian, RLELossless, generate_uid
@@ -335,6 +337,21 @@ def test_folder_of_unplaced_slices_is_refused(series, tmp_path, save_dicom):
         save_dicom(data, folder / f"{index}.dcm")
     with pytest.raises(ScanError, match="do not say where they lie"):
         read_scan(folder)
+
+
+@given(where=st.integers(132, 1100), content=st.binary(min_size=1, max_size=10))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_damage_is_a_sentence_or_a_scan(series, save_dicom, tmp_path_factory, where, content):
+    path = save_dicom(series.dataset(0), tmp_path_factory.getbasetemp() / "fuzz.dcm")
+    good = bytearray(path.read_bytes())
+    good[where : where + len(content)] = content
+    path.write_bytes(good)
+    try:
+        scan = read_scan(path)
+    except ScanError as error:
+        assert "\n" not in str(error) and str(error).startswith("fuzz.dcm: ")
+    else:
+        assert np.isfinite(scan.voxels).all()
 
 
 def test_deflated_and_random_bytes_are_refused(tmp_path):

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from napari_spineseg.errors import ScanError
@@ -194,3 +196,18 @@ def test_a_forged_note_is_not_believed(tmp_path, pages):
         text = "ImageJ=1\nspineseg=" + json.dumps({"kind": "scan", **note}) + "\n"
         tifffile.imwrite(tmp_path / "a.tif", pages, description=text, metadata=None)
         np.testing.assert_array_equal(read_scan(tmp_path / "a.tif").voxels, pages)
+
+
+@given(where=st.integers(0, 480), content=st.binary(min_size=1, max_size=10), packed=st.booleans())
+@settings(max_examples=80, deadline=None)
+def test_any_damage_is_a_sentence_or_a_scan(tmp_path_factory, where, content, packed):
+    path = tmp_path_factory.getbasetemp() / "fuzz.tif"
+    data = np.arange(2 * 5 * 6, dtype="u2").reshape(2, 5, 6)
+    tifffile.imwrite(path, data, imagej=not packed, compression="zlib" if packed else None)
+    good = bytearray(path.read_bytes())
+    good[where : where + len(content)] = content
+    path.write_bytes(good)
+    try:
+        read_scan(path)
+    except ScanError as error:
+        assert "\n" not in str(error) and str(error).startswith("fuzz.tif: ")

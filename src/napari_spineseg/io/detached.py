@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -76,7 +77,8 @@ def data_file_beside(path: Path, name: str) -> BinaryIO:
     if _leaves_folder(name):
         refuse(path, f"names a data file outside its own folder ({name[:80]}); put both in one folder")
     target = path.parent / name
-    if not target.resolve().is_relative_to(path.parent.resolve()):
+    # `realpath` because `Path.resolve` fails on links that run in a circle.
+    if not Path(os.path.realpath(target)).is_relative_to(os.path.realpath(path.parent)):
         refuse(path, f"names a data file outside its own folder ({name[:80]}); put both in one folder")
     if not target.exists():
         refuse(path, f"needs its data file {name[:80]} beside it; copy that too")

@@ -143,6 +143,12 @@ def numbers_of(data: Any, name: str) -> list[float]:
         return []
 
 
+def whole_of(data: Any, name: str, default: int = 0) -> int:
+    """An element as a whole number, `default` where it is missing or damaged."""
+    values = numbers_of(data, name)
+    return int(values[0]) if values and values[0].is_integer() else default
+
+
 def value_of(data: Any, name: str) -> Any:
     """An element's value, None where it is missing or damaged. pydicom converts values on first use."""
     try:

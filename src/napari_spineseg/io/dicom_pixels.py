@@ -11,7 +11,7 @@ import numpy as np
 from pydicom import config, dcmread
 from pydicom.pixels import pixel_array
 
-from napari_spineseg.io.dicom_files import PARSER_ERRORS, Header, numbers_of
+from napari_spineseg.io.dicom_files import PARSER_ERRORS, Header, numbers_of, whole_of
 from napari_spineseg.io.guard import open_file, refuse
 from napari_spineseg.io.quiet import quiet
 
@@ -69,7 +69,7 @@ def _decoded_by_itk(header: Header) -> np.ndarray | None:
 
     None for anything else. ITK has rescaled what it returns; this takes that back.
     """
-    if "JPEG" not in _syntax(header) or (numbers_of(header.data, "NumberOfFrames") or [1])[0] != 1:
+    if "JPEG" not in _syntax(header) or whole_of(header.data, "NumberOfFrames", 1) != 1:
         return None
     import SimpleITK as sitk
 
@@ -94,8 +94,8 @@ def stored_dtype(header: Header) -> np.dtype:
     """
     if header.pixel_tag in _FLOAT_TAGS:
         return _FLOAT_TAGS[header.pixel_tag]
-    bits = int((numbers_of(header.data, "BitsAllocated") or [0])[0])
-    signed = (numbers_of(header.data, "PixelRepresentation") or [0])[0] == 1
+    bits = whole_of(header.data, "BitsAllocated")
+    signed = whole_of(header.data, "PixelRepresentation") == 1
     if bits not in (8, 16, 32):
         refuse(header.path, f"has {bits} bits a pixel; export it with 8 or 16")
     order = ">" if _syntax_uid(header) == "1.2.840.10008.1.2.2" else "<"
@@ -123,8 +123,8 @@ def _native(header: Header, frame: int, shape: tuple[int, int], dtype: np.dtype)
 def _stored_bits(header: Header, pixels: np.ndarray) -> np.ndarray:
     """Values without what old files keep in the unused high bits (overlays)."""
     allocated = pixels.dtype.itemsize * 8
-    stored = int((numbers_of(header.data, "BitsStored") or [allocated])[0])
-    high = int((numbers_of(header.data, "HighBit") or [stored - 1])[0])
+    stored = whole_of(header.data, "BitsStored", allocated)
+    high = whole_of(header.data, "HighBit", stored - 1)
     if pixels.dtype.kind == "f" or not 0 < stored < allocated or high != stored - 1:
         return pixels
     shift = allocated - stored
@@ -133,7 +133,7 @@ def _stored_bits(header: Header, pixels: np.ndarray) -> np.ndarray:
 
 def _check_fragments(header: Header, shape: tuple[int, int], dtype: np.dtype) -> None:
     """Encapsulated frames end inside the file, and none claims to unpack to more than a frame."""
-    frames = max(1, int((numbers_of(header.data, "NumberOfFrames") or [1])[0]))
+    frames = max(1, whole_of(header.data, "NumberOfFrames", 1))
     raw = shape[0] * shape[1] * dtype.itemsize
     total = 0
     for head, length in _fragments(header):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_spineseg.io.dicom_files import Header, numbers_of, text_of, value_of
+from napari_spineseg.io.dicom_files import Header, numbers_of, text_of, value_of, whole_of
 from napari_spineseg.io.guard import refuse
 
 _MAX_FRAMES = 20_000
@@ -84,14 +84,12 @@ def slices_of(header: Header) -> list[Slice]:
     ScanError
         If the header contradicts itself.
     """
-    size = [numbers_of(header.data, name) for name in ("Rows", "Columns")]
-    if not all(size) or min(size[0][0], size[1][0]) < 1:
+    shape = whole_of(header.data, "Rows"), whole_of(header.data, "Columns")
+    if min(shape) < 1:
         refuse(header.path, "is a DICOM image without rows and columns; export it again")
-    shape = (int(size[0][0]), int(size[1][0]))
-    said = numbers_of(header.data, "NumberOfFrames") or [1.0]
-    frames = int(said[0]) if 1 <= said[0] <= _MAX_FRAMES else 0
-    if not frames:
-        refuse(header.path, f"claims {said[0]:g} frames; export it again")
+    frames = whole_of(header.data, "NumberOfFrames", 1)
+    if not 1 <= frames <= _MAX_FRAMES:
+        refuse(header.path, f"claims {frames} frames; export it again")
     per_frame = _sequence(header.data, "PerFrameFunctionalGroupsSequence")
     if per_frame and len(per_frame) != frames:
         refuse(header.path, f"has {frames} frames and describes {len(per_frame)}; export it again")

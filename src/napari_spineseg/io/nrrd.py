@@ -158,10 +158,12 @@ def _affine(fields: dict[str, str], space: list[int], axes: int, path: Path) -> 
     vectors = _vectors(fields.get("space directions", ""))
     origin = next(iter(_vectors(fields.get("space origin", ""))), None) or [0.0] * 3
     matrix, notes = np.eye(3), []
+    if len(origin) not in (2, 3):
+        refuse(path, "has a position that does not lie in three-dimensional space; export it again")
     if vectors:
         for column, axis in enumerate(space):
             vector = vectors[axis] or []
-            if len(vector) not in (2, 3) or len(origin) not in (2, 3):
+            if len(vector) not in (2, 3):
                 refuse(path, "has axes that do not lie in three-dimensional space; export it again")
             matrix[:, column] = 0
             matrix[: len(vector), column] = vector
@@ -191,7 +193,7 @@ def _bytes(
     """All voxels of the file as bytes in the order of the file."""
     total = claimed_bytes(path, sizes, dtype.itemsize)
     encoding = fields.get("encoding", "raw").lower()
-    lines, offset = (int(numbers(path, fields, key, [0])[0]) for key in ("line skip", "byte skip"))
+    lines, offset = (_whole(path, fields, key) for key in ("line skip", "byte skip"))
     for _ in range(min(lines, 4096)):
         data.readline(1 << 16)
     if encoding == "raw":
@@ -210,6 +212,13 @@ def _bytes(
     if encoding == "hex":
         return _hex_bytes(data, total, path)
     refuse(path, f"is encoded as {encoding[:20]}, which SpineSeg does not read; save it as gzip")
+
+
+def _whole(path: Path, fields: dict[str, str], key: str) -> int:
+    values = numbers(path, fields, key, [0.0])
+    if len(values) != 1 or not values[0].is_integer():
+        refuse(path, f"has a damaged header ({key}: {fields[key][:40]}); export it again")
+    return int(values[0])
 
 
 def _hex_bytes(data: BinaryIO, total: int, path: Path) -> np.ndarray:

@@ -37,16 +37,15 @@ def read_tiff(path: Path, volume: int | None = None) -> Volume:
     """
     with open_file(path) as file, quiet("tifffile"):
         size = file.seek(0, 2)
-        # A damaged directory can fail anywhere in the parser; all of it is the file's fault.
+        # A tag may hold anything, and tifffile parses it when it is first asked for.
         try:
             file.seek(0)
             tiff = tifffile.TiffFile(file, name=path.name, is_ome=False)
             pages = _pages(tiff, file, size, path)
-            description = str(pages[0].description or "") if pages else ""
+            _check_pages(pages, path)
+            stack = stack_of(pages[0], str(pages[0].description or ""), len(pages), size)
         except (tifffile.TiffFileError, *_PARSER_ERRORS) as error:
             refuse(path, "is a damaged TIFF file; export it again", error)
-        _check_pages(pages, path)
-        stack = stack_of(pages[0], description, len(pages), size)
         if stack.mixed:
             refuse(path, "holds several channels; save one of them as a file of its own")
         index = pick_volume(path, stack.volumes, volume)
