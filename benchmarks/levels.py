@@ -49,8 +49,13 @@ def _disk(mm: float, spacing: Spacing) -> np.ndarray:
 
 
 def _blob(shape, centre, radius, spacing) -> np.ndarray:
-    axes = np.ogrid[tuple(slice(n) for n in shape)]
-    return sum(((a * s - c) / r) ** 2 for a, s, c, r in zip(axes, spacing, centre, radius, strict=True)) <= 1
+    out = np.zeros(shape, bool)
+    box, terms = [], []
+    for n, s, c, r in zip(shape, spacing, centre, radius, strict=True):
+        box.append(slice(max(0, int((c - r) / s)), max(0, min(n, int((c + r) / s) + 2))))
+        terms.append(((np.arange(n)[box[-1]] * s - c) / r) ** 2)
+    out[tuple(box)] = terms[0][:, None, None] + terms[1][:, None] + terms[2] <= 1
+    return out
 
 
 def _centre(levels, label, spacing) -> np.ndarray:
@@ -95,10 +100,11 @@ def islands(levels, structures, spacing, rng):
     """Twelve false pieces of vertebra, disc and canal, in the abdomen and in the back."""
     out = structures.copy()
     size = np.array(structures.shape) * spacing
+    taken = ndimage.binary_dilation(structures > 0, _disk(3.0, spacing))
     for _ in range(12):
         radius = rng.uniform(3, 14, 3)
         piece = _blob(structures.shape, rng.uniform(0, 1, 3) * size, radius, spacing)
-        if not (ndimage.binary_dilation(piece, _disk(3.0, spacing)) & (structures > 0)).any():
+        if not (piece & taken).any():
             out[piece] = rng.integers(1, 4)
     return levels, out, spacing
 

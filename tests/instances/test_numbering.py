@@ -72,11 +72,23 @@ def test_a_bit_of_s1_is_left_out(below):
 
 
 def test_l5_that_is_painted_in_part_is_not_taken_for_s1():
-    faint = {"volume": 10.0, "posterior": 1.0, "disc_volume": 0.0, "slope": None}
+    faint = {"volume": 14.0, "posterior": 11.0, "disc_volume": 0.0, "slope": None}
     decision = decide(with_last(column(), {"slope": -26.0}, faint))
     assert decision.left_out == 0
     small_but_level = decide(with_last(column(), {}, faint | {"posterior": 0.0}))
     assert small_but_level.left_out == 0
+
+
+def test_an_island_far_below_is_left_out_with_the_gap_above_it():
+    gap = Level(27.0, 0.0, 0.0, 0.0, 0.0, None, 60.0)
+    island = Level(20.0, 0.5, 9.0, 0.0, 0.0, None, 20.0)
+    assert decide([*column(), gap, island]).left_out == 2
+
+
+def test_a_whole_vertebra_below_one_that_was_missed_stays():
+    levels = column()
+    levels[-2] = replace(levels[-2], evidence=0.0, volume=0.0)
+    assert decide(levels).left_out == 0
 
 
 def test_what_may_be_s1_is_kept_and_offered_as_such():

@@ -26,11 +26,13 @@ _BORDER = 3.0
 _FRAGMENT = 0.5
 # A log likelihood ratio of S1 against L5 above which the lowest piece is left out, and doubted.
 _S1_PLAIN, _S1_POSSIBLE = 2.0, 0.0
+# What a size, as a share of the vertebra above, adds to that.
+_S1_SIZES = ((0.3, 3.0), (0.5, 2.0), (0.75, 0.5))
 # Millilitres behind the canal that are more than a stray piece.
 _LAMINAE = 0.5
 _MERGED = 1.6
 _RUDIMENTARY = 0.3
-_MISSING, _IN_PART = 0.1, 0.45
+_MISSING, _IN_PART, _WHOLE = 0.1, 0.45, 0.7
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,9 @@ def _not_lumbar(levels: list[Level], typical: float) -> tuple[int, list[str], li
             text = "The lowest vertebra is cut off by the lower border of the scan and was left out."
             return 1, [text], [_shifted(1)]
         return 0, [], []
+    if len(levels) > 2 and above.evidence < _MISSING and last.evidence < _WHOLE:
+        # Whatever is painted far below the column, with nothing in between, is not part of it.
+        return 2, [], []
     odds = _s1_odds(last, above)
     if odds <= _S1_PLAIN:
         return 0, [], []
@@ -136,8 +141,10 @@ def _s1_odds(last: Level, above: Level) -> float:
     size = last.volume / max(above.volume, 1e-6)
     l5s1, l4l5 = ((above.slope - _SLOPE_MEAN[:2]) / _SLOPE_SPREAD[:2]) ** 2 / 2 + np.log(_SLOPE_SPREAD[:2])
     odds = float(l4l5 - l5s1)
-    odds += 2.0 if size < 0.5 else 0.5 if size < 0.75 else -3.0
-    odds -= 2.5 if last.posterior > _LAMINAE else 0.0
+    odds += next((gain for limit, gain in _S1_SIZES if size < limit), -3.0)
+    # The spinous process above hangs down to S1, so a share of laminae is to be expected there.
+    laminae = last.posterior / max(above.posterior, _LAMINAE)
+    odds += 0.5 if laminae < 0.5 else 0.0 if laminae < 0.75 else -2.5
     return odds - (3.0 if last.disc_volume > _RUDIMENTARY * above.disc_volume else 0.0)
 
 
