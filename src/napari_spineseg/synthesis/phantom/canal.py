@@ -9,7 +9,7 @@ import numpy as np
 from napari_spineseg.anatomy import CANAL_LABEL
 from napari_spineseg.synthesis.phantom.canvas import Canvas, Region
 from napari_spineseg.synthesis.phantom.path import SacPath
-from napari_spineseg.synthesis.phantom.shapes import ellipse, ellipsoid, strut
+from napari_spineseg.synthesis.phantom.shapes import ellipse, ellipsoid, squarish, strut
 from napari_spineseg.synthesis.phantom.spine import Vertebra
 from napari_spineseg.synthesis.phantom.tissues import Tissue
 
@@ -54,8 +54,8 @@ def paint_canal_fat(canvas: Canvas, path: SacPath, vertebrae: tuple[Vertebra, ..
     if tube is None:
         return
     region, u, v, half_width, half_depth = tube
-    # Wide enough to fill the foramina, low enough to leave only a rim around the sac.
-    canvas.paint(region, ellipse(u, v + 1, half_width + 14, half_depth + 1.5), Tissue.EPIDURAL_FAT, soft=2)
+    # Wide enough to fill the foramina; behind the sac, hardly in front of it.
+    canvas.paint(region, ellipse(u, v + 1.4, half_width + 14, half_depth + 1.4), Tissue.EPIDURAL_FAT, soft=2)
     for bone in vertebrae:
         place = canvas.around(bone.frame, (-32, bone.back - 42, -34), (32, bone.back + 6, 6))
         if place is None:
@@ -82,7 +82,7 @@ def paint_sac(canvas: Canvas, path: SacPath, strands: tuple[Strand, ...]) -> Non
     if tube is None:
         return
     region, u, v, half_width, half_depth = tube
-    wall = ellipse(u, v, half_width, half_depth)
+    wall = squarish(u, v, half_width, half_depth)
     wall = np.maximum(wall, path.end_z - canvas.z[region[1], None])
     canvas.paint(region, wall, Tissue.DURA)
     canvas.paint(region, wall + 0.7, Tissue.CSF)

@@ -17,7 +17,7 @@ from napari_spineseg.synthesis.phantom.spine import SacralSegment, Spine, Verteb
 _STEP_MM = 1.0
 # How smoothly the sac bends around a step, mm.
 _STIFFNESS_MM = 5.0
-_EPIDURAL_GAP_MM = 1.3
+_EPIDURAL_GAP_MM = 0.8
 
 
 @dataclass(frozen=True, eq=False)

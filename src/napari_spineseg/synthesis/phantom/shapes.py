@@ -86,6 +86,13 @@ def ellipse(u: np.ndarray, v: np.ndarray, radius_u: np.ndarray, radius_v: np.nda
     return (np.sqrt((u / radius_u) ** 2 + (v / radius_v) ** 2) - 1) * np.minimum(radius_u, radius_v)
 
 
+def squarish(u: np.ndarray, v: np.ndarray, radius_u: np.ndarray, radius_v: np.ndarray) -> np.ndarray:
+    """Distance to a tube between an ellipse and a box (superellipse of exponent 3), as the dural sac is."""
+    radius_u, radius_v = np.maximum(radius_u, 1e-3), np.maximum(radius_v, 1e-3)
+    sides = np.abs(u / radius_u) ** 3 + np.abs(v / radius_v) ** 3
+    return (np.cbrt(sides) - 1) * np.minimum(radius_u, radius_v)
+
+
 def strut(
     points: Points, start: Vector, end: Vector, radii: tuple[float, float], tall: float = 1.0
 ) -> np.ndarray:

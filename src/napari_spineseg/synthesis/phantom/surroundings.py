@@ -215,7 +215,7 @@ def paint_ligaments(canvas: Canvas, spine: Spine) -> None:
     front = [v.frame.world((0, v.depth / 2 * (1 - v.waist) + 0.6, 0)) for v in spine.vertebrae]
     front += [d.frame.world((0, d.depth / 2 + 1.2, 0)) for d in spine.discs]
     _paint_sheet(canvas, np.array(front), bow=-1 / 50, half_width=15)
-    back = [v.frame.world((0, v.back - 1.4, 0)) for v in spine.vertebrae]
+    back = [v.frame.world((0, v.back - 0.9, 0)) for v in spine.vertebrae]
     back += [d.frame.world((0, -d.depth / 2 - d.bulge - 0.8, 0)) for d in spine.discs]
     _paint_sheet(canvas, np.array(back), bow=0.0, half_width=8)
 

@@ -57,7 +57,7 @@ _LOOK: dict[Tissue, tuple[float, float, float, float, Texture]] = {
     Tissue.CORD: (0.40, 0.36, 0.40, 0.05, "mottled"),
     Tissue.ROOT: (0.36, 0.34, 0.38, 0.05, "smooth"),
     Tissue.DURA: (0.12, 0.18, 0.20, 0.0, "smooth"),
-    Tissue.EPIDURAL_FAT: (0.90, 0.76, 0.08, 0.14, "mottled"),
+    Tissue.EPIDURAL_FAT: (0.90, 0.62, 0.08, 0.14, "mottled"),
     Tissue.VEIN: (0.42, 0.62, 0.50, 0.10, "smooth"),
     Tissue.FLOW_VOID: (0.05, 0.04, 0.05, 0.30, "mottled"),
     Tissue.BOWEL: (0.34, 0.24, 0.32, 0.20, "mottled"),
