@@ -1,6 +1,7 @@
 import json
 import os
 import pty
+import select
 import sys
 import warnings
 from pathlib import Path
@@ -109,6 +110,9 @@ def test_a_bar_on_a_terminal():
     with console.bar("scan.nii") as control:
         control.step("Segmenting", 1, 2)
     console._err.flush()
-    shown = os.read(main, 65536).decode()
+    # The terminal hands over what was written in pieces.
+    shown = ""
+    while "Segmenting" not in shown and select.select([main], [], [], 5)[0]:
+        shown += os.read(main, 65536).decode()
     assert "scan.nii" in shown
     assert "Segmenting" in shown

@@ -165,7 +165,7 @@ for _ in range(20):
 assert page.devicePixelRatioF() == 2.0, page.devicePixelRatioF()
 problems = clipped(page)
 viewer.close()
-sys.exit("; ".join(problems))
+sys.exit("; ".join(problems) or 0)
 """
 
 
