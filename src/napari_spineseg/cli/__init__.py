@@ -17,6 +17,7 @@ COMMANDS = {
     "demo": "Segment a bundled sample scan and show the result.",
     "segment": "Segment scans.",
     "preprocess": "Crop, resample, denoise and even out scans.",
+    "dataset": "Import, audit, repair and export labelled scans.",
     "corrections": "Fill, list and export a corrections store.",
     "models": "List models, look at one, choose, move and remove them.",
     "evaluate": "Compare segmentations with reference labels.",

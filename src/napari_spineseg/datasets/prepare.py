@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_spineseg.anatomy import levels_to_structures
+from napari_spineseg.datasets.cases import patient_of
 from napari_spineseg.datasets.png_release import consecutive_runs, find_slices, read_slice
 from napari_spineseg.datasets.prepared import PreparedVolume, resized, resized_labels, windowed
 from napari_spineseg.io import read_scan, read_segmentation, stem_of
@@ -85,7 +86,7 @@ def prepare_scans(folder: Path, out: Path, control: Control = Control()) -> list
         structures = _structures(segmentation)
         volume = PreparedVolume(
             name=stem,
-            patient=stem.lstrip("0"),
+            patient=patient_of(stem),
             kind="image",
             values=windowed(resized(windowed(values), size)),
             structures=resized_labels(structures, size, range(4)),

@@ -1,0 +1,147 @@
+"""`spineseg dataset`: import, audit, repair and export labelled scans."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from napari_spineseg.cli.console import Console, show, strict
+from napari_spineseg.cli.options import command_app, takes
+from napari_spineseg.datasets.cases import find_cases
+from napari_spineseg.datasets.export import ExportSettings, export_slices
+from napari_spineseg.datasets.findings import AuditReport
+from napari_spineseg.errors import DatasetError
+
+app = command_app(help="Import, audit, repair and export labelled scans.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of labelled scans.")]
+Out = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+
+
+@app.command("import-spider")
+def import_spider_(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="SPIDER as downloaded and unpacked.")],
+    output: Out,
+    validation_share: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Share of patients without a subset that go to val.")
+    ] = 0.15,
+    json: Json = False,
+) -> None:
+    """Import SPIDER: train/ and val/ with <name>_image.nii.gz and <name>_levels.nii.gz, and a manifest."""
+    from napari_spineseg.datasets.import_spider import import_spider
+
+    console = Console(json)
+    with console.hushed(), console.bar(folder.name) as control:
+        written = import_spider(folder, output, validation_share, control)
+    console.say(f"{len(written)} scans -> {show(output)}")
+    console.record({"scans": written, "manifest": output / "manifest.csv"})
+
+
+@app.command("audit")
+def audit_(
+    folder: Folder,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Also write the report as JSON.")
+    ] = None,
+    repair: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Write labels with what is safe repaired (strays, islands) there."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Report what is inconsistent in a dataset.
+
+    Checked are numbers outside the scheme, missing structures, islands, level order and gaps,
+    labels at the border, labels that do not fit the image, and scans or patients in two splits.
+    Exits with 0 whatever is found; 2 if the folder holds no labelled scans.
+    """
+    from napari_spineseg.datasets import audit as job
+    from napari_spineseg.io.write import put
+
+    console = Console(json)
+    with console.hushed(), console.bar(folder.name) as control:
+        found = job.audit(folder, control)
+    _print(console, found)
+    console.record(found.as_dict())
+    if report is not None:
+        import json as json_lines
+
+        put(report, (json_lines.dumps(strict(found.as_dict()), indent=1) + "\n").encode())
+        console.note(f"Report written to {show(report)}.")
+    if repair is not None:
+        with console.hushed(), console.bar("repair") as control:
+            done = job.repair(folder, repair, control=control)
+        console.note(f"Repaired labels of {len(done)} scans written to {show(repair)}.")
+
+
+def _print(console: Console, report: AuditReport) -> None:
+    """The report as a table: a line a scan, and what was found below it."""
+    console.line(f"{'scan':28}{'patient':>8}{'split':>7}{'errors':>8}{'warnings':>10}{'notes':>7}")
+    for case in report.cases:
+        found = report.of(str(case["name"]))
+        counts = [sum(f.weight == weight for f in found) for weight in ("error", "warning", "note")]
+        console.line(
+            f"{case['name']!s:28}{case['patient']!s:>8}{case['split'] or '–':>7}"
+            f"{counts[0]:>8}{counts[1]:>10}{counts[2]:>7}"
+        )
+        for finding in found:
+            where = f" [slice {finding.place[0]}]" if finding.place else ""
+            console.line(f"    {finding.weight}: {finding.sentence}{where}")
+    totals = ", ".join(f"{name} {number}" for name, number in report.counts().items())
+    console.line(f"{len(report.cases)} scans; {totals or 'nothing found'}")
+
+
+@app.command("export-slices")
+@takes(ExportSettings)
+def export_(
+    folder: Folder,
+    output: Out,
+    settings: ExportSettings,
+    sequence: Annotated[
+        str | None, typer.Option(help="Only scans of this sequence: t1, t2 or t2_SPACE, as named in files.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Export sagittal slices as PNG pairs: images/ and masks/, 76 vertebra, 29 disc, 150 canal."""
+    console = Console(json)
+    cases = [case for case in find_cases(folder) if case.image is not None]
+    if sequence is not None:
+        cases = [case for case in cases if case.sequence.lower() == sequence.lower()]
+    if not cases:
+        raise DatasetError(
+            f"{folder} holds no images with labels" + (f" of {sequence}." if sequence else ".")
+        )
+    with console.hushed(), console.bar(folder.name) as control:
+        written = export_slices(cases, output, settings, control)
+    console.say(f"{len(written)} slices of {len(cases)} scans -> {show(output)}")
+    console.record({"slices": len(written), "scans": len(cases), "output": output})
+
+
+@app.command("prepare")
+def prepare_(
+    folder: Folder,
+    output: Out,
+    masks: Annotated[
+        bool, typer.Option("--masks", help="Labels alone: paint tissues to draw images from in training.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the painted tissues.")] = 0,
+    json: Json = False,
+) -> None:
+    """Prepare a folder for `spineseg pretrain`: one spacing, 8 bit, one file a scan."""
+    from napari_spineseg.datasets.prepare import prepare_masks, prepare_release, prepare_scans
+
+    console = Console(json)
+    if not folder.is_dir():
+        raise DatasetError(f"{folder} is not a folder.")
+    output.mkdir(parents=True, exist_ok=True)
+    with console.hushed(), console.bar(folder.name) as control:
+        if masks:
+            labels = [case.labels for case in find_cases(folder) if not case.slices]
+            written = prepare_masks(labels, output, seed, control)
+        elif (folder / "images").is_dir():
+            written = prepare_release(folder, output, control)
+        else:
+            written = prepare_scans(folder, output, control)
+    console.say(f"{len(written)} prepared volumes -> {show(output)}")
+    console.record({"volumes": written})
