@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from napari_spineseg.errors import ScanError
-from napari_spineseg.io.dicom_files import Header, files_in, read_header
+from napari_spineseg.io.dicom_files import Header, files_in, meta_of, read_header
 from napari_spineseg.io.dicom_pixels import Pixels, stored_dtype
 from napari_spineseg.io.dicom_series import Series, choose, group
 from napari_spineseg.io.dicom_slices import Slice, is_grey, is_image, slices_of
@@ -95,7 +95,10 @@ def _headers_in(folder: Path, series: str | None) -> tuple[list[Header], list[st
 def _why_no_image(header: Header | None) -> str:
     if header is None:
         return "is not a DICOM file; give the scan's file or its folder"
-    if "1.2.840.10008.1.3.10" in str(getattr(header.data, "file_meta", "")) or header.path.name == "DICOMDIR":
+    if (
+        meta_of(header.data, "MediaStorageSOPClassUID") == "1.2.840.10008.1.3.10"
+        or header.path.name == "DICOMDIR"
+    ):
         return "is a DICOM index without an image; give the folder of the series"
     kind = header.text("Modality")
     return f"holds no image{f' (it is of kind {kind})' if kind else ''}; give the folder of the series"

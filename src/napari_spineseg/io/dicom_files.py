@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from pydicom import config
 from pydicom.dataset import FileDataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_partial
 
 from napari_spineseg.errors import ScanError
@@ -22,7 +22,7 @@ from napari_spineseg.io.quiet import quiet
 from napari_spineseg.io.sniff import looks_like_dicom
 
 PARSER_ERRORS = (
-    InvalidDicomError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError,
+    InvalidDicomError, BytesLengthException, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError,
     NotImplementedError, RecursionError, OverflowError, AssertionError, struct.error,
 )  # fmt: skip
 """What pydicom raises on damaged headers: they reach into every corner of its parser."""
@@ -147,6 +147,11 @@ def whole_of(data: Any, name: str, default: int = 0) -> int:
     """An element as a whole number, `default` where it is missing or damaged."""
     values = numbers_of(data, name)
     return int(values[0]) if values and values[0].is_integer() else default
+
+
+def meta_of(data: Any, name: str) -> str:
+    """An element of the file's own header as text, "" where it is missing or damaged."""
+    return text_of(getattr(data, "file_meta", None), name)
 
 
 def value_of(data: Any, name: str) -> Any:

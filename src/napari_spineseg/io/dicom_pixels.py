@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from pydicom import config, dcmread
 from pydicom.pixels import pixel_array
+from pydicom.uid import UID
 
-from napari_spineseg.io.dicom_files import PARSER_ERRORS, Header, numbers_of, whole_of
+from napari_spineseg.io.dicom_files import PARSER_ERRORS, Header, meta_of, numbers_of, whole_of
 from napari_spineseg.io.guard import open_file, refuse
 from napari_spineseg.io.quiet import quiet
 
@@ -184,10 +185,10 @@ def _codestream_size(head: bytes) -> tuple[int, int] | None:
 
 
 def _syntax_uid(header: Header) -> str:
-    meta = getattr(header.data, "file_meta", None)
-    return str(getattr(meta, "TransferSyntaxUID", "") or "")
+    return meta_of(header.data, "TransferSyntaxUID")
 
 
 def _syntax(header: Header) -> str:
-    uid = getattr(getattr(header.data, "file_meta", None), "TransferSyntaxUID", None)
-    return str(getattr(uid, "name", uid) or "unknown transfer syntax")
+    """The transfer syntax in words."""
+    uid = _syntax_uid(header)
+    return UID(uid).name if uid else "unknown transfer syntax"
