@@ -15,6 +15,7 @@ class Figure:
     values: tuple[float, ...]
     unit: str
     at_most: float | None = None
+    at_least: float | None = None
 
     @property
     def median(self) -> float:
@@ -25,5 +26,6 @@ class Figure:
 
     def __str__(self) -> str:
         promise = "" if self.at_most is None else f"  (promised: at most {self.at_most:g})"
+        promise += "" if self.at_least is None else f"  (promised: at least {self.at_least:g})"
         spread = f"{min(self.values):.3g} to {max(self.values):.3g}"
         return f"{self.what:58} {self.median:9.3g} {self.unit:3} [{spread}]{promise}"

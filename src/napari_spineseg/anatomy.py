@@ -156,5 +156,7 @@ def colour_of(label: int, scheme: Scheme = "levels") -> str:
 def names_of(labels: Iterable[int], scheme: Scheme, numbering: Numbering) -> dict[int, str]:
     """Names for the labels of a segmentation in either scheme."""
     if scheme == "structures":
-        return {int(n): Structure(n).title if n in Structure._value2member_map_ else f"label {n}" for n in labels}
+        return {
+            int(n): Structure(n).title if n in Structure._value2member_map_ else f"label {n}" for n in labels
+        }
     return {int(n): numbering.name(int(n)) for n in labels}

@@ -64,6 +64,8 @@ def _send(viewer, kind, point, button, held, keys) -> None:
     canvas = canvas_of(viewer)
     place, screen = QPointF(point), QPointF(canvas.mapToGlobal(point))
     QApplication.sendEvent(canvas, QMouseEvent(kind, place, screen, button, held, keys))
+    # vispy and napari both leave out moves that follow each other too closely.
+    QTest.qWait(15)
 
 
 def key(viewer, name: str) -> None:

@@ -144,7 +144,7 @@ class Keeper(QObject):
         """Save what changed since the last look."""
         work = self._work
         if work is not None and work.drawn and not self.busy:
-            self._enqueue(lambda _: _save_changes(self._store(), work), lambda _: self.safe.emit(), work)
+            self._enqueue(lambda _: _save_changes(self._store(), work), self._on_looked, work)
 
     def save_version(self, state: ReviewState | None = None, note: str = "", author: str = "") -> None:
         """Put the labels into the store as a version, and set the review state."""
@@ -164,7 +164,7 @@ class Keeper(QObject):
                 work.entry.say(state, note, author)
             return version
 
-        self._enqueue(write, self.saved.emit, work)
+        self._enqueue(write, self._on_written, work)
 
     def accepted(self, offer: Offer) -> None:
         """The offer was taken: what it held is on the layer, and will be in this session's journal."""
@@ -191,6 +191,12 @@ class Keeper(QObject):
     def _on_found(self, offer: Offer | None) -> None:
         if offer is not None and self._work is not None and not self._work.drawn:
             self.offered.emit(offer)
+
+    def _on_looked(self, changed: int) -> None:
+        self.safe.emit()
+
+    def _on_written(self, version: Version) -> None:
+        self.saved.emit(version)
 
     def _enqueue(self, job: Callable[[Control], Any], then: Callable[[Any], None], work: Work) -> None:
         """One thing at a time, in order: the journal has one writer."""

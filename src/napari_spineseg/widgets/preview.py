@@ -81,6 +81,8 @@ class SlicePreview(QObject):
         self._scan_layer = self._scan = None
         self._seen.clear()
         self._timer.stop()
+        if self._job is not None:
+            self._job.stop()
         if layer is not None and layer in layers_of(self._session.viewer):
             self._session.viewer.layers.remove(layer)
         self.message.emit("")

@@ -47,7 +47,9 @@ class SpineNet(nn.Module):
         self.encoder = nn.ModuleList()
         before = in_channels * FOLD**2
         for scale, width in enumerate(widths):
-            self.encoder.append(nn.Sequential(_conv(before, width, 1 if scale == 0 else 2), _conv(width, width)))
+            self.encoder.append(
+                nn.Sequential(_conv(before, width, 1 if scale == 0 else 2), _conv(width, width))
+            )
             before = width
         self.upsample, self.decoder = nn.ModuleList(), nn.ModuleList()
         for width in reversed(widths[:-1]):

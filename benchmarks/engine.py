@@ -1,0 +1,118 @@
+"""The network under our engine, against the processor's own limit and against other engines.
+
+One thread and processor seconds throughout: on a machine with other work they say what wall seconds
+hide, and nobody is charged for threads that wait for each other.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.figure import Figure
+from benchmarks.peers import peers
+from benchmarks.workload import bundled, exam, interleaved, network_input, timed
+from napari_spineseg.core.device import choose_precision, threads
+from napari_spineseg.core.engine import Engine, build_engine
+from napari_spineseg.core.predict import PredictOptions, predict
+
+# Channels and side of the convolutions that the limit is read off: the best of them counts.
+_PROBES = ((32, 144), (64, 144), (64, 72), (128, 72), (128, 36), (256, 36))
+
+
+def measure(runs: int) -> list[Figure]:
+    scan, model = exam(17), bundled()
+    cpu = torch.device("cpu")
+    engine = build_engine(model.network, cpu, choose_precision(cpu))
+    images = network_input(scan, model)
+    others = peers(model.network, len(model.card.structures))
+    work = _flops(engine, images[:1]) * len(images) / 1e9
+    with threads(1), torch.inference_mode():
+        rate = max(_rate(channels, side, engine.dtype, runs) for channels, side in _PROBES)
+        jobs = {"ours": lambda: _slice_by_slice(engine, images)}
+        jobs |= {name: lambda run=run: run(images) for name, run in others.items()}
+        seconds = interleaved(jobs, runs)
+        figures = [
+            Figure("convolution limit of this processor", (rate,), f"GFLOP/s {engine.precision}"),
+            Figure("network, 17 whole slices", (work,), "GFLOP"),
+            Figure("ours", tuple(lap.processor for lap in seconds["ours"]), "s"),
+            Figure(
+                "share of the limit",
+                tuple(work / rate / lap.processor for lap in seconds["ours"]),
+                "",
+                at_least=0.65,
+            ),
+        ]
+        figures += _against(others, seconds, _slice_by_slice(engine, images), images)
+    if not others:
+        figures.append(Figure("peers: MONAI and nnU-Net are not installed (extra `bench`)", (0,), ""))
+    return figures + _whole_prediction(scan, model, runs)
+
+
+def _against(others, seconds, ours: torch.Tensor, images: torch.Tensor) -> list[Figure]:
+    promised = {
+        "MONAI fp32": 3.3,
+        "MONAI bf16 autocast": 1.3,
+        "nnU-Net without mirroring": 3.3,
+        "nnU-Net defaults": 12.0,
+    }
+    figures = []
+    for name, run in others.items():
+        ratios = [
+            theirs.processor / mine.processor
+            for theirs, mine in zip(seconds[name], seconds["ours"], strict=True)
+        ]
+        figures.append(Figure(f"{name}: times as long as ours", tuple(ratios), "x", at_least=promised[name]))
+        figures.append(Figure(f"{name}: Dice with ours", (_dice(run(images), ours),), ""))
+    return figures
+
+
+def _whole_prediction(scan, model, runs: int) -> list[Figure]:
+    """`predict` with its resampling, with and without looking for the spine first."""
+    jobs = {
+        name: lambda crop=crop: predict(scan, model, PredictOptions(device="cpu", crop=crop))
+        for name, crop in (("spine first", True), ("whole slices", False))
+    }
+    seconds = interleaved(jobs, runs)
+    return [
+        Figure(f"predict, {name}: {kind}", tuple(getattr(lap, kind) for lap in laps), "s")
+        for name, laps in seconds.items()
+        for kind in ("wall", "processor")
+    ]
+
+
+def _slice_by_slice(engine: Engine, images: torch.Tensor) -> torch.Tensor:
+    return torch.cat([engine(image[None]) for image in images])
+
+
+def _flops(engine: Engine, image: torch.Tensor) -> int:
+    with FlopCounterMode(display=False) as counter:
+        engine(image)
+    return counter.get_total_flops()
+
+
+def _rate(channels: int, side: int, dtype: torch.dtype, runs: int) -> float:
+    """GFLOP a processor second of a 3 x 3 convolution, channels_last, the best of some runs."""
+    image = torch.randn(1, channels, side, side, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    weight = torch.randn(channels, channels, 3, 3, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    work = 2 * 9 * channels**2 * side**2 / 1e9
+    repeats = max(1, round(2.0 / work))
+    best = 0.0
+    for _ in range(runs + 1):
+        with timed() as lap:
+            for _ in range(repeats):
+                functional.conv2d(image, weight, padding=1)
+        best = max(best, work * repeats / lap.processor)
+    return best
+
+
+def _dice(first: torch.Tensor, second: torch.Tensor) -> float:
+    """Mean over foreground classes of what two logits call by the same name."""
+    one, other = first.argmax(1), second.argmax(1)
+    classes = [k for k in range(1, first.shape[1]) if ((one == k) | (other == k)).any()]
+    scores = [
+        2 * float(((one == k) & (other == k)).sum()) / float((one == k).sum() + (other == k).sum())
+        for k in classes
+    ]
+    return sum(scores) / len(scores) if scores else 1.0

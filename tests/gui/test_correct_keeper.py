@@ -1,0 +1,179 @@
+"""What is drawn on the Correct page is on disk seconds later, and comes back after a crash."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from correct_kit import add_labels, add_segmentation, key, press
+from gui_kit import add_scan, column_scan, sagittal_labels
+from qtpy.QtCore import Qt
+
+from napari_spineseg.corrections.journal import read_journal
+from napari_spineseg.corrections.store import CorrectionsStore, default_store
+from napari_spineseg.scan import Segmentation
+from napari_spineseg.widgets.correct_page import CorrectPage
+
+
+# Kept with the long checks: a stroke's end was lost, and a canvas crashed, on a busy machine.
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def page(viewer, qtbot, spineseg_home):
+    page = CorrectPage(viewer)
+    dock = viewer.window.add_dock_widget(page, name="Correct", area="right")
+    qtbot.waitUntil(dock.isVisible)
+    return page
+
+
+def settle(page, qtbot) -> None:
+    qtbot.waitUntil(lambda: not page.keeper.busy and page.doubts._job is None)
+
+
+def open_column(viewer, page, qtbot, labels=None, model=True):
+    layer = add_segmentation(viewer, labels, model)
+    viewer.dims.set_current_step(0, 3)
+    settle(page, qtbot)
+    return layer
+
+
+def draw(viewer, layer, row=5) -> None:
+    key(viewer, "P")
+    layer.selected_label = 3
+    press(viewer, layer, (3, row, 34))
+
+
+def journal_of(page):
+    return read_journal(page.keeper._work.journal.path)
+
+
+def left_by_a_crash(rows: int = 4) -> np.ndarray:
+    """The store after a process died while somebody drew on the kit's scan."""
+    entry = CorrectionsStore(default_store(), create=True).add(column_scan())
+    labels = sagittal_labels()
+    journal = entry.start_journal(labels, {"numbering": {"lumbar": 6, "thoracic": 12}})
+    labels[3, 2 : 2 + rows, 33:38] = 3
+    box = (slice(3, 4), slice(2, 2 + rows), slice(33, 38))
+    journal.write([(box, labels[box])])
+    journal.leave()
+    return labels
+
+
+def test_a_stroke_is_on_disk_within_five_seconds(viewer, page, qtbot):
+    layer = open_column(viewer, page, qtbot)
+    assert not default_store().exists()  # nothing was drawn yet
+    draw(viewer, layer)
+    with qtbot.waitSignal(page.keeper.safe):
+        pass
+    found = journal_of(page)
+    assert np.array_equal(found.labels, layer.data) and found.unsaved == 1
+    entry = page.keeper.entry
+    assert entry.model["name"] == "lumbar"
+    turn = entry.identity.grid.to_orientation()
+    assert np.array_equal(turn.apply(entry.prediction.load().labels), sagittal_labels())
+    key(viewer, "Control-Z")
+    with qtbot.waitSignal(page.keeper.safe):
+        pass
+    assert np.array_equal(journal_of(page).labels, sagittal_labels())
+
+
+def test_after_a_crash_there_is_one_question(viewer, page, qtbot):
+    drawn = left_by_a_crash()
+    layer = open_column(viewer, page, qtbot)
+    qtbot.waitUntil(page.offer_panel.isVisible)
+    assert "1 change" in page.offer_panel.words.words and np.array_equal(layer.data, sagittal_labels())
+    qtbot.mouseClick(page.offer_panel.yes, Qt.MouseButton.LeftButton)
+    assert np.array_equal(layer.data, drawn) and not page.offer_panel.isVisible()
+    assert layer.metadata["spineseg"]["numbering"] == {"lumbar": 6, "thoracic": 12}
+    with qtbot.waitSignal(page.keeper.safe):
+        pass
+    assert np.array_equal(journal_of(page).labels, drawn)
+    assert page.keeper.entry.unfinished() == []  # the old one is put aside, the new one is ours
+    key(viewer, "Control-Z")
+    assert np.array_equal(layer.data, sagittal_labels())
+
+
+def test_what_is_not_wanted_is_kept_aside(viewer, page, qtbot):
+    left_by_a_crash()
+    layer = open_column(viewer, page, qtbot)
+    qtbot.waitUntil(page.offer_panel.isVisible)
+    qtbot.mouseClick(page.offer_panel.no, Qt.MouseButton.LeftButton)
+    assert np.array_equal(layer.data, sagittal_labels())
+    entry = page.keeper.entry
+    assert entry.unfinished() == [] and len(list(entry.journals.glob("*.discarded"))) == 1
+
+
+def test_saving_makes_versions_with_state_and_note(viewer, page, qtbot):
+    layer = open_column(viewer, page, qtbot)
+    draw(viewer, layer)
+    page.state.setCurrentIndex(page.state.findData("done"))
+    page.note.setText("checked")
+    with qtbot.waitSignal(page.keeper.saved):
+        key(viewer, "Control-Enter")
+    first = layer.data.copy()
+    draw(viewer, layer, row=12)
+    with qtbot.waitSignal(page.keeper.saved):
+        qtbot.mouseClick(page.run_bar.button, Qt.MouseButton.LeftButton)
+    (entry,) = CorrectionsStore(default_store()).entries(state="done")
+    turn = entry.identity.grid.to_orientation()
+    versions = [turn.apply(version.load().labels) for version in entry.versions]
+    assert np.array_equal(versions[0], first) and np.array_equal(versions[1], layer.data)
+    assert entry.notes == ["checked"] and entry.versions[0].about["changed"]["voxels"] > 0
+    assert page.card.headline.words == "Version 2 saved"
+    assert journal_of(page).unsaved == 0
+
+
+def test_opening_it_again_offers_the_last_version(viewer, page, qtbot):
+    scan, labels = column_scan(), sagittal_labels()
+    labels[3, 2:6, 33:38] = 3
+    turn = scan.grid.to_orientation()
+    CorrectionsStore(default_store(), create=True).add_correction(
+        scan, Segmentation(np.ascontiguousarray(turn.invert(labels)), scan.affine)
+    )
+    layer = open_column(viewer, page, qtbot)
+    qtbot.waitUntil(page.offer_panel.isVisible)
+    assert "version 1" in page.offer_panel.words.words
+    qtbot.mouseClick(page.offer_panel.yes, Qt.MouseButton.LeftButton)
+    assert np.array_equal(layer.data, labels)
+
+
+def test_what_is_left_unsaved_is_taken_over_when_one_comes_back(viewer, page, qtbot):
+    layer = open_column(viewer, page, qtbot)
+    draw(viewer, layer)
+    other = add_labels(viewer, column_scan(), np.zeros_like(sagittal_labels()), model=False)
+    settle(page, qtbot)
+    assert page.layer is other
+    viewer.layers.selection.active = layer
+    settle(page, qtbot)
+    assert page.layer is layer and not page.offer_panel.isVisible()
+    qtbot.waitUntil(lambda: page.keeper._work.journal is not None and not page.keeper.busy)
+    assert journal_of(page).unsaved >= 1 and np.array_equal(journal_of(page).labels, layer.data)
+    assert len(page.keeper.entry.predictions) == 1
+
+
+def test_a_full_disk_is_said_and_drawing_goes_on(viewer, page, qtbot, monkeypatch, notifications):
+    layer = open_column(viewer, page, qtbot)
+
+    def full(*args):
+        from napari_spineseg.errors import StoreError
+
+        raise StoreError("The disk is full.")
+
+    monkeypatch.setattr("napari_spineseg.corrections.entry.Entry.start_journal", full)
+    draw(viewer, layer)
+    qtbot.waitUntil(lambda: "The disk is full." in notifications())
+    assert page.card.sentences == ["The disk is full."]
+    monkeypatch.undo()
+    page.keeper.detach()
+
+
+def test_without_the_scan_it_says_that_nothing_is_kept(viewer, page, qtbot):
+    layer = open_column(viewer, page, qtbot)
+    scan = viewer.layers[0]
+    viewer.layers.remove(scan)
+    layer2 = add_labels(viewer, column_scan("alone"), sagittal_labels())
+    assert page.layer is layer2 and "not kept" in page.hint.words
+    add_scan(viewer, column_scan("alone"))
+    settle(page, qtbot)
+    assert not page.keeper.idle
+    assert layer is not layer2
