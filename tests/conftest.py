@@ -7,11 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from napari_spineseg.scan import Scan
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
+
+# The same examples in every run, so that a change is judged by itself; set the variable to look for new ones.
+settings.register_profile("same", derandomize=True)
+if not os.environ.get("SPINESEG_TEST_EXPLORE"):
+    settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True, scope="session")
