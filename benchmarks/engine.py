@@ -44,7 +44,7 @@ def measure(runs: int) -> list[Figure]:
                 at_least=0.65,
             ),
         ]
-        figures += _against(others, seconds, _slice_by_slice(engine, images), images)
+        figures += _against(others, seconds, torch.cat(_slice_by_slice(engine, images)), images)
     if not others:
         figures.append(Figure("peers: MONAI and nnU-Net are not installed (extra `bench`)", (0,), ""))
     return figures + _whole_prediction(scan, model, runs)
@@ -82,8 +82,8 @@ def _whole_prediction(scan, model, runs: int) -> list[Figure]:
     ]
 
 
-def _slice_by_slice(engine: Engine, images: torch.Tensor) -> torch.Tensor:
-    return torch.cat([engine(image[None]) for image in images])
+def _slice_by_slice(engine: Engine, images: torch.Tensor) -> list[torch.Tensor]:
+    return [engine(image[None]) for image in images]
 
 
 def _flops(engine: Engine, image: torch.Tensor) -> int:

@@ -12,7 +12,8 @@ from torch import nn
 
 from napari_spineseg.core.checkpoint import LoadedModel
 from napari_spineseg.core.device import PrecisionName, choose_precision, precision_name
-from napari_spineseg.core.networks.spine_net import fold
+from napari_spineseg.core.networks.spine_net import SpineNet, fold
+from napari_spineseg.core.networks.spine_net_ready import ReadySpineNet
 from napari_spineseg.core.tiling import run_tiled, tiles_of
 from napari_spineseg.errors import SpineSegError
 
@@ -80,7 +81,10 @@ def engine_for(
 
 def build_engine(network: nn.Module, device: torch.device, dtype: torch.dtype) -> Engine:
     """Fold and move a copy of `network`; the network itself stays as it is."""
-    ready = fold(network).to(device, dtype).to(memory_format=torch.channels_last)
+    ready = fold(network)
+    if isinstance(ready, SpineNet):
+        ready = ReadySpineNet(ready)
+    ready = ready.to(device, dtype).to(memory_format=torch.channels_last)
     return Engine(ready.requires_grad_(False), device, dtype)
 
 
