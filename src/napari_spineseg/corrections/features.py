@@ -63,11 +63,11 @@ class LocalFeatures:
         if key not in self._kept:
             import torch
 
-            from napari_spineseg.core.device import sensible_threads
+            from napari_spineseg.core.device import threads, threads_for_one_slice
             from napari_spineseg.core.resample import Window
 
             top, bottom, left, right = window
-            with torch.inference_mode(), sensible_threads():
+            with torch.inference_mode(), threads(threads_for_one_slice()):
                 images = self._slices.stack([index], Window(top, bottom, left, right))
                 self._kept[key] = _softmax(self._engine(images)[0])
             if len(self._kept) > 64:
