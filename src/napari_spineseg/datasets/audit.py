@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_spineseg.datasets.cases import Case, find_cases
-from napari_spineseg.datasets.checks import CHECKS, Looked, island_masks, stray_labels
+from napari_spineseg.datasets.checks import CHECKS, Looked, island_pieces, islands, stray_labels
 from napari_spineseg.datasets.duplicates import (
     duplicated_scans,
     key_of,
@@ -112,14 +112,10 @@ def repaired(segmentation: Segmentation) -> tuple[Segmentation, list[Finding]]:
     for finding in stray_labels(looked):
         labels[np.isin(labels, finding.labels)] = 0
         done.append(finding)
-    for label, pieces in island_masks(looked).items():
-        for piece in pieces:
-            labels[piece] = 0
-        done.append(
-            looked.finding(
-                "islands", "warning", f"{len(pieces)} small pieces of {looked.say(label)}.", labels=(label,)
-            )
-        )
+    pieces, small = island_pieces(looked)
+    for numbers in small.values():
+        labels[np.isin(pieces, numbers)] = 0
+    done += islands(looked)
     turned = np.ascontiguousarray(segmentation.grid.to_orientation().invert(labels))
     return (
         Segmentation(

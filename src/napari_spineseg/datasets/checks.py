@@ -32,6 +32,14 @@ Place = tuple[int, int, int]
 ISLAND_ML = 0.05
 # And they are less than this share of what the label has.
 _ISLAND_SHARE = 0.02
+_EDGES = {
+    "left": np.s_[0],
+    "right": np.s_[-1],
+    "top": np.s_[:, 0],
+    "bottom": np.s_[:, -1],
+    "front": np.s_[:, :, 0],
+    "back": np.s_[:, :, -1],
+}
 # A disc's centre may be this much further from its two vertebrae than half their distance.
 _SLACK_MM = 8.0
 
@@ -148,29 +156,31 @@ def missing_structures(case: Looked) -> Iterator[Finding]:
 
 def islands(case: Looked) -> Iterator[Finding]:
     """Small pieces away from the rest of their label."""
-    for label, pieces in island_masks(case).items():
-        volume = sum(int(p.sum()) for p in pieces) * case.voxel_ml
+    pieces, small = island_pieces(case)
+    for label, numbers in small.items():
+        mask = np.isin(pieces, numbers)
         yield case.finding(
             "islands",
             "warning",
-            f"{case.say(label)} has {len(pieces)} small piece{'s' if len(pieces) > 1 else ''} away from the "
-            f"rest ({volume * 1000:.0f} mm³ in all).",
-            place=place_of(pieces[0]),
+            f"{case.say(label)} has {len(numbers)} small piece{'s' if len(numbers) > 1 else ''} away from "
+            f"the rest ({mask.sum() * case.voxel_ml * 1000:.0f} mm³ in all).",
+            place=place_of(pieces == numbers[0]),
             labels=(label,),
             repairable=True,
         )
 
 
-def island_masks(case: Looked) -> dict[int, list[np.ndarray]]:
-    """For each label with islands, a mask of each."""
+def island_pieces(case: Looked) -> tuple[np.ndarray, dict[int, list[int]]]:
+    """The labels' connected pieces, numbered, and the numbers of each label's islands, largest first."""
     pieces = cc3d.connected_components(case.labels, connectivity=26)
     numbers, first, sizes = np.unique(pieces, return_index=True, return_counts=True)
     labels = case.labels.ravel()[first]
-    found: dict[int, list[np.ndarray]] = {}
-    for number, label, size in zip(numbers, labels.tolist(), sizes, strict=True):
+    found: dict[int, list[int]] = {}
+    for n in np.argsort(-sizes):
+        label, size = int(labels[n]), int(sizes[n])
         if label and size * case.voxel_ml < ISLAND_ML and size < _ISLAND_SHARE * case.counts[label]:
-            found.setdefault(label, []).append(pieces == number)
-    return found
+            found.setdefault(label, []).append(int(numbers[n]))
+    return pieces, found
 
 
 def level_order(case: Looked) -> Iterator[Finding]:
@@ -217,28 +227,30 @@ def _discs_out_of_place(case: Looked, height: dict[int, float]) -> Iterator[Find
 
 
 def touching_the_border(case: Looked) -> Iterator[Finding]:
-    """Labels cut by the edge of the picture: expected at the top and bottom of the canal, nowhere else."""
-    edges = {
-        "left": np.s_[0],
-        "right": np.s_[-1],
-        "top": np.s_[:, 0],
-        "bottom": np.s_[:, -1],
-        "front": np.s_[:, :, 0],
-        "back": np.s_[:, :, -1],
-    }
+    """Labels cut by the edge of the picture: expected of the canal at the top and bottom, nowhere else.
+
+    Where the first and the last slice share a label the scan is a slab of the spine: one note.
+    """
     canal = int(Structure.CANAL) if case.scheme == "structures" else CANAL_LABEL
-    for name, edge in edges.items():
-        for label in (int(n) for n in np.unique(case.labels[edge]) if n):
-            if label == canal and name in ("top", "bottom"):
-                continue
-            ends = name in ("top", "bottom")
+    cut = {name: sorted({int(n) for n in np.unique(case.labels[e])} - {0}) for name, e in _EDGES.items()}
+    if set(cut["left"]) & set(cut["right"]):
+        yield case.finding(
+            "touching the border",
+            "note",
+            "The spine goes on beyond the first and the last slice: this is a slab of it.",
+            labels=tuple(cut["left"]),
+        )
+        cut["left"] = cut["right"] = []
+    for name, labels in cut.items():
+        ends = name in ("top", "bottom")
+        labels = [n for n in labels if not (ends and n == canal)]
+        if labels:
             yield case.finding(
                 "touching the border",
                 "note" if ends else "warning",
-                f"{case.say(label)} touches the {name} edge of the picture"
-                + (", so it is probably not all there." if ends else "."),
-                place=_on_edge(case, edge, label),
-                labels=(label,),
+                f"{', '.join(map(case.say, labels))}: at the {name} edge of the picture, so perhaps cut off.",
+                place=_on_edge(case, _EDGES[name], labels[0]),
+                labels=tuple(labels),
             )
 
 

@@ -3,7 +3,7 @@
 Their masks went through the same min-max to 8 bit and the same resizing as the images, which made
 some sixteen grey values of four structures. APTA repairs that by rules, each a function here. It
 is kept to reproduce the paper and to rescue masks that were damaged already; for everything else
-`direct_map` gets it right from the start (`benchmarks/apta.md` says by how much).
+`direct_map` gets it right from the start (`benchmarks/apta_cost.md` says by how much).
 
 Arrays are (slices, height, width); every slice is on its own. Where the paper leaves a rule open,
 the docstring says "our interpretation".
