@@ -33,7 +33,9 @@ def measure(runs: int) -> list[Figure]:
                 {
                     "ours": lambda: resample_slices(torch.from_numpy(volume), size),
                     "SciPy": lambda: ndimage.zoom(volume, _factors(volume.shape[1:], size), order=1),
-                    "scikit-image": lambda: resize(volume, (len(volume), *size), order=1, anti_aliasing=False),
+                    "scikit-image": lambda: resize(
+                        volume, (len(volume), *size), order=1, anti_aliasing=False
+                    ),
                 },
                 runs,
             ),
@@ -54,9 +56,7 @@ def measure(runs: int) -> list[Figure]:
                 },
                 runs,
             ),
-            *_ratios(
-                "structures to levels", {"ours": lambda: label_levels(structures, spacing)}, runs
-            ),
+            *_ratios("structures to levels", {"ours": lambda: label_levels(structures, spacing)}, runs),
         ]
 
 

@@ -50,6 +50,7 @@ class Scan:
     history: tuple[Mapping[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
+        """Refuse what cannot be placed in space."""
         _check(self.voxels, self.affine, self.name)
 
     @property
@@ -106,6 +107,7 @@ class Segmentation:
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        """Refuse what cannot be placed in space."""
         _check(self.labels, self.affine, self.name)
 
     @property

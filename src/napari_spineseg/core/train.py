@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from napari_spineseg.core.checkpoint import write_atomically
+from napari_spineseg.core.device import PrecisionName, choose_precision, precision_name
 from napari_spineseg.progress import Control
 
 
@@ -63,6 +64,8 @@ class Trainer:
         Where state and log go; a state found there is resumed.
     validate
         Averaged network to figures, JSON-able.
+    precision
+        What convolutions are computed in; weights, norms' statistics and loss stay in float32.
     """
 
     def __init__(
@@ -74,8 +77,12 @@ class Trainer:
         folder: Path,
         validate: Callable[[nn.Module], dict[str, Any]] | None = None,
         device: torch.device | str = "cpu",
+        precision: PrecisionName = "auto",
     ) -> None:
         self.settings, self.folder, self.device = settings, folder, torch.device(device)
+        # float16 would need its loss scaled: where bfloat16 does not pay, float32 it is.
+        fast = choose_precision(self.device, precision) == torch.bfloat16
+        self.dtype = torch.bfloat16 if fast else torch.float32
         self.network = network.to(self.device, memory_format=torch.channels_last).train()
         self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
         self._batches, self._loss, self._validate = batches, loss, validate
@@ -98,7 +105,12 @@ class Trainer:
             last = self.step == self.settings.steps
             if self.step % self.settings.save_every == 0 or last:
                 seconds = (time.perf_counter() - started) / len(running)
-                self.log(kind="train", loss=sum(running) / len(running), step_seconds=round(seconds, 3))
+                self.log(
+                    kind="train",
+                    loss=sum(running) / len(running),
+                    step_seconds=round(seconds, 3),
+                    precision=precision_name(self.dtype),
+                )
                 started, running = time.perf_counter(), []
                 self._save()
             if self._validate and (self.step % self.settings.validate_every == 0 or last):
@@ -125,7 +137,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(self.step)
         batch = batch.to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16):
             logits = self.network(batch.image)
         loss = self._loss(logits.float(), batch)
         self.optimizer.zero_grad(set_to_none=True)

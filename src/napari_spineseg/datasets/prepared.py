@@ -81,7 +81,7 @@ def _load(path: Path) -> PreparedVolume:
             structures=file["structures"],
             slice_mm=float(file["slice_mm"]),
             spacing_mm=float(file["spacing_mm"]),
-            weights=file["weights"] if "weights" in file else None,
+            weights=file.get("weights"),
         )
 
 

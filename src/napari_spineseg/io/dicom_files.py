@@ -22,8 +22,8 @@ from napari_spineseg.io.quiet import quiet
 from napari_spineseg.io.sniff import looks_like_dicom
 
 PARSER_ERRORS = (
-    InvalidDicomError, BytesLengthException, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError,
-    NotImplementedError, RecursionError, OverflowError, AssertionError, struct.error,
+    InvalidDicomError, BytesLengthException, EOFError, ValueError, TypeError, KeyError, IndexError,
+    AttributeError, NotImplementedError, RecursionError, OverflowError, AssertionError, struct.error,
 )  # fmt: skip
 """What pydicom raises on damaged headers: they reach into every corner of its parser."""
 

@@ -8,7 +8,6 @@ what is brought back from a layer is on that grid, voxel for voxel, whatever was
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,18 +21,15 @@ from napari_spineseg.anatomy import (
     colour_of,
     names_of,
 )
-from napari_spineseg.errors import ScanError
 from napari_spineseg.grid import Grid
 from napari_spineseg.io.labels import guess_scheme, whole_numbers
-from napari_spineseg.io.volume import Volume, check_affine
+from napari_spineseg.io.layer_view import METADATA_KEY, LayerView
+from napari_spineseg.io.volume import Volume
 from napari_spineseg.io.voxels import settle
 from napari_spineseg.scan import Scan, Segmentation
 
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
-
-METADATA_KEY = "spineseg"
-"""Where a layer's metadata keeps what SpineSeg knows about it."""
 
 LayerTuple = tuple[np.ndarray, dict[str, Any], str]
 
@@ -113,87 +109,6 @@ def segmentation_from_layer(layer: Labels, scan: Scan | None = None) -> Segmenta
     return segmentation_from(LayerView.of(layer), scan)
 
 
-@dataclass
-class LayerView:
-    """What a layer, or the (data, meta) of one, says about its voxels.
-
-    Attributes
-    ----------
-    data
-        (slices, height, width); a single slice and leading axes of length 1 are brought to that.
-    scale, translate
-        mm along the axes of `data`.
-    """
-
-    data: np.ndarray
-    scale: np.ndarray
-    translate: np.ndarray
-    name: str
-    known: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, layer: Any) -> LayerView:
-        """From a napari layer."""
-        options = {"scale": layer.scale, "translate": layer.translate, "units": layer.units}
-        options |= {"metadata": layer.metadata, "name": layer.name, "rgb": getattr(layer, "rgb", False)}
-        return cls.from_tuple(layer.data[0] if getattr(layer, "multiscale", False) else layer.data, options)
-
-    @classmethod
-    def from_tuple(cls, data: Any, options: Mapping[str, Any]) -> LayerView:
-        """From what napari hands to a writer.
-
-        Raises
-        ------
-        ScanError
-            If it is no single grey-scale volume.
-        """
-        name = str(options.get("name") or "layer")
-        if options.get("rgb"):
-            raise ScanError(f"{name}: is in colour; choose a grey-scale layer.")
-        array = np.asarray(data)
-        if array.dtype == object or array.dtype.kind not in "biuf":
-            raise ScanError(f"{name}: holds {array.dtype} values, not grey values or labels.")
-        axes = array.ndim
-        while array.ndim > 3 and array.shape[0] == 1:
-            array = array[0]
-        if array.ndim == 2:
-            array = array[None]
-        if array.ndim != 3 or 0 in array.shape:
-            raise ScanError(
-                f"{name}: has {axes} axes where one volume has three; split it into volumes first."
-            )
-        to_mm = _to_mm(options.get("units"), axes)
-        scale = _last_three(options.get("scale"), axes, 1.0) * to_mm
-        translate = _last_three(options.get("translate"), axes, 0.0) * to_mm
-        known = (options.get("metadata") or {}).get(METADATA_KEY)
-        return cls(array, scale, translate, name, known if isinstance(known, Mapping) else {})
-
-    def grid(self) -> tuple[Grid, list[str]]:
-        """The file's own grid, and what to say if it had to be made up.
-
-        Where a person gave the layer another scale, its spacing follows.
-
-        Raises
-        ------
-        ScanError
-            If the layer has an impossible scale.
-        """
-        own = _own_grid(self.known)
-        if own is not None:
-            turn = own.to_orientation()
-            if turn.grid.shape == self.data.shape:
-                return _with_spacing(own, self.scale), []
-        slices, rows, columns = self.scale
-        affine = np.array([[slices, 0, 0, 0], [0, 0, -columns, 0], [0, -rows, 0, 0], [0, 0, 0, 1.0]])
-        affine[:3, 3] = self.translate[0], -self.translate[2], -self.translate[1]
-        check_affine(Path(self.name), affine)
-        changed = "was cropped or resampled" if own is not None else "does not come from a medical file"
-        sizes = " x ".join(f"{v:g}" for v in self.scale)
-        return Grid(self.data.shape, affine), [
-            f"The layer {self.name} {changed}: its own spacing of {sizes} mm and sagittal axes are used."
-        ]
-
-
 def scan_from(view: LayerView) -> Scan:
     """The scan in a view of a layer. Raises `ScanError` as `scan_from_layer` does."""
     grid, notes = view.grid()
@@ -271,52 +186,6 @@ def _contrast(shown: np.ndarray) -> tuple[float, float]:
     part = shown[:, ::4, ::4] if shown[0].size > 4096 else shown
     low, high = np.percentile(part, (0.5, 99.7))
     return float(low), float(high)
-
-
-def _own_grid(known: Mapping[str, Any]) -> Grid | None:
-    """The file's own grid if metadata hold a sound one. Metadata are anybody's to change."""
-    try:
-        affine = np.asarray(known["affine"], float)
-        shape = tuple(int(n) for n in known["shape"])
-        if affine.shape == (4, 4) and len(shape) == 3:
-            check_affine(Path("layer"), affine)
-            return Grid(shape, affine)
-    except (KeyError, TypeError, ValueError, ScanError):
-        return None
-    return None
-
-
-def _with_spacing(own: Grid, scale: np.ndarray) -> Grid:
-    """`own` with the spacing of the layer, if a person changed that; same place for voxel 0."""
-    shown = own.to_orientation()
-    ratio = scale / np.asarray(shown.grid.spacing)
-    if np.allclose(ratio, 1, rtol=1e-4) or not (np.isfinite(ratio).all() and ratio.min() > 0):
-        return own
-    affine = own.affine.copy()
-    affine[:3, :3] *= ratio[shown.turn[:, 0].astype(int)]
-    return Grid(own.shape, affine)
-
-
-def _last_three(values: Any, axes: int, missing: float) -> np.ndarray:
-    """The last three of a layer's per-axis values; a 2D layer has no slice axis."""
-    given = np.atleast_1d(np.asarray(values if values is not None else [missing] * axes, float))
-    return np.concatenate([np.full(3, 1.0 if missing else 0.0), given])[-3:]
-
-
-def _to_mm(units: Any, axes: int) -> np.ndarray:
-    """mm in a layer's unit along each of the last three axes; pixels count as mm."""
-    import pint
-
-    if units is None:
-        return np.ones(3)
-    units = [units] * axes if isinstance(units, str | pint.Unit) else list(units)
-    factors = []
-    for unit in units:
-        try:
-            factors.append(float(pint.get_application_registry().Quantity(1, str(unit)).to("mm").magnitude))
-        except (pint.DimensionalityError, pint.UndefinedUnitError):
-            factors.append(1.0)
-    return np.asarray(([1.0] * 3 + factors)[-3:])
 
 
 def _numbering(value: Any) -> Numbering:

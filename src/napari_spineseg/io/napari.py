@@ -11,9 +11,9 @@ from typing import Any
 from napari_spineseg.errors import ScanError
 from napari_spineseg.io.guard import open_file
 from napari_spineseg.io.labels import is_label_file, segmentation_of
+from napari_spineseg.io.layer_view import METADATA_KEY, LayerView
 from napari_spineseg.io.layers import (
     LayerTuple,
-    LayerView,
     layer_tuple_for_scan,
     layer_tuple_for_segmentation,
     scan_from,
@@ -54,7 +54,7 @@ def read_layers(path: Paths) -> list[LayerTuple]:
         except ScanError as error:
             show_error(str(error))
             raise
-        for warning in layers[-1][1]["metadata"]["spineseg"]["warnings"]:
+        for warning in layers[-1][1]["metadata"][METADATA_KEY]["warnings"]:
             show_warning(f"{one.name}: {warning}")
     return layers
 
