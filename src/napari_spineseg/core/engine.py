@@ -17,8 +17,9 @@ from napari_spineseg.core.networks.spine_net_ready import ReadySpineNet
 from napari_spineseg.core.tiling import run_tiled, tiles_of
 from napari_spineseg.errors import SpineSegError
 
-# Least share of pixels on which a reduced precision must agree with float32.
-_AGREEMENT = 0.998
+# Least share of foreground pixels on which a reduced precision must agree with float32: what
+# differs are border pixels that could go either way, and Dice moves by less than .001.
+_AGREEMENT = 0.995
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_cpu")
 
 

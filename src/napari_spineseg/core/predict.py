@@ -232,8 +232,15 @@ class _Job:
         )
 
     def _engine(self, device: torch.device) -> Engine:
-        middle = len(self.slices) // 2
-        return engine_for(self.model, device, self.options.precision, lambda: self.slices.stack([middle]))
+        return engine_for(self.model, device, self.options.precision, self._example)
+
+    def _example(self) -> torch.Tensor:
+        """The middle of the middle slice: enough to see whether a reduced precision agrees."""
+        stride = self.model.card.input.stride
+        sides = [max(stride, n // 2 // stride * stride) for n in self.slices.padded]
+        top, left = ((n - side) // 2 for n, side in zip(self.slices.padded, sides, strict=True))
+        window = Window(top, top + sides[0], left, left + sides[1])
+        return self.slices.stack([len(self.slices) // 2], window)
 
     def _logits(self, images: torch.Tensor) -> torch.Tensor:
         logits = self.runner.run(images, self.control.check)
