@@ -86,9 +86,7 @@ class Trainer:
         self.network = network.to(self.device, memory_format=torch.channels_last).train()
         self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
         self._batches, self._loss, self._validate = batches, loss, validate
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
-        )
+        self.optimizer = self.make_optimizer()
         self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / "state.json").exists():
@@ -118,6 +116,13 @@ class Trainer:
                 started, running = time.perf_counter(), []
             control.step("Training", self.step, self.settings.steps)
         return self.averaged
+
+    def make_optimizer(self) -> torch.optim.Optimizer:
+        """What takes the steps."""
+        s = self.settings
+        return torch.optim.AdamW(
+            self.network.parameters(), s.learning_rate, weight_decay=s.weight_decay, fused=True
+        )
 
     def learning_rate(self, step: int) -> float:
         """Linear warm-up, then half a cosine down to a hundredth."""
