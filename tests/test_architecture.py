@@ -24,7 +24,7 @@ FLOORS = [
     {"errors", "progress", "anatomy", "anatomy_maps", "grid", "scan"},
     {"core"},
     {"preprocessing", "instances", "synthesis"},
-    {"io", "models", "datasets", "corrections", "measurement", "learning", "sample_data"}
+    {"io", "models", "datasets", "corrections", "measurement", "learning", "sample_data", "tumours"}
     | {"segment", "preprocess", "overview", "evaluation"},
     {"widgets", "cli", "cluster"},
 ]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from napari_spineseg.core.checkpoint import LoadedModel
     from napari_spineseg.core.predict import Prediction
     from napari_spineseg.instances import LevelResult
+    from napari_spineseg.tumours import Finding
 
 
 class SegmentSettings(BaseModel):
@@ -78,6 +79,8 @@ class SegmentResult:
         In words: "L5–T11, 7 discs, canal".
     alternatives
         Other numberings that fit the scan, most likely first, as `instances` offers them.
+    findings
+        Tumours, where the model looks for them: place, size and confidence of each label from 301.
     """
 
     segmentation: Segmentation
@@ -85,6 +88,7 @@ class SegmentResult:
     seconds: dict[str, float]
     summary: str
     alternatives: tuple[Any, ...] = field(default=())
+    findings: tuple[Finding, ...] = field(default=())
 
 
 def segment(
@@ -105,6 +109,7 @@ def segment(
     """
     from napari_spineseg.core.predict import PredictOptions, predict
     from napari_spineseg.instances import label_levels
+    from napari_spineseg.tumours.scan import WARNING, findings_in, finds_tumours, knows_anatomy, tumour_record
 
     settings, control = settings or SegmentSettings(), control or Control()
     _check_size(scan)
@@ -112,14 +117,30 @@ def segment(
     entry = get_model(settings.model)
     model = loaded_model(entry)
     clock.lap("load model")
-    options = PredictOptions(device=settings.device, mirror=settings.mirror, uncertainty=settings.uncertainty)
+    tumours = finds_tumours(entry.structures)
+    options = PredictOptions(
+        device=settings.device, mirror=settings.mirror, uncertainty=settings.uncertainty or tumours
+    )
     prediction = predict(scan, model, options, control)
     clock.lap("predict")
+    companion = None if knows_anatomy(entry.structures) else anatomy_model()
+    anatomy = prediction.structures
+    if companion is not None:
+        anatomy = predict(scan, loaded_model(companion), PredictOptions(device=settings.device), control)
+        anatomy = anatomy.structures
+        clock.lap("predict anatomy")
 
     control.check()
     sagittal = scan.grid.to_orientation()
-    result = label_levels(sagittal.apply(prediction.structures), sagittal.grid.spacing)
-    labels = result.levels if settings.scheme == "levels" else levels_to_structures(result.levels)
+    result = label_levels(sagittal.apply(anatomy), sagittal.grid.spacing)
+    labels, findings = result.levels, []
+    if tumours:
+        found, findings = findings_in(
+            prediction.structures, prediction.uncertainty, labels, scan.grid, result.numbering
+        )
+        labels = np.where(found > 0, found, labels)
+    numbers = np.unique(labels)
+    labels = labels if settings.scheme == "levels" else levels_to_structures(labels)
     labels = np.ascontiguousarray(sagittal.invert(labels).astype(np.uint16, copy=False))
     clock.lap("number levels")
 
@@ -133,13 +154,24 @@ def segment(
         name=f"{scan.name}_seg",
         scheme=settings.scheme,
         numbering=result.numbering,
-        provenance=_provenance(scan, entry, settings, prediction, result, clock),
-        warnings=(*prediction.warnings, *doubts),
+        provenance=_provenance(scan, entry, settings, prediction, result, clock)
+        | tumour_record(findings if tumours else None, companion),
+        warnings=(*prediction.warnings, *doubts, *((WARNING,) if tumours else ())),
     )
-    summary = summarise(np.unique(result.levels), result.numbering)
+    summary = summarise(numbers, result.numbering)
+    uncertainty = prediction.uncertainty if settings.uncertainty else None
     return SegmentResult(
-        segmentation, prediction.uncertainty, clock.laps, summary, tuple(result.alternatives)
+        segmentation, uncertainty, clock.laps, summary, tuple(result.alternatives), tuple(findings)
     )
+
+
+def anatomy_model() -> ModelEntry:
+    """The model that numbers the levels for one that finds tumours only: the one in use, if it can."""
+    from napari_spineseg.models import DEFAULT_MODEL
+    from napari_spineseg.tumours.scan import knows_anatomy
+
+    entry = get_model(None)
+    return entry if knows_anatomy(entry.structures) else get_model(DEFAULT_MODEL)
 
 
 def _check_size(scan: Scan) -> None:

@@ -1,0 +1,193 @@
+"""From marked voxels to findings: which are one tumour, where it lies, how large it is, how sure it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cc3d
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.spatial import ConvexHull, QhullError
+from scipy.spatial.distance import pdist
+
+from napari_spineseg.anatomy import FIRST_TUMOUR_LABEL, Numbering
+from napari_spineseg.tumours.place import Place, place_of
+
+# The scheme has 99 numbers for tumours.
+_MOST = 99
+
+
+class FindSettings(BaseModel):
+    """What counts as a finding."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    least_ml: float = Field(
+        0.08, ge=0, le=10, title="Smallest finding (ml)", description="Smaller ones are left out"
+    )
+    least_confidence: float = Field(
+        0.75,
+        ge=0.5,
+        le=1,
+        title="Least confidence",
+        description="Findings that the model is less sure of on average are left out",
+    )
+    reach_mm: float = Field(
+        12.0, ge=0, le=100, title="Reach (mm)", description="Findings farther from the spine are left out"
+    )
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One tumour, as the model sees it.
+
+    Attributes
+    ----------
+    label
+        Its number in the `levels` scheme, 301 and upward, from the top down.
+    level
+        "L3", or "L1/L2" where it lies between two.
+    relation
+        "body", "posterior elements", "epidural", "intradural", "beside the spine".
+    mm
+        Largest diameter in 3D, and extents along (slices, rows, columns).
+    ml
+        Volume.
+    confidence
+        Mean probability of its voxels, 0.5 to 1.
+    centre
+        (slice, row, column) of a voxel in its middle, in the sagittal view.
+    """
+
+    label: int
+    level: str
+    relation: str
+    mm: float
+    extent_mm: tuple[float, float, float]
+    ml: float
+    confidence: float
+    centre: tuple[int, int, int]
+    voxels: int
+
+    @property
+    def where(self) -> str:
+        """ "L3 body", "intradural at L1/L2"."""
+        if not self.level:
+            return self.relation
+        if self.relation in ("body", "posterior elements"):
+            return f"{self.level} {self.relation}"
+        return f"{self.relation} at {self.level}"
+
+    def record(self) -> dict[str, Any]:
+        """JSON-able."""
+        return {
+            "label": self.label,
+            "where": self.where,
+            "level": self.level or None,
+            "relation": self.relation,
+            "mm": round(self.mm, 1),
+            "extent_mm": [round(v, 1) for v in self.extent_mm],
+            "ml": round(self.ml, 3),
+            "confidence": round(self.confidence, 3),
+            "centre": list(self.centre),
+            "voxels": self.voxels,
+        }
+
+
+def find(
+    mask: np.ndarray,
+    probability: np.ndarray | None,
+    levels: np.ndarray,
+    spacing: tuple[float, float, float],
+    numbering: Numbering = Numbering(),
+    settings: FindSettings | None = None,
+) -> tuple[np.ndarray, list[Finding]]:
+    """Tell tumours apart, leave out what is none, and say where each is.
+
+    Parameters
+    ----------
+    mask
+        (slices, rows, columns) bool, sagittal view: what the model marked.
+    probability
+        The same shape, how likely each voxel is tumour; None counts as sure.
+    levels
+        The same shape, `levels` scheme, of the anatomy; all 0 if none is known.
+    spacing
+        mm along the axes.
+
+    Returns
+    -------
+    labels
+        uint16, 301 and upward where a finding is, 0 elsewhere.
+    findings
+        In the order of the labels.
+    """
+    settings = settings or FindSettings()
+    voxel_ml = float(np.prod(spacing)) / 1000
+    pieces = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=26)
+    labels = np.zeros(mask.shape, np.uint16)
+    statistics = cc3d.statistics(pieces)
+    kept = []
+    for piece in range(1, len(statistics["voxel_counts"])):
+        voxels = int(statistics["voxel_counts"][piece])
+        if voxels * voxel_ml < settings.least_ml:
+            continue
+        box = statistics["bounding_boxes"][piece]
+        inside = pieces[box] == piece
+        confidence = 1.0 if probability is None else float(probability[box][inside].astype(np.float32).mean())
+        if confidence < settings.least_confidence:
+            continue
+        place = place_of(inside, box, levels, spacing, numbering)
+        if place.distance_mm <= settings.reach_mm:
+            kept.append((box, inside, confidence, place))
+    kept.sort(key=lambda item: item[0][1].start)
+    findings = []
+    for label, (box, inside, confidence, place) in enumerate(kept[:_MOST], FIRST_TUMOUR_LABEL):
+        labels[box][inside] = label
+        findings.append(_finding(label, box, inside, confidence, place, spacing))
+    return labels, findings
+
+
+def number(labels: np.ndarray, findings: list[Finding]) -> dict[int, str]:
+    """Names for the labels of findings.
+
+    >>> number(np.zeros(1), [])
+    {}
+    """
+    return {finding.label: finding.where for finding in findings}
+
+
+def _finding(
+    label: int,
+    box: tuple[slice, slice, slice],
+    inside: np.ndarray,
+    confidence: float,
+    place: Place,
+    spacing: tuple[float, float, float],
+) -> Finding:
+    points = np.argwhere(inside)
+    centre = points[np.linalg.norm((points - points.mean(0)) * spacing, axis=1).argmin()]
+    extents = (np.ptp(points, axis=0) + 1) * spacing
+    return Finding(
+        label,
+        place.level,
+        place.relation,
+        largest_diameter(points * spacing, spacing),
+        tuple(float(v) for v in extents),
+        len(points) * float(np.prod(spacing)) / 1000,
+        confidence,
+        tuple(int(c + span.start) for c, span in zip(centre, box, strict=True)),
+        len(points),
+    )
+
+
+def largest_diameter(points: np.ndarray, spacing: tuple[float, float, float]) -> float:
+    """Longest line between two voxels' far ends, mm; `points` (n, 3) in mm, voxel centres."""
+    if len(points) > 4:
+        try:
+            points = points[ConvexHull(points).vertices]
+        except QhullError:
+            points = points[:: max(1, len(points) // 400)]  # all in one plane: any of them do
+    apart = pdist(points) if len(points) > 1 else np.zeros(1)
+    return float(apart.max()) + float(min(spacing))
