@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from napari_spineseg.core.augment import AugmentSettings
 from napari_spineseg.datasets.crops import CropSampler, CropSettings
 from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.synthesis.tissues import Tissue
@@ -50,3 +51,19 @@ def test_target_follows_the_image(volumes):
     for image, target in zip(batch.image[:, 1], batch.target, strict=True):
         bright = image > (image.min() + image.max()) / 2
         assert (bright == (target == 1)).float().mean() > 0.95
+
+
+def test_crops_that_stay_inside_see_no_repeated_border():
+    rows = np.broadcast_to(np.arange(60, dtype=np.uint8)[None, :, None], (3, 60, 50)).copy()
+    structures = np.zeros(rows.shape, np.uint8)
+    structures[:, :2] = 1  # the spine is at the very top
+    still = AugmentSettings(
+        rotation_deg=0, scale=1, shear=0, warp_mm=0, remap_share=0, blur_share=0, noise=0, bias=0
+    )
+    settings = CropSettings(
+        height_px=32, width_px=32, inside=True, anywhere_share=0, synthetic_share=0, augment=still
+    )
+    volume = PreparedVolume("a", "1", "image", rows, structures, 4.0, 0.5)
+    targets = CropSampler([volume], settings, 0).batch(0, 8).target
+    # Half of each crop would lie above the image, and show no spine or all of it
+    assert ((targets == 1).sum((1, 2)) <= 2 * 32).all() and (targets[:, :3] == 1).any()

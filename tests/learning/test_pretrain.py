@@ -41,6 +41,25 @@ def test_a_recipe_becomes_a_model_that_loads(prepared, tmp_path):
     assert json.loads((tmp_path / "out" / "tiny.json").read_text())["training"]["train"]["seed"] == 0
 
 
+def test_a_second_stage_goes_on_from_the_first(prepared, tmp_path):
+    (tmp_path / "one.yaml").write_text(RECIPE)
+    text = (
+        RECIPE.replace("steps: 2,", "steps: 9, stop_after: 2,")
+        + """
+then:
+  - crops: {height_px: 24, width_px: 24, inside: true}
+    train: {steps: 1, batch: 2, warm_up: 1, learning_rate: 1.0e-12, weight_decay: 0, average: 0}
+"""
+    )
+    (tmp_path / "two.yaml").write_text(text)
+    pretrain(read_recipe(tmp_path / "one.yaml"), prepared, tmp_path / "a")
+    pretrain(read_recipe(tmp_path / "two.yaml"), prepared, tmp_path / "b")
+    first, second = (load_model(tmp_path / name / "tiny.safetensors").network for name in "ab")
+    weights = zip(first.parameters(), second.parameters(), strict=True)
+    assert all(np.allclose(a.detach(), b.detach(), atol=2e-3) for a, b in weights)
+    assert (tmp_path / "b" / "stage2" / "state.json").is_file()
+
+
 def test_a_patient_who_is_validated_is_never_trained_on(prepared, tmp_path):
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     card = pretrain(read_recipe(tmp_path / "recipe.yaml"), prepared, tmp_path / "out")

@@ -32,6 +32,7 @@ class TrainSettings(BaseModel):
 
     seed: int = 0
     steps: int = Field(4000, gt=0, title="Steps")
+    stop_after: int | None = Field(None, gt=0, description="leave the schedule here: a later stage goes on")
     batch: int = Field(8, gt=0, title="Samples a step")
     learning_rate: float = Field(3e-3, gt=0)
     weight_decay: float = Field(1e-4, ge=0)
@@ -40,6 +41,11 @@ class TrainSettings(BaseModel):
     clip: float = Field(5.0, gt=0, description="largest gradient norm")
     validate_every: int = Field(250, gt=0)
     save_every: int = Field(100, gt=0)
+
+    @property
+    def last_step(self) -> int:
+        """The step that training ends with."""
+        return self.steps if self.stop_after is None else min(self.steps, self.stop_after)
 
 
 class Example(Protocol):
@@ -96,11 +102,11 @@ class Trainer:
         """Train to the last step and return the averaged network. Stopping keeps the state."""
         started, running = time.perf_counter(), []
         ahead = _Ahead(self._batches)
-        while self.step < self.settings.steps:
+        while self.step < self.settings.last_step:
             control.check()
             running.append(self._train_step(ahead.batch(self.step)))
             self.step += 1
-            last = self.step == self.settings.steps
+            last = self.step == self.settings.last_step
             if self.step % self.settings.save_every == 0 or last:
                 seconds = (time.perf_counter() - started) / len(running)
                 self.log(
@@ -114,7 +120,7 @@ class Trainer:
             if self._validate and (self.step % self.settings.validate_every == 0 or last):
                 self.log(kind="validation", **self._validate(self.averaged))
                 started, running = time.perf_counter(), []
-            control.step("Training", self.step, self.settings.steps)
+            control.step("Training", self.step, self.settings.last_step)
         return self.averaged
 
     def make_optimizer(self) -> torch.optim.Optimizer:

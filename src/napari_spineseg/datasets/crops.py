@@ -33,6 +33,9 @@ class CropSettings(BaseModel):
     anywhere_share: float = Field(
         0.2, ge=0, le=1, description="share of crops that ignore where the spine is"
     )
+    inside: bool = Field(
+        False, description="keep crops inside the image, so that its borders are seen where they are"
+    )
     synthetic_share: float = Field(0.5, ge=0, le=1, description="share of samples painted from tissue maps")
     augment: AugmentSettings = AugmentSettings()
 
@@ -119,9 +122,13 @@ class CropSampler:
         spots = self._spots[volume.name]
         height, width = volume.values.shape[1:]
         if rng.random() < self.settings.anywhere_share or not len(spots):
-            return index, (rng.uniform(0, height), rng.uniform(0, width))
-        row, column = spots[rng.integers(len(spots))]
-        return index, (row + rng.normal(0, 20), column + rng.normal(0, 40))
+            row, column = rng.uniform(0, height), rng.uniform(0, width)
+        else:
+            row, column = spots[rng.integers(len(spots))] + rng.normal(0, (20, 40))
+        if self.settings.inside:
+            row = _inside(row, self.settings.height_px, height)
+            column = _inside(column, self.settings.width_px, width)
+        return index, (row, column)
 
     def _neighbours(self, volume: PreparedVolume, index: int, rng: np.random.Generator) -> list[int]:
         """Slices of the sample, left to right or, half the time, right to left."""
@@ -147,6 +154,11 @@ class CropSampler:
             [volume.values[max(0, s - thickness) : min(last, s + thickness) + 1].mean(0) for s in slices]
         )
         return augment.sample(torch.from_numpy(stack.astype(np.float32) / 255), centre, offsets, "bilinear")
+
+
+def _inside(centre: float, crop: int, whole: int) -> float:
+    """The nearest centre at which a crop does not leave the image; the middle, if it is larger."""
+    return float(np.clip(centre, crop / 2, whole - crop / 2)) if whole > crop else whole / 2
 
 
 def _labelled_spots(volume: PreparedVolume) -> np.ndarray:

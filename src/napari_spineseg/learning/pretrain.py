@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,21 @@ from napari_spineseg.progress import Control
 _STRUCTURES = (Structure.VERTEBRA, Structure.DISC, Structure.CANAL)
 
 
+class Stage(BaseModel):
+    """A stretch of training with settings of its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    crops: CropSettings = CropSettings()
+    train: TrainSettings = TrainSettings()
+
+
 class PretrainSettings(BaseModel):
-    """One recipe: everything that a model's figures depend on."""
+    """One recipe: everything that a model's figures depend on.
+
+    `crops` and `train` are its first stage; each of `then` goes on from the averaged weights of
+    the one before, with a new optimiser.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,6 +52,7 @@ class PretrainSettings(BaseModel):
     input: InputSpec = InputSpec()
     crops: CropSettings = CropSettings()
     train: TrainSettings = TrainSettings()
+    then: tuple[Stage, ...] = ()
     train_folders: tuple[str, ...] = ("train", "tissues")
     validation_folders: tuple[str, ...] = ("val", "t2")
     validation_slices: int = Field(6, gt=0, description="slices a volume that are looked at")
@@ -77,9 +91,8 @@ def pretrain(
     volumes = [v for name in settings.train_folders for v in load_prepared(prepared / name)]
     # SPIDER's ids are shared between its images and its masks: a patient is on one side only.
     volumes = [v for v in volumes if v.patient not in held_back]
-    sampler = CropSampler(volumes, settings.crops, settings.train.seed)
     torch.manual_seed(settings.train.seed)
-    network = build_network(settings.network, settings.arguments)
+    averaged = build_network(settings.network, settings.arguments)
     latest: dict[str, Any] = {}
 
     def validate(averaged: nn.Module) -> dict[str, Any]:
@@ -92,20 +105,36 @@ def pretrain(
         save_model(averaged, _card(settings, volumes, latest), out / f"{settings.name}.safetensors")
         return latest
 
-    trainer = Trainer(
-        network,
-        lambda step: sampler.batch(step, settings.train.batch),
-        lambda logits, batch: cross_entropy_dice(logits, batch.target, batch.weight),
-        settings.train,
-        out,
-        validate,
-        device,
-    )
-    averaged = trainer.run(control)
+    stages = (Stage(crops=settings.crops, train=settings.train), *settings.then)
+    for number, stage in enumerate(stages, 1):
+        sampler = CropSampler(volumes, stage.crops, stage.train.seed)
+        folder = out if number == 1 else out / f"stage{number}"
+        averaged = _train(averaged, sampler, stage.train, folder, validate, device, control)
     fit = calibrate(averaged, [v for check in checks.values() for v in check], settings.input, 4)
     latest["calibration"] = asdict(fit)
     card = _card(settings, volumes, latest).model_copy(update={"temperature": fit.temperature})
     return save_model(averaged, card, out / f"{settings.name}.safetensors")
+
+
+def _train(
+    network: nn.Module,
+    sampler: CropSampler,
+    settings: TrainSettings,
+    folder: Path,
+    validate: Callable[[nn.Module], dict[str, Any]],
+    device: str,
+    control: Control,
+) -> nn.Module:
+    trainer = Trainer(
+        network.train().requires_grad_(True),
+        lambda step: sampler.batch(step, settings.batch),
+        lambda logits, batch: cross_entropy_dice(logits, batch.target, batch.weight),
+        settings,
+        folder,
+        validate,
+        device,
+    )
+    return trainer.run(control)
 
 
 def _card(
