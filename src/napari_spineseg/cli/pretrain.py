@@ -14,7 +14,7 @@ app = command_app(help="Train a model from prepared data, as a recipe says.")
 @app.command()
 def pretrain(
     recipe: Annotated[
-        str, typer.Argument(metavar="RECIPE", help="A bundled recipe (lumbar) or a YAML file.")
+        str, typer.Argument(metavar="RECIPE", help="A bundled recipe (lumbar, tumour) or a YAML file.")
     ],
     data: Annotated[Path, typer.Option("--data", help="Folder that `spineseg dataset prepare` filled.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Where weights, card, log and state go.")],
@@ -26,11 +26,16 @@ def pretrain(
     The log is OUT/log.jsonl, a line for every 50 or so steps and one for every validation.
     """
     from napari_spineseg.learning.pretrain import find_recipe, pretrain, read_recipe
+    from napari_spineseg.learning.tumour import is_tumour_recipe, pretrain_tumour, read_tumour_recipe
 
     console = Console(json)
-    settings = read_recipe(find_recipe(recipe))
+    path = find_recipe(recipe)
+    if is_tumour_recipe(path):
+        settings, train = read_tumour_recipe(path), pretrain_tumour
+    else:
+        settings, train = read_recipe(path), pretrain
     with console.bar(settings.name) as control:
-        card = pretrain(settings, data, out, device, control)
+        card = train(settings, data, out, device, control)
     console.say(
         f"Wrote {out / settings.name}.safetensors; its card is beside it, the log is {out / 'log.jsonl'}."
     )

@@ -104,11 +104,11 @@ class Wall:
 def bone_site(slab: Slab, index: int, rng: np.random.Generator, behind: bool = False) -> Centre | None:
     """A place inside a vertebra: in its body, or (`behind`) in its posterior elements."""
     structures = slab.structures[index, :: slab.step, :: slab.step]
-    back = _canal_back(structures)
-    if back is None:
-        return None
-    posterior = np.arange(structures.shape[1])[None] > back[:, None]
-    bone = (structures == Structure.VERTEBRA) & (posterior if behind else ~posterior)
+    back, bone = _canal_back(structures), structures == Structure.VERTEBRA
+    # Beside the canal, pedicles and facets belong to neither: there any bone will do.
+    if back is not None:
+        posterior = np.arange(structures.shape[1])[None] > back[:, None]
+        bone = bone & (posterior if behind else ~posterior)
     return _one_of(slab, index, _distance(slab, bone) > (2 if behind else 4), rng)
 
 

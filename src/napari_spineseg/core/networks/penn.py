@@ -24,6 +24,7 @@ Back to full size
     labels agree but for a few pixels at borders: docs/tumours.md has the figure).
 Pre-training
     `PatchReconstruction` and `PatchClassifier` put other heads on the same encoder (and decoder).
+    `AnatomyAided` is not in the paper at all: a second head that names the anatomy while training.
 """
 
 from __future__ import annotations
@@ -111,6 +112,26 @@ class PatchReconstruction(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Reconstruct the patch."""
         return self.head(self.network.decode(self.network.encode(image)))
+
+
+class AnatomyAided(nn.Module):
+    """PENN with a second head, in training only, that names the anatomy.
+
+    A tumour fills 2 % of a patch and a few hundred steps go by before a network notices it; what is
+    bone, disc and canal it learns at once, and it needs to know that to tell what does not belong.
+
+    image: (n, in_channels, H, W) -> logits (n, classes + structures, H, W), the tumour's first.
+    """
+
+    def __init__(self, network: PENN, structures: int = 4) -> None:
+        super().__init__()
+        self.network = network
+        self.head = nn.ConvTranspose2d(network.widths[0], structures, 2, 2)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Segment tumours and anatomy."""
+        features = self.network.decode(self.network.encode(image))
+        return torch.cat([self.network.head(features), self.head(features)], 1)
 
 
 class PatchClassifier(nn.Module):
