@@ -20,7 +20,7 @@ def lived_in(network: nn.Module) -> nn.Module:
     """The network with norms that are no longer those of the first day."""
     torch.manual_seed(0)
     for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, (nn.BatchNorm2d, nn.BatchNorm3d)):
             nn.init.normal_(module.running_mean, 0, 0.3)
             nn.init.uniform_(module.running_var, 0.5, 2)
             nn.init.uniform_(module.weight, 0.5, 2)
@@ -45,6 +45,19 @@ def test_a_ready_network_answers_as_the_network_does(network, channels):
 
     torch.testing.assert_close(ready(images), expected, atol=1e-3, rtol=1e-3)
     assert ready.precision == "fp32"
+
+
+def test_a_network_of_volumes_is_made_ready_too():
+    network = lived_in(nn.Sequential(nn.Conv3d(1, 8, 3, padding=1), nn.BatchNorm3d(8), nn.ReLU()))
+    volumes = torch.randn(1, 1, 5, 12, 14)
+    with torch.inference_mode():
+        expected = network(volumes)
+
+    ready = build_engine(network, CPU, torch.float32)
+
+    torch.testing.assert_close(ready(volumes), expected, atol=1e-4, rtol=1e-4)
+    assert not any(isinstance(module, nn.BatchNorm3d) for module in ready.network.modules())
+    assert ready.network[0].weight.is_contiguous(memory_format=torch.channels_last_3d)
 
 
 def test_norms_are_folded_in_a_copy_only():

@@ -43,8 +43,9 @@ class Engine:
         return precision_name(self.dtype)
 
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """(n, channels, H, W) -> logits (n, classes, H, W) float32."""
-        images = images.to(self.device, self.dtype, memory_format=torch.channels_last, non_blocking=True)
+        """(n, channels, H, W) -> logits (n, classes, H, W) float32; or (n, channels, D, H, W) and so on."""
+        layout = _layout(images.ndim == 5)
+        images = images.to(self.device, self.dtype, memory_format=layout, non_blocking=True)
         with torch.inference_mode():
             logits = self.network(images).float()
         # What follows works in places that Apple's GPU lacks, and shares its memory anyway
@@ -85,8 +86,13 @@ def build_engine(network: nn.Module, device: torch.device, dtype: torch.dtype) -
     ready = fold(network)
     if isinstance(ready, SpineNet):
         ready = ReadySpineNet(ready)
-    ready = ready.to(device, dtype).to(memory_format=torch.channels_last)
+    volumes = any(isinstance(module, nn.Conv3d) for module in ready.modules())
+    ready = ready.to(device, dtype).to(memory_format=_layout(volumes))
     return Engine(ready.requires_grad_(False), device, dtype)
+
+
+def _layout(volumes: bool) -> torch.memory_format:
+    return torch.channels_last_3d if volumes else torch.channels_last
 
 
 def _version(network: nn.Module) -> tuple[int, ...]:

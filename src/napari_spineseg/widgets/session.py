@@ -20,7 +20,7 @@ KEY = "spineseg"
 """Under this key a layer's metadata holds what SpineSeg knows of it."""
 
 # Layers that carry the name of something shown beside a scan, and are not scans themselves.
-_NOT_SCANS = {"uncertainty"}
+_NOT_SCANS = {"uncertainty", "preview"}
 _NOT_SEGMENTATIONS = {"preview"}
 
 
@@ -91,11 +91,16 @@ class Session:
 
     def scans(self) -> list[Image]:
         """Layers that can be segmented, in the order of the layer list."""
-        return [layer for layer in layers_of(self.viewer) if is_scan(layer)]
+        return [layer for layer in self._layers() if is_scan(layer)]
 
     def segmentations(self) -> list[Labels]:
         """Layers that hold labels of a volume."""
-        return [layer for layer in layers_of(self.viewer) if is_segmentation(layer)]
+        return [layer for layer in self._layers() if is_segmentation(layer)]
+
+    def _layers(self) -> list:
+        # A timer of a panel may fire when its window has just gone
+        viewer = self._viewer()
+        return [] if viewer is None else layers_of(viewer)
 
     def link(self, segmentation: Labels, scan: Image) -> None:
         """Remember that `segmentation` was made from `scan`."""

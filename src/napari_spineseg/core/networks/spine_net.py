@@ -19,6 +19,7 @@ from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 FOLD = 2
+_CONVOLUTIONS, _NORMS = (nn.Conv2d, nn.Conv3d), (nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class SpineNet(nn.Module):
@@ -98,6 +99,6 @@ def fold(network: nn.Module) -> nn.Module:
 def _fold_sequence(sequence: nn.Sequential) -> None:
     layers = list(sequence)
     for at in range(len(layers) - 1):
-        if isinstance(layers[at], nn.Conv2d) and isinstance(layers[at + 1], nn.BatchNorm2d):
+        if isinstance(layers[at], _CONVOLUTIONS) and isinstance(layers[at + 1], _NORMS):
             sequence[at] = fuse_conv_bn_eval(layers[at], layers[at + 1])
             sequence[at + 1] = nn.Identity()
