@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from napari_spineseg.synthesis.contrast import LOOKS, draw_look, render
+from napari_spineseg.synthesis.contrast import LOOKS, degenerate, draw_look, render, shift_fat
 from napari_spineseg.synthesis.tissues import Tissue
 
 
@@ -34,3 +34,32 @@ def test_air_stays_dark():
     generator = torch.Generator().manual_seed(0)
     image = render(torch.zeros(1, 8, 8, dtype=torch.uint8), draw_look(generator), 0.5, generator)
     assert image.abs().max() < 0.05
+
+
+def test_a_degenerate_disc_is_as_dark_as_its_endplates():
+    generator = torch.Generator().manual_seed(0)
+    look = draw_look(generator, "T2")
+    changed = degenerate(look, generator)
+    cortex = float(look.grey[Tissue.CORTEX])
+    for tissue in (Tissue.NUCLEUS, Tissue.ANNULUS):
+        assert cortex <= float(changed.grey[tissue]) <= 1.6 * cortex + 0.02 < float(look.grey[Tissue.NUCLEUS])
+    assert changed.grey[Tissue.CSF] == look.grey[Tissue.CSF]
+
+
+def test_chemical_shift_moves_fat_and_nothing_else():
+    tissues = torch.full((1, 20, 20), int(Tissue.MUSCLE), dtype=torch.uint8)
+    tissues[:, 8:12, 8:12] = Tissue.SUBCUTANEOUS_FAT
+    look = draw_look(torch.Generator().manual_seed(0), "T1")
+    image = look.grey[tissues.long()]
+    moved = {
+        seed: shift_fat(image, tissues, look, 3, torch.Generator().manual_seed(seed)) for seed in range(12)
+    }
+    assert all(torch.isclose(m.sum(), image.sum()) for m in moved.values())
+    assert any(not torch.equal(m, image) for m in moved.values())
+    fat, muscle = float(look.grey[Tissue.SUBCUTANEOUS_FAT]), float(look.grey[Tissue.MUSCLE])
+    for m in moved.values():
+        assert (
+            torch.isclose(m, torch.tensor([0.0, fat, muscle, fat + muscle])[:, None, None, None]).any(0).all()
+        )
+    stir = draw_look(torch.Generator().manual_seed(0), "STIR")
+    assert torch.equal(shift_fat(image, tissues, stir, 3, torch.Generator().manual_seed(1)), image)

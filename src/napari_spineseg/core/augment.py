@@ -32,6 +32,7 @@ class AugmentSettings(BaseModel):
     blur_share: float = Field(0.6, ge=0, le=1)
     noise: float = Field(0.12, ge=0)
     bias: float = Field(0.6, ge=0)
+    chemical_shift_px: int = Field(0, ge=0, description="furthest that fat is displaced in painted images")
 
 
 def draw_grid(

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from napari_spineseg.core import augment
 from napari_spineseg.core.augment import AugmentSettings
 from napari_spineseg.datasets.prepared import PreparedVolume
-from napari_spineseg.synthesis.contrast import draw_look, render
+from napari_spineseg.synthesis.contrast import degenerate, draw_look, render, shift_fat
 
 UNLABELLED = 255
 
@@ -37,6 +37,9 @@ class CropSettings(BaseModel):
         False, description="keep crops inside the image, so that its borders are seen where they are"
     )
     synthetic_share: float = Field(0.5, ge=0, le=1, description="share of samples painted from tissue maps")
+    degenerate_share: float = Field(
+        0.0, ge=0, le=1, description="share of painted samples whose discs are as dark as their endplates"
+    )
     augment: AugmentSettings = AugmentSettings()
 
 
@@ -98,14 +101,23 @@ class CropSampler:
             tissues = augment.sample(
                 torch.from_numpy(volume.values[slices]).float(), centre, offsets, "nearest"
             )
-            image = render(tissues, draw_look(generator), volume.spacing_mm, generator)
-            image = augment.soften(image)
+            image = augment.soften(self._painted(tissues, volume.spacing_mm, rng, generator))
         else:
             image = self._image(volume, slices, centre, offsets, rng)
             if rng.random() < self.settings.augment.remap_share:
                 image = augment.remap_contrast(image, labels, generator)
         target = labels[len(slices) // 2].long()
         return image, target, self._weight(volume, index, centre, offsets)
+
+    def _painted(
+        self, tissues: torch.Tensor, pixel_mm: float, rng: np.random.Generator, generator: torch.Generator
+    ) -> torch.Tensor:
+        """A tissue map, (channels, H, W), in a contrast drawn anew."""
+        look, shift = draw_look(generator), self.settings.augment.chemical_shift_px
+        if self.settings.degenerate_share and rng.random() < self.settings.degenerate_share:
+            look = degenerate(look, generator)
+        image = render(tissues, look, pixel_mm, generator)
+        return shift_fat(image, tissues, look, shift, generator) if shift else image
 
     @staticmethod
     def _weight(

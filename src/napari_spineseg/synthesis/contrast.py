@@ -173,6 +173,48 @@ def draw_look(generator: torch.Generator, name: str | None = None) -> Look:
     return Look(name, grey, texture)
 
 
+def degenerate(look: Look, generator: torch.Generator) -> Look:
+    """The same look with discs as dark as the endplates beside them (Pfirrmann grade V).
+
+    Where one cannot tell a disc from its endplates by grey, what is left is the shape.
+    """
+    grey = look.grey.clone()
+    for tissue in (T.NUCLEUS, T.ANNULUS):
+        grey[tissue] = grey[T.CORTEX] * (1 + 0.6 * float(torch.rand(1, generator=generator))) + 0.01
+    return Look(look.name, grey, look.texture)
+
+
+# Share of each tissue's signal that comes from fat.
+_FAT = {
+    T.SUBCUTANEOUS_FAT: 1.0,
+    T.VISCERAL_FAT: 1.0,
+    T.EPIDURAL_FAT: 1.0,
+    T.MARROW: 0.7,
+    T.SACRUM: 0.7,
+    T.ARCH_MARROW: 0.7,
+}
+_NO_FAT = ("STIR", "water")
+
+
+def shift_fat(
+    image: torch.Tensor, tissues: torch.Tensor, look: Look, furthest_px: int, generator: torch.Generator
+) -> torch.Tensor:
+    """Chemical shift: fat appears a little displaced along the readout direction, rows or columns.
+
+    image, tissues: (slices, height, width). One endplate turns thick and dark by it, the other thin.
+    Looks without fat signal stay as they are.
+    """
+    if look.name in _NO_FAT:
+        return image
+    share = torch.zeros(len(Tissue))
+    for tissue, value in _FAT.items():
+        share[tissue] = value
+    axis, shift = torch.rand(2, generator=generator).tolist()
+    fat = image * share[tissues.long()]
+    moved = fat.roll(round((2 * shift - 1) * furthest_px), 1 if axis < 0.7 else 2)
+    return image - fat + moved
+
+
 def render(tissues: torch.Tensor, look: Look, pixel_mm: float, generator: torch.Generator) -> torch.Tensor:
     """Grey image of a tissue map.
 
