@@ -2,16 +2,97 @@
 
 from __future__ import annotations
 
+import gc
+import time
+from collections.abc import Iterator
+from unittest.mock import patch
+
+import napari
 import numpy as np
-from gui_kit import add_scan, column_scan, sagittal_labels
+from gui_kit import PATIENCE_MS, add_scan, column_scan, sagittal_labels
 from napari.layers import Labels, Layer
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_spineseg.io.layers import layer_tuple_for_segmentation
 from napari_spineseg.scan import Segmentation
+
+
+def one_window() -> Iterator[napari.Viewer]:
+    """A napari window for all tests of a module: to open one takes longer than most tests do.
+
+    What pytest's `make_napari_viewer` does for one test is done here once: fresh settings, no thread
+    that outlives the window, and a window that is really gone at the end.
+    """
+    from napari._app_model._app import NapariApplication, _napari_names
+    from napari._qt._qapp_model.qactions import init_qactions
+    from napari._qt.qt_viewer import QtViewer
+    from napari.plugins import _initialize_plugins
+    from napari.settings import get_settings
+
+    app = NapariApplication("one_window")
+    app.injection_store.namespace = _napari_names
+    circle = "napari._vispy.overlays.brush_circle.VispyBrushCircleOverlay"
+    with (
+        # napari 0.9.2 shows the brush as a circle while the mouse is over the canvas. Mesa's software
+        # renderer ends the process when it draws that (in glDrawArrays), in napari alone too.
+        patch(f"{circle}._on_visible_change"),
+        patch(f"{circle}._on_mouse_over_canvas"),
+        patch.object(NapariApplication, "get_app_model", return_value=app),
+        patch("napari._qt.threads.status_checker.StatusChecker.start"),
+    ):
+        get_settings().reset()
+        _initialize_plugins.cache_clear()
+        init_qactions.cache_clear()
+        viewer = napari.Viewer(show=False, show_welcome_screen=False)
+        viewer.window.resize(1000, 700)  # the processor draws it: smaller is faster
+        viewer.window.show()
+        wait_until(viewer.window._qt_window.isVisible)
+        yield viewer
+        with patch.object(viewer.window._qt_window, "_save_current_window_settings"):
+            viewer.close()
+        NapariApplication.destroy("one_window")
+    del viewer
+    _initialize_plugins.cache_clear()
+    init_qactions.cache_clear()
+    gc.collect()
+    QTest.qWait(50)
+    QtViewer._instances.clear()
+
+
+def emptied(viewer: napari.Viewer) -> None:
+    """Leave the shared window as the next test wants to find it."""
+    for widget in list(viewer.window.dock_widgets.values()):
+        viewer.window.remove_dock_widget(widget)
+        widget.deleteLater()
+    QTest.qWait(10)  # which is when Qt deletes them
+    viewer.layers.clear()
+    viewer.dims.reset()
+    viewer.theme = "dark"
+    QTest.qWait(10)
+
+
+def dock_page(viewer: napari.Viewer, page: QWidget, width: int = 320) -> QWidget:
+    """Show a page in a dock of that width."""
+    dock = viewer.window.add_dock_widget(page, name="Correct", area="right")
+    wait_until(dock.isVisible)
+    dock.setFixedWidth(width)
+    return page
+
+
+def wait_until(done) -> None:
+    """Let the window work until `done()`; fail where it takes for ever."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not done():
+        assert time.monotonic() < deadline, f"waited in vain for {done}"
+        QTest.qWait(10)
+
+
+def settle(page) -> None:
+    """Wait until nothing is read, written or looked for."""
+    wait_until(lambda: not page.keeper.busy and page.doubts._job is None)
 
 
 def add_segmentation(

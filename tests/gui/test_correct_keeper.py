@@ -4,36 +4,47 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from correct_kit import add_labels, add_segmentation, key, press
+from correct_kit import (
+    add_labels,
+    add_segmentation,
+    dock_page,
+    emptied,
+    key,
+    one_window,
+    press,
+    settle,
+)
 from gui_kit import add_scan, column_scan, sagittal_labels
 from qtpy.QtCore import Qt
 
 from napari_spineseg.corrections.journal import read_journal
 from napari_spineseg.corrections.store import CorrectionsStore, default_store
 from napari_spineseg.scan import Segmentation
+from napari_spineseg.widgets.correct_fix import ClickToFix
 from napari_spineseg.widgets.correct_page import CorrectPage
 
 
-# Kept with the long checks: a stroke's end was lost, and a canvas crashed, on a busy machine.
-pytestmark = pytest.mark.slow
+@pytest.fixture(scope="module")
+def window(qapp):
+    yield from one_window()
 
 
 @pytest.fixture
-def page(viewer, qtbot, spineseg_home):
-    page = CorrectPage(viewer)
-    dock = viewer.window.add_dock_widget(page, name="Correct", area="right")
-    qtbot.waitUntil(dock.isVisible)
-    return page
+def viewer(window):
+    yield window
+    emptied(window)
 
 
-def settle(page, qtbot) -> None:
-    qtbot.waitUntil(lambda: not page.keeper.busy and page.doubts._job is None)
+@pytest.fixture
+def page(viewer, qtbot, spineseg_home, monkeypatch):
+    monkeypatch.setattr(ClickToFix, "start", lambda self, layer: None)
+    return dock_page(viewer, CorrectPage(viewer))
 
 
 def open_column(viewer, page, qtbot, labels=None, model=True):
     layer = add_segmentation(viewer, labels, model)
     viewer.dims.set_current_step(0, 3)
-    settle(page, qtbot)
+    settle(page)
     return layer
 
 
@@ -106,8 +117,8 @@ def test_what_is_not_wanted_is_kept_aside(viewer, page, qtbot):
 def test_saving_makes_versions_with_state_and_note(viewer, page, qtbot):
     layer = open_column(viewer, page, qtbot)
     draw(viewer, layer)
-    page.state.setCurrentIndex(page.state.findData("done"))
-    page.note.setText("checked")
+    page.review.state.setCurrentIndex(page.review.state.findData("done"))
+    page.review.note.setText("checked")
     with qtbot.waitSignal(page.keeper.saved):
         key(viewer, "Control-Enter")
     first = layer.data.copy()
@@ -141,10 +152,10 @@ def test_what_is_left_unsaved_is_taken_over_when_one_comes_back(viewer, page, qt
     layer = open_column(viewer, page, qtbot)
     draw(viewer, layer)
     other = add_labels(viewer, column_scan(), np.zeros_like(sagittal_labels()), model=False)
-    settle(page, qtbot)
+    settle(page)
     assert page.layer is other
     viewer.layers.selection.active = layer
-    settle(page, qtbot)
+    settle(page)
     assert page.layer is layer and not page.offer_panel.isVisible()
     qtbot.waitUntil(lambda: page.keeper._work.journal is not None and not page.keeper.busy)
     assert journal_of(page).unsaved >= 1 and np.array_equal(journal_of(page).labels, layer.data)
@@ -174,6 +185,6 @@ def test_without_the_scan_it_says_that_nothing_is_kept(viewer, page, qtbot):
     layer2 = add_labels(viewer, column_scan("alone"), sagittal_labels())
     assert page.layer is layer2 and "not kept" in page.hint.words
     add_scan(viewer, column_scan("alone"))
-    settle(page, qtbot)
+    settle(page)
     assert not page.keeper.idle
     assert layer is not layer2

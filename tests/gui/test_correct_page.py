@@ -4,49 +4,68 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from correct_kit import add_segmentation, canvas_of, key, press
+from correct_kit import (
+    add_segmentation,
+    canvas_of,
+    dock_page,
+    emptied,
+    key,
+    one_window,
+    press,
+    settle,
+)
 from gui_kit import clipped, sagittal_labels
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_spineseg.anatomy import Numbering
 from napari_spineseg.corrections.confine import Confine
+from napari_spineseg.widgets.correct_fix import ClickToFix
 from napari_spineseg.widgets.correct_page import CorrectPage
+from napari_spineseg.widgets.dock import SpineSegDock
 from napari_spineseg.widgets.keys import CORRECT_KEYS
 from napari_spineseg.widgets.legend import scheme_of
 
 
-# Kept with the long checks: a stroke's end was lost, and a canvas crashed, on a busy machine.
-pytestmark = pytest.mark.slow
+@pytest.fixture(scope="module")
+def window(qapp):
+    yield from one_window()
 
 
 @pytest.fixture
-def page(viewer, qtbot, spineseg_home):
-    """The page in a dock of its own, as wide as it must work in."""
-    page = CorrectPage(viewer)
-    dock = viewer.window.add_dock_widget(page, name="Correct", area="right")
-    qtbot.waitUntil(dock.isVisible)
-    dock.setFixedWidth(320)
-    return page
+def viewer(window):
+    yield window
+    emptied(window)
 
 
 @pytest.fixture
-def layer(viewer, page, qtbot):
+def page(viewer, qtbot, spineseg_home, monkeypatch):
+    """The page in a dock of its own, as wide as it must work in. No network is loaded beside it."""
+    monkeypatch.setattr(ClickToFix, "start", lambda self, layer: None)
+    return dock_page(viewer, CorrectPage(viewer))
+
+
+@pytest.fixture
+def layer(viewer, page):
     """A segmentation to correct, on its middle slice, with a brush of 6 pixels."""
     layer = add_segmentation(viewer)
     viewer.dims.set_current_step(0, 3)
     layer.brush_size = 6
     layer.selected_label = 2
-    settle(page, qtbot)
+    settle(page)
     return layer
-
-
-def settle(page, qtbot) -> None:
-    qtbot.waitUntil(lambda: not page.keeper.busy and page.doubts._job is None)
 
 
 def click(qtbot, button) -> None:
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def test_it_is_a_step_of_the_dock(viewer, qtbot, spineseg_home):
+    dock = SpineSegDock(viewer)
+    viewer.window.add_dock_widget(dock, name="SpineSeg")
+    click(qtbot, dock.steps["Correct"])
+    assert isinstance(dock.findChild(CorrectPage), CorrectPage)
+    assert dock.findChild(CorrectPage).isVisible()
 
 
 def test_without_a_segmentation_it_says_what_to_do(page):
@@ -183,7 +202,7 @@ def test_split_by_two_clicks_and_merge_by_one(viewer, page, layer):
     press(viewer, layer, (3, 52, 15))
     assert sorted(np.unique(data)) == [0, 1, 2, 3, 4, 100, 201, 203, 204] or 2 in data
     assert data[3, 70, 15] == 1 and data[3, 52, 15] == 2 and data[3, 10, 15] == 4
-    assert page.clicks.active is None and not page.tools.buttons["split"].isChecked()
+    assert page.gestures.active is None and not page.tools.buttons["split"].isChecked()
     layer.selected_label = 1
     key(viewer, "M")
     press(viewer, layer, (3, 52, 15))
@@ -204,9 +223,11 @@ def test_split_along_a_line(viewer, page, layer):
 def test_escape_leaves_a_click_tool(viewer, page, layer):
     key(viewer, "P")
     key(viewer, "C")
-    assert page.clicks.active == "fix" and layer.mode == "pan_zoom"
+    assert page.gestures.active == "fix" and layer.mode == "pan_zoom"
     key(viewer, "Escape")
-    assert page.clicks.active is None and layer.mode == "paint" and not page.tools.buttons["fix"].isChecked()
+    assert (
+        page.gestures.active is None and layer.mode == "paint" and not page.tools.buttons["fix"].isChecked()
+    )
 
 
 def test_click_to_fix_adds_and_removes(viewer, page, layer, qtbot):
@@ -266,7 +287,7 @@ def test_doubtful_places_one_after_the_other(viewer, page, layer, qtbot):
     layer.data[layer.data == 3] = 0
     layer.data[:, 40:46][layer.data[:, 40:46] == 100] = 0
     page.doubts.check()
-    settle(page, qtbot)
+    settle(page)
     total = len(page.doubts.doubts)
     assert total >= 2 and page.doubts.count.words == f"{total} places to look at"
     key(viewer, "N")
@@ -279,7 +300,7 @@ def test_doubtful_places_one_after_the_other(viewer, page, layer, qtbot):
     key(viewer, "Y")
     assert first not in page.doubts.doubts and len(page.doubts.doubts) == total - 1
     page.doubts.check()
-    settle(page, qtbot)
+    settle(page)
     assert not any(d.same_as(first, (4, 1, 1)) for d in page.doubts.doubts)
 
 
@@ -327,7 +348,7 @@ def test_another_layer_another_history(viewer, page, layer, qtbot):
     press(viewer, layer, (3, 5, 35))
     painted = layer.data.copy()
     other = add_segmentation(viewer, name="other")
-    settle(page, qtbot)
+    settle(page)
     assert page.layer is other and canvas_of(viewer) is not None
     key(viewer, "P")
     viewer.dims.set_current_step(0, 2)
@@ -335,6 +356,6 @@ def test_another_layer_another_history(viewer, page, layer, qtbot):
     key(viewer, "Control-Z")
     assert np.array_equal(other.data, sagittal_labels()) and np.array_equal(layer.data, painted)
     viewer.layers.selection.active = layer
-    settle(page, qtbot)
+    settle(page)
     key(viewer, "Control-Z")
     assert np.array_equal(layer.data, before)

@@ -48,9 +48,11 @@ def test_is_reached_from_the_menus(viewer, qtbot):
     segment = [
         item.command.id for item in menus.get_menu("napari/layers/segment") if hasattr(item, "command")
     ]
-    assert "spineseg.open_segment" in segment
-    get_app_model().commands.execute_command("spineseg.open_segment")
-    assert [name for name in viewer.window.dock_widgets if "Segment" in name]
+    for page in ("Segment", "Correct"):
+        command = f"spineseg.open_{page.lower()}"
+        assert command in segment
+        get_app_model().commands.execute_command(command)
+        assert [name for name in viewer.window.dock_widgets if page in name]
 
 
 def test_one_page_needs_no_step_bar(viewer, page):

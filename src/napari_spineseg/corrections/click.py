@@ -1,11 +1,11 @@
-"""Click to fix: a few clicks or scribbles re-segment what is around them.
+"""Click to fix: a click says what a place is, and what is like it around it follows.
 
-Random walks with priors (Grady, CVPR 2005 and TPAMI 2006): each voxel gets the probability that a
-walk from it reaches a click that says *inside* before one that says *outside*, where steps across
-edges of the image or of the network's features are unlikely. Far from the clicks the labels as they
-are serve as the prior; close to them, how alike a voxel looks to what was clicked on. So a click
-changes what it is about, and nothing elsewhere: what is added hangs on a click inside, what is
-taken away on a click outside.
+Each voxel has odds of belonging to the structure: the model's where there is one, else those of a
+small classifier fitted on the spot. A click that says otherwise is an observation of a Gaussian
+process over these odds (Rasmussen and Williams, 2006, chapter 2): it moves them where the picture
+looks alike and the click is near, and nowhere else. How near depends on how deep the click is inside
+of what it calls wrong: a click in the middle of a missing body speaks for the body, one beside a
+border for a sliver. What changes hangs together with the click; all else stays as it is.
 """
 
 from __future__ import annotations
@@ -15,25 +15,29 @@ from dataclasses import dataclass
 
 import cc3d
 import numpy as np
-from scipy import ndimage, sparse
-from scipy.sparse.linalg import cg
+from scipy import ndimage
 
 from napari_spineseg.corrections.confine import ONLY_BACKGROUND, Rule
 from napari_spineseg.corrections.edit import Box, Edit, Spacing, edit_to, nothing
+from napari_spineseg.corrections.likeness import likeness
 
 Point = tuple[float, float, float]
 
 REACH_MM = 24.0
 """How far from a click labels may change, in the slice."""
-_REACH_ACROSS_MM = 7.0
-# Within this distance of a click its word counts for more than the labels do.
-_CLOSE_MM = 16.0
+_REACH_ACROSS_MM = 10.0
+# The click speaks for what is this near, mm: a little, and as much again as it is deep.
+_NEAR_MM, _NEAREST_MM, _FARTHEST_MM = 1.0, 2.0, 10.0
+# Slices beside the clicked one hear half of that.
+_ACROSS, _LEAST_ACROSS_MM = 0.5, 1.5
+# Grey values this far apart, as a share of the picture's range, are no longer alike.
+_ALIKE = 0.6
+# Odds, as logits, are believed this far, and those of the labels as they are at least that far.
+_MOST_ODDS, _LEAST_ODDS = 4.0, 0.2
+_TARGET = 1.0
+# How much of an observation is noise; two clicks at one place would leave no solution without any.
+_NOISE = 1e-2
 _SEED_MM = 1.2
-# The walk is on cells of about this size: fine enough for an outline that is interpolated.
-_CELL_MM = 1.0
-_PRIOR = 0.015
-_EDGES = 4.0
-_LEAST_STEP = 1e-3
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Hints:
 
 
 def box_around(hints: Hints, shape: tuple[int, int, int], spacing: Spacing, axis: int = 0) -> Box:
-    """The part of the volume that `fix_by_click` looks at, for computing features of no more than that."""
+    """The part of the volume that `fix_by_click` looks at, for giving it the odds of no more than that."""
     points = np.array([*hints.inside, *hints.outside], float)
     reach = [_REACH_ACROSS_MM if n == axis else REACH_MM for n in range(3)]
     low = np.floor(points.min(0) - np.divide(reach, spacing)).astype(int)
@@ -63,7 +67,7 @@ def fix_by_click(
     label: int,
     hints: Hints,
     spacing: Spacing,
-    features: np.ndarray | None = None,
+    odds: np.ndarray | None = None,
     axis: int = 0,
     rule: Rule = ONLY_BACKGROUND,
 ) -> Edit:
@@ -77,9 +81,9 @@ def fix_by_click(
         Points on `label` and points that are not. At least one.
     spacing
         mm along the axes.
-    features
-        (channels, *shape of `box_around(hints, ...)`): what the network sees there, scaled to about
-        one. Without it the image alone decides.
+    odds
+        (shape of `box_around(hints, ...)`): logits of being `label`, as the model sees it. Without it
+        the image alone decides.
     axis
         Across which axis slices are shown: the clicks count less across it.
     rule
@@ -90,201 +94,112 @@ def fix_by_click(
     box = box_around(hints, labels.shape, spacing, axis)
     before = labels[box]
     inside = before == label
-    free = inside | rule.allows(before, label)
-    points = [_local(group, box) for group in (hints.inside, hints.outside)]
-    channels = _channels(image[box], features)
-    factors = [max(1, round(_CELL_MM / step)) for step in spacing]
-    size = tuple(step * factor for step, factor in zip(spacing, factors, strict=True))
-    coarse = [_pooled(channel, factors) for channel in channels]
-    cells = _Cells(coarse, _pooled(inside.astype(np.float32), factors), size)
-    places = [[(p + 0.5) / factors - 0.5 for p in group] for group in points]
-    probability = _walk(cells, places, _pooled(free.astype(np.float32), factors) > 0)
-    found = (_spread(probability, factors, before.shape) > 0.5) & free
-    seeds = [_near(group, before.shape, spacing, _SEED_MM) for group in points]
-    found = (found | (seeds[0] & free)) & ~seeds[1]
-    after = np.where(inside, 0, before)
-    after[_only_at_clicks(inside, found, seeds)] = label
+    free = rule.allows(before, label) & ~inside
+    grey = _grey(image[box])
+    clicks = [
+        *(_click(p, box, ~inside, spacing, axis, 1.0) for p in hints.inside),
+        *(_click(p, box, inside, spacing, axis, -1.0) for p in hints.outside),
+    ]
+    if odds is None:
+        odds = likeness(grey, inside, [(c.index, c.says) for c in clicks])
+    moved = _moved(_trusted(odds, inside), grey, clicks, spacing)
+    seeds = [_seeds([c for c in clicks if c.says == side], before.shape, spacing) for side in (1.0, -1.0)]
+    added = _at_click((moved > 0) & free | seeds[0] & free, seeds[0]) & ~seeds[1]
+    removed = _at_click((moved < 0) & inside | seeds[1] & inside, seeds[1]) & ~seeds[0]
+    after = before.copy()
+    after[added], after[removed] = label, 0
     edit = edit_to(before, after, box, "Fixed around the click.")
-    return (
-        edit
-        if len(edit)
-        else nothing("Nothing changed there; click again, or allow more to be painted over.")
-    )
+    if len(edit):
+        return edit
+    return nothing("Nothing changed there; click again, or allow more to be painted over.")
 
 
-@dataclass(frozen=True, eq=False)
-class _Cells:
-    """The coarse grid that the walk is on: features, share that is labelled now, mm."""
+@dataclass(frozen=True)
+class _Click:
+    """One click inside of a box.
 
-    features: list[np.ndarray]
-    current: np.ndarray
-    size: tuple[float, ...]
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.current.shape
-
-
-def _walk(cells: _Cells, places: list[list[np.ndarray]], free: np.ndarray) -> np.ndarray:
-    """Probability of being inside, for each cell."""
-    seeds = [_near(group, cells.shape, cells.size, _SEED_MM) for group in places]
-    far = _distance([*places[0], *places[1]], cells.shape, cells.size)
-    close = np.exp(-((far / _CLOSE_MM) ** 2))
-    alike = _likeness(cells, seeds, close)
-    prior = close * alike + (1 - close) * cells.current
-    stiffness = np.full(cells.shape, _PRIOR, np.float32) / (close + 0.05)
-    fixed = seeds[0] | seeds[1] | ~free
-    value = np.where(seeds[0], 1.0, np.where(seeds[1] | ~free, 0.0, prior)).astype(np.float32)
-    return _solve(cells, np.where(fixed, 1e4, stiffness), value, alike)
-
-
-def _solve(cells: _Cells, stiffness: np.ndarray, value: np.ndarray, alike: np.ndarray) -> np.ndarray:
-    """Minimise sum w (x_i - x_j)^2 + sum stiffness (x - value)^2: a sparse, positive definite system."""
-    count = value.size
-    numbers = np.arange(count, dtype=np.int32).reshape(value.shape)
-    diagonal = stiffness.ravel().astype(np.float64)
-    rows, columns, entries = [], [], []
-    for axis in range(3):
-        low, high = _pairs(value.ndim, axis)
-        difference = 4.0 * (alike[low] - alike[high]) ** 2
-        for feature in cells.features:
-            difference = difference + (feature[low] - feature[high]) ** 2
-        weight = (np.exp(-_EDGES * difference) + _LEAST_STEP) / cells.size[axis] ** 2
-        first, second, weight = numbers[low].ravel(), numbers[high].ravel(), weight.ravel()
-        diagonal += np.bincount(first, weight, count) + np.bincount(second, weight, count)
-        rows += [first, second]
-        columns += [second, first]
-        entries += [-weight, -weight]
-    rows.append(numbers.ravel())
-    columns.append(numbers.ravel())
-    entries.append(diagonal)
-    matrix = sparse.csr_matrix(
-        (np.concatenate(entries), (np.concatenate(rows), np.concatenate(columns))), (count, count)
-    )
-    start = value.ravel().astype(np.float64)
-    # Solved for the difference from the start: tolerances then mean what is unknown, not the fixed cells.
-    residual = stiffness.ravel() * start - matrix @ start
-    inverse = sparse.diags(1 / diagonal)
-    difference, _ = cg(matrix, residual, rtol=1e-2, maxiter=200, M=inverse)
-    return (start + difference).reshape(value.shape).astype(np.float32)
-
-
-def _likeness(cells: _Cells, seeds: list[np.ndarray], close: np.ndarray) -> np.ndarray:
-    """How alike each cell is to what was clicked on, 0 to 1, by a small classifier fitted on the spot.
-
-    It learns from the clicks, and from the labels as they are where no click contradicts them:
-    ridge regression on the features, their squares, and how far up and back a cell is.
+    Attributes
+    ----------
+    at, index
+        Where in the box: exactly, and the voxel.
+    says
+        1 for *belongs to it*, -1 for *does not*.
+    near
+        How far it speaks along each axis, mm.
     """
-    design = _design(cells)
-    inside, outside = seeds
-    trust = 1 - close
-    target = np.where(inside, 1.0, np.where(outside, -1.0, 2 * cells.current - 1)).astype(np.float32)
-    weight = np.where(inside | outside, 0.0, 0.05 + trust)
-    # The clicks together weigh as much as all the labels that surround them.
-    clicked = (inside | outside).sum()
-    weight[inside | outside] = weight.sum() / max(int(clicked), 1)
-    # Inside and outside count alike, whichever there is more of.
-    for side in (target > 0, target <= 0):
-        weight[side] /= max(float(weight[side].sum()), 1e-6)
-    scaled = design * weight.ravel()[:, None]
-    gram = scaled.T @ design + 1e-2 * np.eye(design.shape[1], dtype=np.float32)
-    score = design @ np.linalg.solve(gram, scaled.T @ target.ravel())
-    return (1 / (1 + np.exp(-4.0 * score))).reshape(cells.shape).astype(np.float32)
+
+    at: np.ndarray
+    index: tuple[int, int, int]
+    says: float
+    near: np.ndarray
 
 
-def _design(cells: _Cells) -> np.ndarray:
-    columns = [np.ones(cells.current.size, np.float32)]
-    for feature in cells.features:
-        flat = feature.ravel()
-        flat = (flat - flat.mean()) / (flat.std() + 1e-6)
-        columns += [flat, flat**2 - 1]
-    return np.stack(columns, 1).astype(np.float32)
+def _click(point: Point, box: Box, wrong: np.ndarray, spacing: Spacing, axis: int, says: float) -> _Click:
+    """The click at `point`. `wrong: (shape of box)` is where the labels are not what it says."""
+    at = np.array([p - span.start for p, span in zip(point, box, strict=True)])
+    index = tuple(min(max(round(float(v)), 0), n - 1) for v, n in zip(at, wrong.shape, strict=True))
+    in_slice = [n for n in range(3) if n != axis]
+    plane = np.take(wrong, index[axis], axis)
+    # One pixel of frame: what goes on beyond the box is not known to be wrong.
+    far = ndimage.distance_transform_edt(np.pad(plane, 1), sampling=[spacing[n] for n in in_slice])
+    depth = float(far[1:-1, 1:-1][tuple(index[n] for n in in_slice)])
+    near = np.full(3, min(max(_NEAR_MM + depth, _NEAREST_MM), _FARTHEST_MM))
+    near[axis] = max(_LEAST_ACROSS_MM, _ACROSS * near[axis])
+    return _Click(at, index, says, near)
 
 
-def _only_at_clicks(inside: np.ndarray, found: np.ndarray, seeds: list[np.ndarray]) -> np.ndarray:
-    """`inside`, with those changes to `found` that hang on a click."""
-    added, removed = found & ~inside, inside & ~found
-    out = inside.copy()
-    out[_touching(added, seeds[0])] = True
-    out[_touching(removed, seeds[1])] = False
-    return out
+def _trusted(odds: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Odds that agree with the labels as they are: whoever drew them had a reason."""
+    odds = np.clip(odds, -_MOST_ODDS, _MOST_ODDS).astype(np.float32)
+    return np.where(inside, np.maximum(odds, _LEAST_ODDS), np.minimum(odds, -_LEAST_ODDS))
 
 
-def _touching(change: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """Connected pieces of `change` that reach a seed (or lie next to one)."""
-    pieces = cc3d.connected_components(change, connectivity=18)
-    near = ndimage.binary_dilation(seeds, iterations=2)
-    wanted = np.unique(pieces[near & change])
+def _moved(odds: np.ndarray, grey: np.ndarray, clicks: Sequence[_Click], spacing: Spacing) -> np.ndarray:
+    """Mean of the process after the clicks: odds + k(., clicks) (K + noise)^-1 (said - odds there)."""
+    alike = [_alike(grey, click, spacing) for click in clicks]
+    kernel = np.array([[there[click.index] for click in clicks] for there in alike])
+    said = [max(0.0, _TARGET - c.says * float(odds[c.index])) * c.says for c in clicks]
+    weights = np.linalg.solve(kernel + _NOISE * np.eye(len(clicks)), np.array(said))
+    return odds + sum(np.float32(weight) * there for weight, there in zip(weights, alike, strict=True))
+
+
+def _alike(grey: np.ndarray, click: _Click, spacing: Spacing) -> np.ndarray:
+    """How much each voxel has to do with a click, 0 to 1: near it, and of its grey."""
+    grids = np.ogrid[tuple(slice(0, n) for n in grey.shape)]
+    out = ((grey - grey[click.index]) / _ALIKE) ** 2
+    for grid, at, step, near in zip(grids, click.at, spacing, click.near, strict=True):
+        out += (((grid - at) * (step / near)) ** 2).astype(np.float32)
+    return np.exp(-0.5 * out)
+
+
+def _at_click(change: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """The pieces of `change`, freed of threads, that a click is in or right beside."""
+    if not seeds.any():
+        return np.zeros_like(change)
+    in_slice = ndimage.generate_binary_structure(3, 1)
+    in_slice[[0, 2]] = False
+    change = ndimage.binary_opening(change, in_slice) | (seeds & change)
+    pieces = cc3d.connected_components(change, connectivity=6)
+    wanted = np.unique(pieces[ndimage.binary_dilation(seeds) & change])
     return np.isin(pieces, wanted[wanted > 0])
 
 
-def _channels(image: np.ndarray, features: np.ndarray | None) -> list[np.ndarray]:
-    """What edges are looked for in: the image, slightly blurred and in units of its spread, and features."""
-    soft = ndimage.gaussian_filter(image.astype(np.float32), (0, 0.7, 0.7))
-    low, high = np.percentile(soft, (5, 95))
-    channels = [(soft - low) / max(float(high - low), 1e-6) * 2]
-    return channels + ([] if features is None else [channel.astype(np.float32) for channel in features])
-
-
-def _pooled(values: np.ndarray, factors: Sequence[int]) -> np.ndarray:
-    """Means over blocks; what does not fill a block at the end repeats its last voxel."""
-    short = [-size % factor for size, factor in zip(values.shape, factors, strict=True)]
-    if any(short):
-        values = np.pad(values, [(0, n) for n in short], mode="edge")
-    for axis, factor in enumerate(factors):
-        if factor > 1:
-            shape = [*values.shape[:axis], values.shape[axis] // factor, factor, *values.shape[axis + 1 :]]
-            values = values.reshape(shape).mean(axis + 1)
-    return values
-
-
-def _spread(values: np.ndarray, factors: Sequence[int], shape: tuple[int, ...]) -> np.ndarray:
-    """Cells back to voxels, linear between their centres."""
-    for axis, factor in enumerate(factors):
-        if factor > 1:
-            at = np.clip((np.arange(shape[axis]) + 0.5) / factor - 0.5, 0, values.shape[axis] - 1)
-            below = at.astype(int)
-            above = np.minimum(below + 1, values.shape[axis] - 1)
-            share = (at - below).astype(np.float32).reshape([-1 if n == axis else 1 for n in range(3)])
-            low, high = np.take(values, below, axis), np.take(values, above, axis)
-            values = low + share * (high - low)
-    return values
-
-
-def _near(
-    points: Sequence[np.ndarray], shape: tuple[int, ...], size: Sequence[float], mm: float
-) -> np.ndarray:
-    """Within `mm` of a point; the cell that holds the point always is."""
+def _seeds(clicks: Sequence[_Click], shape: tuple[int, ...], spacing: Spacing) -> np.ndarray:
+    """Voxels that are what a click says whatever they look like."""
     out = np.zeros(shape, bool)
-    for point in points:
-        centre = [min(max(round(float(v)), 0), n - 1) for v, n in zip(point, shape, strict=True)]
-        reach = [int(mm / step) for step in size]
+    for click in clicks:
+        reach = [int(_SEED_MM / step) for step in spacing]
         box = tuple(
-            slice(max(0, c - r), min(n, c + r + 1)) for c, r, n in zip(centre, reach, shape, strict=True)
+            slice(max(0, c - r), min(n, c + r + 1)) for c, r, n in zip(click.index, reach, shape, strict=True)
         )
         grids = np.ogrid[box]
-        out[box] |= sum(((g - c) * s) ** 2 for g, c, s in zip(grids, centre, size, strict=True)) <= mm**2
-        out[tuple(centre)] = True
+        squares = [((g - c) * s) ** 2 for g, c, s in zip(grids, click.index, spacing, strict=True)]
+        out[box] |= sum(squares) <= _SEED_MM**2
     return out
 
 
-def _distance(points: Sequence[np.ndarray], shape: tuple[int, ...], size: Sequence[float]) -> np.ndarray:
-    """mm to the nearest point."""
-    out = np.full(shape, np.inf, np.float32)
-    grids = np.ogrid[tuple(slice(0, n) for n in shape)]
-    # A scribble has more points than its shape needs.
-    for point in points[:: max(1, len(points) // 12)]:
-        squared = sum(((g - p) * s) ** 2 for g, p, s in zip(grids, point, size, strict=True))
-        np.minimum(out, squared, out=out)
-    return np.sqrt(out)
-
-
-def _local(points: Sequence[Point], box: Box) -> list[np.ndarray]:
-    return [np.array([p - span.start for p, span in zip(point, box, strict=True)]) for point in points]
-
-
-def _pairs(ndim: int, axis: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Index of every cell but the last, and of every cell but the first, along an axis."""
-    low = tuple(slice(None, -1) if n == axis else slice(None) for n in range(ndim))
-    high = tuple(slice(1, None) if n == axis else slice(None) for n in range(ndim))
-    return low, high
+def _grey(image: np.ndarray) -> np.ndarray:
+    """The image, slightly blurred, with most of it between 0 and 1."""
+    soft = ndimage.gaussian_filter(image.astype(np.float32), (0, 0.7, 0.7))
+    low, high = np.percentile(soft[:, ::2, ::2], (5, 95))
+    return (soft - low) / max(float(high - low), 1e-6)

@@ -90,10 +90,17 @@ class Brush:
             self._paint(last, last, brush)
             yield
             while event.type == "mouse_move":
-                here = np.asarray(layer.world_to_data(event.position))
-                self._paint(last, here, brush)
-                last = here
+                last = self._paint_to(event, last, brush)
                 yield
+            # Moves that follow each other too closely are left out on the way here, the last one of a
+            # quick stroke too: it ends where the button was released, not where the last move was heard.
+            self._paint_to(event, last, brush)
+
+    def _paint_to(self, event: Any, last: np.ndarray, brush: _Stroke) -> np.ndarray:
+        here = np.asarray(self._layer.world_to_data(event.position))
+        if not np.array_equal(here, last):
+            self._paint(last, here, brush)
+        return here
 
     def _paint(self, start: np.ndarray, stop: np.ndarray, brush: _Stroke) -> None:
         layer, shown = self._layer, brush.shown

@@ -92,10 +92,19 @@ class ClickTool(QObject):
         tool, start = self.active, np.asarray(event.pos)
         yield
         while event.type == "mouse_move":
-            if np.linalg.norm(np.asarray(event.pos) - start) > _STILL or not gesture.is_click:
-                gesture.points.append(_index(layer, event))
+            _follow(gesture, layer, event, start)
             yield
+        # The window leaves out moves that follow each other closely; the release is always heard.
+        _follow(gesture, layer, event, start)
         self.made.emit(tool, gesture)
+
+
+def _follow(gesture: Gesture, layer: Labels, event: Any, start: np.ndarray) -> None:
+    """Take the mouse's place into the gesture, once it has moved."""
+    if np.linalg.norm(np.asarray(event.pos) - start) > _STILL or not gesture.is_click:
+        point = _index(layer, event)
+        if point != gesture.points[-1]:
+            gesture.points.append(point)
 
 
 def _index(layer: Labels, event: Any) -> Point:

@@ -57,6 +57,11 @@ class ColumnPanel(QWidget):
             layer.events.paint.connect(self.refresh)
         self.refresh()
 
+    def open(self) -> None:
+        """Unfold the list of levels, for the arrow keys."""
+        self.level.setFocus()
+        self.level.showPopup()
+
     def refresh(self, event: object = None) -> None:
         """Show what the chosen structure is called now."""
         scheme, numbering = scheme_of(self._layer) if self._layer is not None else ("structures", Numbering())

@@ -8,66 +8,32 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_spineseg.corrections.autosave import INTERVAL_S, Autosave
-from napari_spineseg.corrections.entry import ReviewState, numbering_from
-from napari_spineseg.corrections.journal import Journal, Recovered, count_unsaved, discard, read_journal
-from napari_spineseg.corrections.store import CorrectionsStore, Entry, Version, default_store
+from napari_spineseg.corrections.autosave import INTERVAL_S
+from napari_spineseg.corrections.entry import ReviewState
+from napari_spineseg.corrections.journal import discard
+from napari_spineseg.corrections.store import Entry, Version, default_store
 from napari_spineseg.errors import SpineSegError, Stopped, StoreError
-from napari_spineseg.io.layers import LayerView, scan_from, segmentation_from
+from napari_spineseg.io.layers import LayerView
 from napari_spineseg.progress import Control
-from napari_spineseg.scan import Scan
-from napari_spineseg.widgets.session import about
+from napari_spineseg.widgets.correct_work import (
+    Offer,
+    Work,
+    end_work,
+    find_offer,
+    save_changes,
+    write_version,
+)
 from napari_spineseg.widgets.worker import Job
 
 # A pause longer than this is no work on the scan.
 _PAUSE_S = 30.0
-
-
-@dataclass
-class Work:
-    """One segmentation layer that is being corrected."""
-
-    layer: Labels
-    scan: LayerView
-    first: np.ndarray
-    """The labels as they came, before anybody drew: what the model said."""
-    start: np.ndarray
-    """The labels as they were when the page began to keep them."""
-    entry: Entry | None = None
-    prediction: Version | None = None
-    journal: Journal | None = None
-    autosave: Autosave | None = None
-    carried: int = 0
-    old_journals: list[Path] = field(default_factory=list)
-    seconds: float = 0.0
-    last_paint: float = 0.0
-    drawn: bool = False
-    closed: bool = False
-    lock: Lock = field(default_factory=Lock)
-    """Held by whoever touches the store for this layer."""
-
-
-@dataclass(frozen=True)
-class Offer:
-    """Labels of this scan that the store holds and the window does not show.
-
-    `path` is the journal that a crash left behind; None for the latest version.
-    """
-
-    labels: np.ndarray
-    about: dict[str, Any]
-    words: str
-    path: Path | None = None
 
 
 class Keeper(QObject):
@@ -118,7 +84,7 @@ class Keeper(QObject):
         layer.events.paint.connect(self._on_paint)
         layer.events.data.connect(self._on_paint)
         self._timer.start()
-        self._enqueue(lambda _: _find(self._store(), work), self._on_found, work)
+        self._enqueue(lambda _: find_offer(self._store(), work), self._on_found, work)
 
     def detach(self) -> None:
         """Stop keeping; what is not in a version stays in the journal. Waits for the disk."""
@@ -130,7 +96,7 @@ class Keeper(QObject):
         work.layer.events.paint.disconnect(self._on_paint)
         work.layer.events.data.disconnect(self._on_paint)
         try:
-            _end(self._store(), work)
+            end_work(self._store(), work)
         except SpineSegError as error:
             self.failed.emit(error)
 
@@ -138,13 +104,13 @@ class Keeper(QObject):
         """The same when the window goes, and nothing of Qt may be touched any more."""
         work, self._work = self._work, None
         if work is not None:
-            _end(self._store(), work)
+            end_work(self._store(), work)
 
     def look(self) -> None:
         """Save what changed since the last look."""
         work = self._work
         if work is not None and work.drawn and not self.busy:
-            self._enqueue(lambda _: _save_changes(self._store(), work), self._on_looked, work)
+            self._enqueue(lambda _: save_changes(self._store(), work), self._on_looked, work)
 
     def save_version(self, state: ReviewState | None = None, note: str = "", author: str = "") -> None:
         """Put the labels into the store as a version, and set the review state."""
@@ -152,19 +118,13 @@ class Keeper(QObject):
         if work is None:
             return
         view, seconds = LayerView.of(work.layer), round(work.seconds, 1)
-
-        def write(_: Control) -> Version:
-            _start(self._store(), work)
-            work.autosave.labels = work.layer.data
-            labels, changes = work.autosave.settle(numbering=_numbering(work.layer))
-            segmentation = segmentation_from(replace(view, data=labels))
-            version = work.entry.add_version(segmentation, work.prediction, author, seconds, note)
-            work.journal.mark_version(version.number, changes)
-            if state is not None:
-                work.entry.say(state, note, author)
-            return version
-
-        self._enqueue(write, self._on_written, work)
+        self._enqueue(
+            lambda _: write_version(
+                self._store(), work, view, state, author=author, seconds=seconds, note=note
+            ),
+            self._on_written,
+            work,
+        )
 
     def accepted(self, offer: Offer) -> None:
         """The offer was taken: what it held is on the layer, and will be in this session's journal."""
@@ -221,109 +181,3 @@ class Keeper(QObject):
         job.failed.connect(self.failed)
         job.ended.connect(self._next)
         job.start()
-
-
-def _find(store: Path, work: Work) -> Offer | None:
-    """What the store holds of this scan that is not what the layer shows."""
-    try:
-        kept = CorrectionsStore(store)
-    except StoreError:
-        return None  # there is none yet
-    entry = kept.find(_scan(work))
-    if entry is None:
-        return None
-    work.entry = entry
-    for path in entry.unfinished():
-        found = read_journal(path)
-        if np.array_equal(found.labels, work.start):
-            # It is on the layer already: this session goes on with it.
-            work.carried, work.drawn = max(work.carried, found.unsaved), True
-            work.old_journals.append(path)
-        elif found.labels.shape == work.start.shape:
-            return Offer(found.labels, dict(found.about), _restore_words(found), path)
-    latest = entry.latest
-    if latest is None:
-        return None
-    segmentation = latest.load()
-    labels = segmentation.grid.to_orientation().apply(segmentation.labels)
-    if np.array_equal(labels, work.start):
-        return None
-    words = (
-        f"This scan was corrected before ({_when(latest.about.get('created', ''))}, version {latest.number})."
-    )
-    return Offer(np.ascontiguousarray(labels), dict(latest.about), words)
-
-
-def _start(store: Path, work: Work) -> None:
-    """Make the entry, keep the prediction, begin the journal: once, when there is something to keep."""
-    if work.autosave is not None:
-        return
-    if work.entry is None:
-        work.entry = CorrectionsStore(store, create=True).add(_scan(work))
-    known = about(work.layer)
-    model = (known.get("provenance") or {}).get("model")
-    view = LayerView.of(work.layer)
-    if model and work.prediction is None:
-        predicted = segmentation_from(replace(view, data=work.first))
-        work.prediction = work.entry.add_prediction(predicted, model)
-    said = {"scheme": known.get("scheme", "levels"), "numbering": _numbering(work.layer)}
-    work.journal = work.entry.start_journal(work.start, said, work.carried)
-    work.autosave = Autosave(work.layer.data, work.journal, saved=work.start.copy())
-
-
-def _save_changes(store: Path, work: Work) -> int:
-    _start(store, work)
-    # Somebody may have given the layer another array.
-    work.autosave.labels = work.layer.data
-    count = work.autosave.look(numbering=_numbering(work.layer))
-    _drop_old(work)
-    return count
-
-
-def _end(store: Path, work: Work) -> None:
-    """A last look; then the journal goes if a version holds everything, and stays if not."""
-    with work.lock:
-        work.closed = True
-        if work.drawn or work.journal is not None:
-            _start(store, work)
-            _leave(work)
-
-
-def _leave(work: Work) -> None:
-    work.autosave.labels = work.layer.data
-    work.autosave.look(numbering=_numbering(work.layer))
-    _drop_old(work)
-    if count_unsaved(work.journal.path):
-        work.journal.leave()
-    else:
-        work.journal.finish()
-
-
-def _drop_old(work: Work) -> None:
-    """Journals whose content was taken over are in this one now."""
-    for path in work.old_journals:
-        if path.exists():
-            discard(path)
-    work.old_journals.clear()
-
-
-def _scan(work: Work) -> Scan:
-    return scan_from(work.scan)
-
-
-def _numbering(layer: Labels) -> dict[str, int]:
-    numbering = numbering_from(about(layer))
-    return {"lumbar": numbering.lumbar, "thoracic": numbering.thoracic}
-
-
-def _restore_words(found: Recovered) -> str:
-    changes = "1 change" if found.unsaved == 1 else f"{found.unsaved} changes"
-    return f"SpineSeg ended before {changes} of {_when(found.last)} were saved as a version."
-
-
-def _when(stamp: str) -> str:
-    """A time stamp as a person reads it, in their own time."""
-    try:
-        return datetime.fromisoformat(stamp).astimezone().strftime("%d %b %Y, %H:%M")
-    except ValueError:
-        return "an unknown time"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from napari_spineseg.widgets.correct_keeper import Offer
+from napari_spineseg.widgets.correct_work import Offer
 from napari_spineseg.widgets.parts import Words
 from napari_spineseg.widgets.style import give_role
 

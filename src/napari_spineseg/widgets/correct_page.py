@@ -8,30 +8,32 @@ from typing import TYPE_CHECKING
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QLineEdit, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QPushButton, QWidget
 
-from napari_spineseg.anatomy import Numbering, Structure, structure_of
+from napari_spineseg.anatomy import Numbering
 from napari_spineseg.corrections import tools
-from napari_spineseg.corrections.edit import Edit, edit_to
-from napari_spineseg.corrections.entry import STATES, Version, numbering_from
+from napari_spineseg.corrections.edit import Edit
+from napari_spineseg.corrections.entry import Version, numbering_from
 from napari_spineseg.errors import SpineSegError
+from napari_spineseg.widgets.correct_actions import actions_of
 from napari_spineseg.widgets.correct_brush import Brush, rule_for_tools
-from napari_spineseg.widgets.correct_clicks import ClickTool, Gesture
+from napari_spineseg.widgets.correct_clicks import Gesture
 from napari_spineseg.widgets.correct_column import ColumnPanel
 from napari_spineseg.widgets.correct_doubts import DoubtPanel
 from napari_spineseg.widgets.correct_draw import DrawPanel
-from napari_spineseg.widgets.correct_fix import ClickToFix
+from napari_spineseg.widgets.correct_gestures import Gestures, is_request
 from napari_spineseg.widgets.correct_help import HelpSheet
 from napari_spineseg.widgets.correct_history import History
-from napari_spineseg.widgets.correct_keeper import Keeper, Offer
+from napari_spineseg.widgets.correct_keeper import Keeper
+from napari_spineseg.widgets.correct_linked import LinkedDock
 from napari_spineseg.widgets.correct_offer import OfferPanel
 from napari_spineseg.widgets.correct_picker import StructurePicker
+from napari_spineseg.widgets.correct_review import ReviewPanel
 from napari_spineseg.widgets.correct_tools import TOOLS, Place, ToolGrid, place_of
-from napari_spineseg.widgets.keys import RECENT, LayerKeys, add_shortcuts, key_of
-from napari_spineseg.widgets.legend import scheme_of
-from napari_spineseg.widgets.linked_views import LinkedViews
+from napari_spineseg.widgets.correct_work import Offer
+from napari_spineseg.widgets.keys import LayerKeys, add_shortcuts, key_of
 from napari_spineseg.widgets.page import Page
-from napari_spineseg.widgets.parts import Choice, Words, row_label, tooltip
+from napari_spineseg.widgets.parts import Words, row_label, tooltip
 from napari_spineseg.widgets.picker import LayerPicker
 from napari_spineseg.widgets.session import layers_of, while_alive
 from napari_spineseg.widgets.worker import report
@@ -40,13 +42,6 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _HINT_MS = 8000
-_STATE_WORDS = {"in-progress": "In progress", "done": "Done", "excluded": "Leave out of training"}
-_WAITING = {
-    "split": "Click once in each part of the structure.",
-    "split_line": "Drag a line across the structure.",
-    "merge": "Click the structure that belongs to the chosen one.",
-    "fix": "Click what belongs to the structure; right-click or Shift-click what does not. Drag to scribble.",
-}
 
 
 class CorrectPage(Page):
@@ -61,11 +56,9 @@ class CorrectPage(Page):
         self._brush: Brush | None = None
         self._keys: LayerKeys | None = None
         self._histories: dict[Labels, History] = {}
-        self._first_click: tuple[float, float, float] | None = None
-        self._linked_dock: QWidget | None = None
         self.keeper = Keeper(self)
-        self.clicks = ClickTool(self)
-        self.fix = ClickToFix(self.session, self)
+        self.linked = LinkedDock(self.session, self)
+        self.gestures = Gestures(self.session, self._place, self.apply, self)
         self.offer_panel = OfferPanel()
         self.doubts = DoubtPanel(self.session)
         self.picker = StructurePicker()
@@ -74,9 +67,10 @@ class CorrectPage(Page):
         self.whole = QCheckBox("Tools work through all slices")
         self.whole.setObjectName("whole")
         self.column = ColumnPanel()
+        self.review = ReviewPanel()
         self._lay_out()
+        self.actions = actions_of(self)
         self._connect()
-        self.actions = self._actions()
         add_shortcuts(self, self.actions)
         self.refresh()
         self._show_layer(self.session.segmentation)
@@ -117,20 +111,15 @@ class CorrectPage(Page):
 
     def start_clicks(self, action: str) -> None:
         """Let a tool wait for clicks in the picture; the same tool again ends it."""
-        layer = self._layer
-        if layer is None:
-            return
-        if self.clicks.active == action:
-            self.clicks.stop()
-            return
-        self.session.viewer.layers.selection.active = layer
-        self._first_click = None
-        self.clicks.start(action, layer)
-        self.tools.show_active(action)
-        self.draw.show_mode(layer)
-        self.say(_WAITING[action], stays=True)
-        if action == "fix":
-            self.fix.start(layer)
+        if self._layer is not None:
+            self.gestures.start(action, self._layer)
+
+    def set_mode(self, mode: str) -> None:
+        """Take one of napari's own tools: its brush, its bucket, the hand."""
+        if self._layer is not None:
+            self.gestures.stop()
+            self.session.viewer.layers.selection.active = self._layer
+            self._layer.mode = mode
 
     def relabel(self, name: str, numbering: Numbering) -> None:
         """The chosen structure is really `name`, in a spine with this numbering."""
@@ -145,7 +134,7 @@ class CorrectPage(Page):
         """Put the labels into the corrections store as a version."""
         if self._layer is not None:
             self.run_bar.button.setEnabled(False)
-            self.keeper.save_version(self.state.currentData(), self.note.text().strip())
+            self.keeper.save_version(*self.review.said)
 
     def say(self, words: str, stays: bool = False) -> None:
         """Say what happened, below the button."""
@@ -153,17 +142,6 @@ class CorrectPage(Page):
         self._forget.stop()
         if words and not stays:
             self._forget.start()
-
-    def toggle_linked(self) -> None:
-        """Show or hide the axial and coronal views, in a dock of their own."""
-        window = self.session.viewer.window
-        if self._linked_dock is None:
-            self.linked = LinkedViews(self.session)
-            self._linked_dock = window.add_dock_widget(self.linked, name="Axial and coronal", area="right")
-            self._linked_dock.destroyed.connect(self._on_linked_gone)
-            self.linked.show_layers(self.session.scan, self._layer)
-        else:
-            self._linked_dock.setVisible(not self._linked_dock.isVisible())
 
     def show_help(self) -> None:
         """Open the sheet with all keys."""
@@ -190,21 +168,21 @@ class CorrectPage(Page):
         for part in (self.picker, self.column, self.doubts):
             part.show_layer(layer)
         if layer is not None:
-            self._histories = {
-                k: v for k, v in self._histories.items() if k in layers_of(self.session.viewer)
-            }
+            there = layers_of(self.session.viewer)
+            self._histories = {known: h for known, h in self._histories.items() if known in there}
             if layer not in self._histories:
                 self._histories[layer] = History(layer)
-            if (scan := self._scan()) is not None:
-                self.keeper.attach(layer, scan)
-            else:
-                self.say(
-                    "The scan of this segmentation is not open, so corrections are not kept.", stays=True
-                )
-        if self._linked_dock is not None:
-            self.linked.show_layers(self._scan(), layer)
+            self._keep(layer)
+        self.linked.show_layers(self._scan(), layer)
         if self.isVisible():
             self._take(layer)
+
+    def _keep(self, layer: Labels) -> None:
+        """Keep what is drawn on `layer`, if its scan is open."""
+        if (scan := self._scan()) is not None:
+            self.keeper.attach(layer, scan)
+        else:
+            self.say("The scan of this segmentation is not open, so corrections are not kept.", stays=True)
 
     def _take(self, layer: Labels | None) -> None:
         if layer is None or self._keys is not None:
@@ -212,9 +190,11 @@ class CorrectPage(Page):
         self._brush = Brush(layer)
         self._keys = LayerKeys(layer, self.actions)
         self.draw.show_layer(layer, self._brush)
+        self.gestures.fix.start(layer)
 
     def _release(self) -> None:
-        self.clicks.stop()
+        self.gestures.stop()
+        self.gestures.fix.stop()
         if self._keys is not None:
             self._keys.release()
             self._brush.release()
@@ -230,63 +210,8 @@ class CorrectPage(Page):
         if self._layer is None or self._brush is None:
             return None
         rule = rule_for_tools(self._brush.rule(), int(self._layer.selected_label))
-        viewer = self.session.viewer
-        return place_of(self._layer, self._scan(), viewer.dims, self.whole.isChecked(), rule)
-
-    def _on_gesture(self, tool: str, gesture: Gesture) -> None:
-        """A click or a drag for the tool that waits."""
-        if self._layer is not None:
-            handle = {
-                "split": self._split,
-                "split_line": self._split_line,
-                "merge": self._merge,
-                "fix": self._fix,
-            }
-            self._guarded(lambda: handle[tool](gesture))
-
-    def _split(self, gesture: Gesture) -> None:
-        if self._first_click is None:
-            self._first_click = gesture.points[0]
-            self.say("Now click in the other part.", stays=True)
-            return
-        first, self._first_click = self._first_click, None
-        at = self._place()
-        label = self._label_at(first)
-        self.clicks.stop()
-        self.apply(tools.split_between(at.labels, label, first, gesture.points[-1], at.spacing))
-
-    def _split_line(self, gesture: Gesture) -> None:
-        at = self._place()
-        self.clicks.stop()
-        ends = gesture.points[0], gesture.points[-1]
-        self.apply(tools.split_at_line(at.labels, at.label, *ends, at.spacing, at.axis))
-
-    def _merge(self, gesture: Gesture) -> None:
-        at, other = self._place(), self._label_at(gesture.points[0])
-        if not other:
-            self.say("Click on a structure.", stays=True)
-            return
-        self.clicks.stop()
-        vertebrae = {structure_of(other), structure_of(at.label)} == {Structure.VERTEBRA}
-        levels = scheme_of(self._layer)[0] == "levels" and vertebrae and abs(other - at.label) == 1
-        self.apply(tools.merge(at.labels, at.label, other, renumber=levels))
-
-    def _fix(self, gesture: Gesture) -> None:
-        at = self._place()
-        if at.image is None:
-            self.say("Open the scan of this segmentation first.")
-            return
-        under = self._label_at(gesture.points[0])
-        label = under if gesture.remove and under else at.label
-        if not label:
-            self.say("Choose a structure first.")
-            return
-        self.apply(self.fix.edit(at, label, gesture))
-
-    def _label_at(self, point: tuple[float, float, float]) -> int:
-        index = tuple(round(v) for v in point)
-        inside = all(0 <= v < n for v, n in zip(index, self._layer.data.shape, strict=True))
-        return int(self._layer.data[index]) if inside else 0
+        dims = self.session.viewer.dims
+        return place_of(self._layer, self._scan(), dims, self.whole.isChecked(), rule)
 
     def _guarded(self, work: Callable[[], object]) -> None:
         """What cannot be done is said in the page."""
@@ -295,54 +220,39 @@ class CorrectPage(Page):
         except SpineSegError as error:
             self.say(str(error))
 
-    def _on_clicks_ended(self) -> None:
-        self.tools.show_active(None)
-        self._first_click = None
-        self.fix.stop()
-        if self.hint.words in _WAITING.values() or self.hint.words.startswith("Now click"):
-            self.say("")
+    def _on_gesture(self, tool: str, gesture: Gesture) -> None:
+        self._guarded(lambda: self.gestures.do(tool, gesture))
+
+    def _show_tool(self, tool: str | None) -> None:
+        self.tools.show_active(tool)
         if self._layer is not None:
             self.draw.show_mode(self._layer)
 
-    def _on_offer(self, offer: Offer) -> None:
-        self.offer_panel.ask(offer)
+    def _on_clicks_ended(self) -> None:
+        self._show_tool(None)
+        if is_request(self.hint.words):
+            self.say("")
 
     def _on_accepted(self, offer: Offer) -> None:
-        layer = self._layer
-        if layer is None or offer.labels.shape != layer.data.shape:
+        if self._layer is None or offer.labels.shape != self._layer.data.shape:
             return
-        whole = tuple(slice(0, n) for n in layer.data.shape)
-        words = "Brought back what was drawn." if offer.path is not None else "Opened the last version."
-        edit = edit_to(layer.data, offer.labels.astype(layer.data.dtype), whole, words)
-        self.apply(edit, numbering_from(offer.about))
+        self.apply(offer.edit(self._layer.data), numbering_from(offer.about))
         self.keeper.accepted(offer)
         self.picker.refresh()
         self.doubts.check()
 
     def _on_saved(self, version: Version) -> None:
         self.run_bar.button.setEnabled(True)
-        self.note.clear()
-        state = _STATE_WORDS[self.state.currentData()].lower()
-        changed = version.about.get("changed") or {}
-        voxels = changed.get("voxels")
-        remark = f"{voxels} voxels differ from the model's answer" if voxels is not None else ""
-        self.card.say(
-            f"Version {version.number} saved", remark, (), f"{state} · {version.folder.parent.parent}"
-        )
-        show_info(
-            f"Saved version {version.number} of {self._layer.name if self._layer else 'the segmentation'}"
-        )
+        self.review.show_saved(version, self.card)
+        name = self._layer.name if self._layer is not None else "the segmentation"
+        show_info(f"Saved version {version.number} of {name}")
 
     def _on_failed(self, error: Exception) -> None:
         self.run_bar.button.setEnabled(True)
         self.card.say_error("Not saved", report(error))
 
-    def _on_linked_gone(self) -> None:
-        self._linked_dock = None
-
     def _on_layers(self) -> None:
-        if self._linked_dock is not None:
-            self.linked.show_layers(self._scan(), self._layer)
+        self.linked.show_layers(self._scan(), self._layer)
         if self._layer is not None and self.keeper.idle and (scan := self._scan()) is not None:
             self.keeper.attach(self._layer, scan)
 
@@ -354,16 +264,7 @@ class CorrectPage(Page):
         self._section("Draw", self.picker, self.draw)
         self._section("Repair", self.tools, self.whole)
         self._section("Levels", self.column)
-        self.state, self.note = Choice(), QLineEdit()
-        self.state.setObjectName("state")
-        self.state.setAccessibleName("Review state")
-        for state in STATES:
-            self.state.addItem(_STATE_WORDS[state], state)
-        self.note.setObjectName("note")
-        self.note.setPlaceholderText("Note")
-        self.note.setAccessibleName("Note")
-        self.advanced.addWidget(self.state)
-        self.advanced.addWidget(self.note)
+        self.advanced.addWidget(self.review)
         self.advanced.setText("Review")
         help_button = QPushButton("Keys")
         help_button.setObjectName("help")
@@ -383,54 +284,16 @@ class CorrectPage(Page):
         self.tools.chosen.connect(lambda action: self.actions[action]())
         self.draw.chosen.connect(lambda action: self.actions[action]())
         self.column.renumber.connect(self.relabel)
-        self.clicks.made.connect(self._on_gesture)
-        self.clicks.ended.connect(self._on_clicks_ended)
+        self.gestures.clicks.made.connect(self._on_gesture)
+        self.gestures.began.connect(self._show_tool)
+        self.gestures.asked.connect(lambda words: self.say(words, stays=True))
+        self.gestures.ended.connect(self._on_clicks_ended)
         self.offer_panel.accepted.connect(self._on_accepted)
         self.offer_panel.declined.connect(self.keeper.declined)
-        self.keeper.offered.connect(self._on_offer)
+        self.keeper.offered.connect(self.offer_panel.ask)
         self.keeper.saved.connect(self._on_saved)
         self.keeper.failed.connect(self._on_failed)
-        self.doubts.went.connect(self._on_went)
+        self.doubts.went.connect(lambda doubt: self.linked.go(doubt.point))
         while_alive(self, self.session.segmentation_changed, self._show_layer)
         while_alive(self, self.session.layers_changed, self._on_layers)
-        keeper = self.keeper
-        self.destroyed.connect(lambda: keeper.shut_down())
-
-    def _on_went(self, doubt: object) -> None:
-        if self._linked_dock is not None:
-            self.linked.go(doubt.point)
-
-    def _actions(self) -> dict[str, Callable[[], object]]:
-        """What every row of the key table does."""
-        mode = {"paint": "paint", "erase": "erase", "fill": "fill", "pick": "pick", "move": "pan_zoom"}
-        actions: dict[str, Callable[[], object]] = {
-            name: (lambda value=value: self._set_mode(value)) for name, value in mode.items()
-        }
-        actions |= {name: (lambda name=name: self.run_tool(name)) for name in TOOLS}
-        actions |= {name: (lambda name=name: self.start_clicks(name)) for name in _WAITING}
-        actions |= {f"recent_{n}": (lambda n=n: self.picker.take_recent(n)) for n in range(1, RECENT + 1)}
-        return actions | {
-            "smaller_brush": lambda: self.draw.change_size(-1),
-            "larger_brush": lambda: self.draw.change_size(1),
-            "brush_3d": self.draw.toggle_3d,
-            "confine": self.draw.next_confine,
-            "relabel": self._focus_level,
-            "next": lambda: self.doubts.step(1),
-            "previous": lambda: self.doubts.step(-1),
-            "fine": self.doubts.looks_fine,
-            "undo": lambda: self.history and self.history.undo(),
-            "redo": lambda: self.history and self.history.redo(),
-            "save": self.save,
-            "linked": self.toggle_linked,
-            "help": self.show_help,
-        }
-
-    def _set_mode(self, mode: str) -> None:
-        if self._layer is not None:
-            self.clicks.stop()
-            self.session.viewer.layers.selection.active = self._layer
-            self._layer.mode = mode
-
-    def _focus_level(self) -> None:
-        self.column.level.setFocus()
-        self.column.level.showPopup()
+        self.destroyed.connect(lambda _=None, keeper=self.keeper: keeper.shut_down())

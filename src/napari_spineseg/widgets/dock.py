@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
     from napari_spineseg.widgets.page import Page
 
-PAGES: tuple[tuple[str, str], ...] = (("Segment", "napari_spineseg.widgets.segment_page:SegmentPage"),)
+PAGES: tuple[tuple[str, str], ...] = (
+    ("Segment", "napari_spineseg.widgets.segment_page:SegmentPage"),
+    ("Correct", "napari_spineseg.widgets.correct_page:CorrectPage"),
+)
 """The steps in order: what each is called, and the page behind it. A new page is one line here."""
 
 _WIDTH = 340
