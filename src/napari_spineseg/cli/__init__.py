@@ -21,6 +21,7 @@ COMMANDS = {
     "corrections": "Fill, list and export a corrections store.",
     "models": "List models, look at one, choose, move and remove them.",
     "evaluate": "Compare segmentations with reference labels.",
+    "reproduce": "Train the published systems anew and fill their tables.",
     "pretrain": "Train a model from prepared data, as the bundled ones were.",
 }
 """Every command in the order of the help page, with its line there."""

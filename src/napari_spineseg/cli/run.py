@@ -51,7 +51,7 @@ class Run(ABC):
         """Do every job, whatever becomes of the others; returns the exit status."""
         statuses = [DONE]
         try:
-            with _terminated_like_interrupted():
+            with terminated_like_interrupted():
                 for job in jobs:
                     statuses.append(self.one(job))
         except KeyboardInterrupt:
@@ -96,7 +96,7 @@ class Run(ABC):
 
 
 @contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
+def terminated_like_interrupted() -> Iterator[None]:
     """Let SIGTERM (a scheduler's way to stop us) unwind like Ctrl-C, so that nothing half-done stays."""
 
     def interrupt(*_: object) -> None:

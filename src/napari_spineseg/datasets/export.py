@@ -68,7 +68,7 @@ def export_slices(
         (out / folder).mkdir(parents=True, exist_ok=True)
     for done, case in enumerate(cases, start=1):
         images, masks = slices_of(case, settings)
-        for index in np.flatnonzero(_filter(case, settings).keeps(masks)):
+        for index in np.flatnonzero(filter_for(case, settings).keeps(masks)):
             name = f"{_safe(case.patient)}_{_safe(case.sequence or 'mr')}_slice{index}.png"
             if (out / "images" / name).exists():
                 raise OutputError(f"{out / 'images' / name} is there already; choose another folder.")
@@ -109,7 +109,8 @@ def _masks(segmentation: Segmentation, settings: ExportSettings) -> np.ndarray:
     return direct_map(levels, settings.height_px, settings.width_px)
 
 
-def _filter(case: Case, settings: ExportSettings) -> SliceFilter:
+def filter_for(case: Case, settings: ExportSettings) -> SliceFilter:
+    """Which slices of a case `settings` keep: the published threshold depends on its sequence."""
     if settings.filter == "none":
         return SliceFilter(classes=1)
     threshold = None

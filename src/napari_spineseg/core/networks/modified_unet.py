@@ -12,6 +12,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from napari_spineseg.core.networks.dropout import ByteDropout
+
 ENCODER_WIDTHS = (16, 32, 64, 128, 256, 512)
 ENCODER_DROPOUT = (0.1, 0.1, 0.2, 0.2, 0.3, 0.3)
 DECODER_WIDTHS = (256, 128, 64, 32)
@@ -76,7 +78,7 @@ def _encoder_block(before: int, width: int, dropout: float) -> nn.Sequential:
         nn.Conv2d(before, width, 3, padding=1),
         nn.ReLU(inplace=True),
         nn.BatchNorm2d(width, eps=_NORM_EPSILON),
-        nn.Dropout(dropout),
+        ByteDropout(dropout),
         nn.Conv2d(width, width, 3, padding=1),
         nn.ReLU(inplace=True),
     )
@@ -97,7 +99,7 @@ def _decoder_block(before: int, width: int, dropout: float) -> nn.Sequential:
             nn.Conv2d(channels, width, 3, padding=1),
             nn.ReLU(inplace=True),
             nn.BatchNorm2d(width, eps=_NORM_EPSILON),
-            nn.Dropout(dropout),
+            ByteDropout(dropout),
         ]
     return nn.Sequential(*layers)
 
