@@ -16,6 +16,7 @@ from napari_spineseg.io.layers import layer_tuple_for_segmentation, scan_from_la
 from napari_spineseg.models import ModelEntry, get_model, list_models, model_in_use
 from napari_spineseg.progress import Control
 from napari_spineseg.segment import SegmentResult, SegmentSettings, segment, summarise
+from napari_spineseg.widgets.find_tumours import FindTumours, tumour_model_there
 from napari_spineseg.widgets.legend import Legend, labels_in, scheme_of
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label, tooltip
@@ -69,7 +70,7 @@ class SegmentPage(Page):
         self._add_result()
         self._fade = QTimer(self, singleShot=True, interval=_FADE_MS)
         self._fade.timeout.connect(lambda: self.hint.say(""))
-        self.run_bar.started.connect(self.segment)
+        self.run_bar.started.connect(lambda: self.segment())
         while_alive(self, self.session.scan_changed, self._show_scan)
         while_alive(self, self.session.segmentation_changed, self._show_result)
         self.refresh()
@@ -88,15 +89,17 @@ class SegmentPage(Page):
     def showEvent(self, event: QShowEvent) -> None:
         """A model may have been learnt or imported since the page was last seen."""
         self.main_form.refresh_choices("model")
+        self.tumours.setVisible(tumour_model_there())
         super().showEvent(event)
 
-    def segment(self) -> None:
-        """Start segmenting the chosen scan."""
+    def segment(self, model: str | None = None) -> None:
+        """Start segmenting the chosen scan, with the model of the form or another one."""
         layer = self.session.scan
         if layer is None or self._job is not None:
             return
         try:
             scan, settings = scan_from_layer(layer), self.current_settings()
+            settings = settings.model_copy(update={"model": model}) if model else settings
         except SpineSegError as error:
             self.card.say_error("Not segmented", report(error))
             return
@@ -129,6 +132,10 @@ class SegmentPage(Page):
             form.changed.connect(self.preview.restart)
 
     def _add_result(self) -> None:
+        self.tumours = FindTumours(self.session)
+        self.tumours.wanted.connect(self.segment)
+        self.settings.addWidget(self.tumours)
+        self.tumours.setVisible(tumour_model_there())
         self.save_panel = SavePanel(self.session)
         self.legend = Legend(self.session)
         self.card.body.addWidget(self.save_panel)

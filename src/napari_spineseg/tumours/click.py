@@ -1,0 +1,241 @@
+"""Click a tumour: a click or a box gives its outline, more clicks refine it.
+
+Patches around the click go through the tumour model (milliseconds); the marked region that the
+click is on is the outline. Where the model marks nothing there, or a further click says that the
+outline is wrong, *click to fix* decides (`corrections.click`), with the model's odds where it has any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cc3d
+import numpy as np
+import torch
+
+from napari_spineseg.core.checkpoint import LoadedModel
+from napari_spineseg.core.device import choose_device
+from napari_spineseg.core.engine import engine_for
+from napari_spineseg.core.resample import Window, interpolate_window
+from napari_spineseg.core.sagittal import SagittalSlices
+from napari_spineseg.corrections.click import Hints, Point, box_around, fix_by_click
+from napari_spineseg.scan import Scan
+
+Box = tuple[slice, slice, slice]
+REACH_MM = 32.0
+"""How far from the clicks the outline may reach, in the slice."""
+_ACROSS_MM = 16.0
+# Slices between predicted ones are interpolated.
+_STEP_MM = 3.0
+# How likely tumour must be where one clicks, from sure to "the person must know".
+_LIKELY = (0.5, 0.25, 0.1)
+_SMALLEST_ML, _LARGEST_ML = 0.04, 60.0
+# A person is right against a model that is sure: its odds are kept within what a click can turn.
+_SWAYABLE = 0.15
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """What a click found: `mask` (bool) belongs to `box` of the sagittal view."""
+
+    box: Box
+    mask: np.ndarray
+    by_model: bool
+
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.mask.any())
+
+
+class TumourClicks:
+    """Answers clicks on one scan. The first click readies the slices around it; later ones are quick.
+
+    Parameters
+    ----------
+    scan
+        Clicks are index coordinates (slice, row, column) of its sagittal view.
+    model
+        A tumour model.
+    """
+
+    def __init__(self, scan: Scan, model: LoadedModel, device: str = "auto") -> None:
+        self.model = model
+        self.device = choose_device(device)
+        self.volume = scan.sagittal()
+        self.spacing = scan.grid.to_orientation().grid.spacing
+        self.slices = SagittalSlices(self.volume, self.spacing, model.card.input, self.device)
+        middle = len(self.slices) // 2
+        self._engine = engine_for(model, self.device, "auto", lambda: self.slices.stack([middle]))
+
+    def outline(
+        self, hints: Hints, within: tuple[Point, Point] | None = None, current: Outline | None = None
+    ) -> Outline:
+        """The tumour that the clicks mean.
+
+        Parameters
+        ----------
+        hints
+            All clicks on it and beside it so far.
+        within
+            Two corners of a box that the person drew around it, instead of a first click.
+        current
+            What the clicks before the last one gave.
+        """
+        corners = list(within or ())
+        points = [*hints.inside, *hints.outside, *corners]
+        box = self._around(points)
+        share = self.probability(box)
+        if within is not None and not hints.inside:
+            centre = tuple(float(np.mean(pair)) for pair in zip(*within, strict=True))
+            hints = Hints((centre,), hints.outside)
+        marked = self._marked(share, box, hints, within)
+        if current is None and marked is not None and not hints.outside:
+            return Outline(box, marked, True)
+        return self._fixed(box, share, hints, current, marked, within)
+
+    def probability(self, box: Box) -> np.ndarray:
+        """How likely each voxel of `box` is tumour, float32."""
+        step = max(1, round(_STEP_MM / self.spacing[0]))
+        indices = sorted({*range(box[0].start, box[0].stop, step), box[0].stop - 1})
+        window = self._window(box)
+        images = self.slices.stack(indices, window)
+        with torch.inference_mode():
+            logits = torch.cat([self._engine(image[None]) for image in images])
+            shares = (logits / self.model.card.temperature).softmax(1)[:, 1:2].cpu()
+        height, width = self.slices.size
+        top, left = window.top, window.left
+        wanted = Window(box[1].start, box[1].stop, box[2].start, box[2].stop)
+        shares = shares[:, :, : height - top, : width - left]
+        planes = [
+            interpolate_window(s, (top, left), self.slices.size, self.volume.shape[1:], wanted)[0]
+            for s in shares
+        ]
+        return _between(np.stack([plane.numpy() for plane in planes]), indices, box[0])
+
+    def _around(self, points: Sequence[Point]) -> Box:
+        low, high = np.min(points, 0), np.max(points, 0)
+        reach = np.divide((_ACROSS_MM, REACH_MM, REACH_MM), self.spacing)
+        return tuple(
+            slice(max(0, int(a - r)), min(n, int(b + r) + 1))
+            for a, b, r, n in zip(low, high, reach, self.volume.shape, strict=True)
+        )
+
+    def _window(self, box: Box) -> Window:
+        """`box` on the network's grid, with a margin that the network sees but nobody asks for."""
+        wanted = Window(box[1].start, box[1].stop, box[2].start, box[2].stop)
+        on_grid = wanted.scaled(self.volume.shape[1:], self.slices.size)
+        return on_grid.grown(8, 8, *self.slices.padded).aligned(self.model.card.input.stride)
+
+    def _marked(
+        self, share: np.ndarray, box: Box, hints: Hints, within: tuple[Point, Point] | None
+    ) -> np.ndarray | None:
+        """The connected region that the clicks are on, at the first likelihood that has one."""
+        voxel_ml = float(np.prod(self.spacing)) / 1000
+        allowed = np.ones(share.shape, bool) if within is None else self._inside(box, within)
+        places = [tuple(_place(point, box, share.shape)) for point in hints.inside]
+        for least in _LIKELY:
+            pieces = cc3d.connected_components((share > least) & allowed, connectivity=6)
+            wanted = {int(pieces[place]) for place in places} - {0}
+            if not wanted and within is not None:
+                wanted = _largest(pieces)
+            mask = np.isin(pieces, list(wanted)) if wanted else None
+            if mask is not None and _SMALLEST_ML <= mask.sum() * voxel_ml <= _LARGEST_ML:
+                return mask
+        return None
+
+    def _inside(self, box: Box, within: tuple[Point, Point]) -> np.ndarray:
+        """The voxels of a drawn box, a little more around it, and the slices beside it."""
+        mask = np.zeros([s.stop - s.start for s in box], bool)
+        low, high = np.min(within, 0), np.max(within, 0)
+        margin = np.divide((_ACROSS_MM, 2.0, 2.0), self.spacing)
+        mask[
+            tuple(
+                slice(max(0, int(np.floor(a - m)) - s.start), max(0, int(np.ceil(b + m)) + 1 - s.start))
+                for a, b, m, s in zip(low, high, margin, box, strict=True)
+            )
+        ] = True
+        return mask
+
+    def _fixed(
+        self,
+        box: Box,
+        share: np.ndarray,
+        hints: Hints,
+        current: Outline | None,
+        marked: np.ndarray | None,
+        within: tuple[Point, Point] | None,
+    ) -> Outline:
+        """Click to fix, from what there is."""
+        labels = np.zeros(share.shape, np.uint16)
+        if current is not None:
+            _paste(labels, box, current)
+        elif marked is not None:
+            labels[marked] = 1
+        outside = list(hints.outside)
+        if within is not None:
+            outside += _corners(within)
+        offset = np.array([s.start for s in box], float)
+        local = Hints(
+            tuple(tuple(np.subtract(p, offset)) for p in hints.inside),
+            tuple(tuple(np.subtract(p, offset)) for p in outside),
+        )
+        image = np.asarray(self.volume[box], np.float32)
+        odds = None
+        if current is not None or marked is not None:
+            # Where the model sees nothing that is clicked on, its word would only stand in the way.
+            near = np.clip(share[box_around(local, labels.shape, self.spacing)], _SWAYABLE, 1 - _SWAYABLE)
+            odds = np.log(near / (1 - near))
+        edit = fix_by_click(labels, image, 1, local, self.spacing, odds)
+        edit.apply(labels)
+        return Outline(box, _clicked(labels == 1, local.inside), False)
+
+
+def _between(planes: np.ndarray, indices: list[int], span: slice) -> np.ndarray:
+    """Planes at `indices` to all slices of `span`, linear in between."""
+    at = np.interp(np.arange(span.start, span.stop), indices, np.arange(len(indices)))
+    below = np.floor(at).astype(int)
+    above = np.minimum(below + 1, len(indices) - 1)
+    share = (at - below)[:, None, None].astype(np.float32)
+    return planes[below] * (1 - share) + planes[above] * share
+
+
+def _place(point: Point, box: Box, shape: tuple[int, ...]) -> np.ndarray:
+    start = np.array([s.start for s in box])
+    return np.clip(np.round(np.subtract(point, start)).astype(int), 0, np.array(shape) - 1)
+
+
+def _largest(pieces: np.ndarray) -> set[int]:
+    counts = np.bincount(pieces.ravel())
+    counts[0] = 0
+    return {int(counts.argmax())} if counts.any() else set()
+
+
+def _paste(labels: np.ndarray, box: Box, outline: Outline) -> None:
+    """Write an outline of another box into `labels` of `box`."""
+    both = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(box, outline.box, strict=True)]
+    if any(s.stop <= s.start for s in both):
+        return
+    to = tuple(slice(s.start - a.start, s.stop - a.start) for s, a in zip(both, box, strict=True))
+    of = tuple(slice(s.start - a.start, s.stop - a.start) for s, a in zip(both, outline.box, strict=True))
+    labels[to][outline.mask[of]] = 1
+
+
+def _clicked(mask: np.ndarray, inside: Sequence[Point]) -> np.ndarray:
+    """The connected pieces of `mask` that a click is on; all of them, if no click is on any."""
+    pieces = cc3d.connected_components(mask, connectivity=6)
+    whole = tuple(slice(0, n) for n in mask.shape)
+    wanted = {int(pieces[tuple(_place(point, whole, mask.shape))]) for point in inside} - {0}
+    return np.isin(pieces, list(wanted)) if wanted else mask
+
+
+def _corners(within: tuple[Point, Point]) -> list[Point]:
+    """The corners of a drawn box and the middles of its sides, in its slice."""
+    (index, top, left), (_, bottom, right) = np.min(within, 0), np.max(within, 0)
+    rows, columns = (top, (top + bottom) / 2, bottom), (left, (left + right) / 2, right)
+    return [
+        (float(index), float(r), float(c))
+        for i, r in enumerate(rows)
+        for j, c in enumerate(columns)
+        if (i, j) != (1, 1)
+    ]
