@@ -55,6 +55,8 @@ def test_both_networks_train_and_are_scored(data, tmp_path):
         model = load_model(folder / "model.safetensors")
         assert model.card.sha256 == result["sha256"]
         assert set(model.card.data["test"]) <= {"1", "2", "3", "4"}
+        assert model.card.figures["own_grid"] == result["own_grid"]
+        assert ("calibration" in model.card.figures) == (result["network"] == "published")
 
 
 def test_a_stopped_training_goes_on_where_it_was(data, tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ from napari_spineseg.core.inputs import InputSpec, normalise
 from napari_spineseg.core.losses_ahmed2024 import focal_dice
 from napari_spineseg.core.networks import build_network
 from napari_spineseg.core.train import TrainSettings
+from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.learning.ahmed2024.parts import Parts
 from napari_spineseg.learning.ahmed2024.rounds import Rounds, RoundsTrainer, plateau_rate
 from napari_spineseg.learning.ahmed2024.settings import (
@@ -30,6 +31,7 @@ from napari_spineseg.learning.ahmed2024.settings import (
     ReproduceSettings,
 )
 from napari_spineseg.learning.ahmed2024.slices import NETWORK_SIZE, STRUCTURES, SliceSet
+from napari_spineseg.learning.calibration import Calibration, calibrate
 from napari_spineseg.progress import Control
 
 NETWORK = "modified_unet"
@@ -38,6 +40,7 @@ INPUT = InputSpec(size_px=NETWORK_SIZE, neighbours=0, stride=16, normalise="minm
 _NEVER = 1e9
 _AT_ONCE = 16
 _SAVE_EVERY = 25
+_CALIBRATION_SLICES = 3
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,23 @@ def train_published(
     )
     trainer.run_rounds(rounds, control)
     return load_model(weights)
+
+
+def temperature(model: LoadedModel, slices: SliceSet, rows: np.ndarray) -> Calibration:
+    """What makes the model's shares mean something, fitted on some of `rows`, a scan at a time."""
+    volumes = [
+        PreparedVolume(
+            name=slices.stacks[s].name,
+            patient=slices.stacks[s].patient,
+            kind="image",
+            values=slices.images[rows[slices.stack[rows] == s]],
+            structures=slices.structures[rows[slices.stack[rows] == s]],
+            slice_mm=slices.stacks[s].spacing[0],
+            spacing_mm=slices.stacks[s].spacing[1],
+        )
+        for s in np.unique(slices.stack[rows])
+    ]
+    return calibrate(model.network, volumes, INPUT, _CALIBRATION_SLICES)
 
 
 def as_input(images: np.ndarray) -> torch.Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from napari_spineseg.core.predict import PredictOptions
 from napari_spineseg.errors import SettingsError
 from napari_spineseg.learning.ahmed2024.default import default_recipe, train_default
 from napari_spineseg.learning.ahmed2024.parts import Parts, split, with_neighbour
-from napari_spineseg.learning.ahmed2024.published import INPUT, NETWORK, train_published
+from napari_spineseg.learning.ahmed2024.published import INPUT, NETWORK, temperature, train_published
 from napari_spineseg.learning.ahmed2024.score import score
 from napari_spineseg.learning.ahmed2024.settings import NetworkName, ReproduceSettings
 from napari_spineseg.learning.ahmed2024.slices import SliceSet, read_slices
+from napari_spineseg.learning.calibration import Calibration
 from napari_spineseg.learning.pretrain import find_recipe
 from napari_spineseg.models.registry import DEFAULT_MODEL, get_model
 from napari_spineseg.progress import Control
@@ -89,15 +91,19 @@ def _one(
         "sha256": model.card.sha256,
     } | score(model, slices, parts.test, options, control)
     if result["training"]:
-        _keep_figures(model, result, place / "model.safetensors")
+        fit = temperature(model, slices, parts.choose) if name == "published" else None
+        _keep_figures(model, result, fit, place / "model.safetensors")
     return result
 
 
-def _keep_figures(model: LoadedModel, result: dict[str, Any], weights: Path) -> None:
+def _keep_figures(model: LoadedModel, result: dict[str, Any], fit: Calibration | None, weights: Path) -> None:
     """Write what was measured into the card beside the weights."""
     kept = ("protocol", "slices", "patients", "training", "published_grid", "own_grid")
-    figures = {key: result[key] for key in kept}
-    save_model(model.network, model.card.model_copy(update={"figures": figures}), weights)
+    changes: dict[str, Any] = {"figures": {key: result[key] for key in kept}}
+    if fit is not None:
+        changes["temperature"] = fit.temperature
+        changes["figures"]["calibration"] = asdict(fit)
+    save_model(model.network, model.card.model_copy(update=changes), weights)
 
 
 def _model(
