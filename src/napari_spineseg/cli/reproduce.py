@@ -7,6 +7,7 @@ import typer
 
 from napari_spineseg.cli.console import Console, show
 from napari_spineseg.cli.options import command_app, takes
+from napari_spineseg.cli.reproduce_chen2024 import chen2024
 from napari_spineseg.learning.ahmed2024.settings import ReproduceSettings
 
 app = command_app(help="Train published systems anew and fill their tables.", no_args_is_help=True)
@@ -61,3 +62,6 @@ def ahmed2024_(
     for line in table.read_text(encoding="utf-8").splitlines():
         console.line(line)
     console.note(f"The table is in {show(table)}.")
+
+
+app.command("chen2024")(chen2024)
