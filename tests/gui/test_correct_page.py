@@ -13,6 +13,7 @@ from correct_kit import (
     one_window,
     press,
     settle,
+    wait_until,
 )
 from gui_kit import clipped, sagittal_labels
 from qtpy.QtCore import Qt
@@ -63,9 +64,9 @@ def click(qtbot, button) -> None:
 def test_it_is_a_step_of_the_dock(viewer, qtbot, spineseg_home):
     dock = SpineSegDock(viewer)
     viewer.window.add_dock_widget(dock, name="SpineSeg")
+    wait_until(dock.isVisible)
     click(qtbot, dock.steps["Correct"])
-    assert isinstance(dock.findChild(CorrectPage), CorrectPage)
-    assert dock.findChild(CorrectPage).isVisible()
+    wait_until(dock.findChild(CorrectPage).isVisible)
 
 
 def test_without_a_segmentation_it_says_what_to_do(page):

@@ -4,7 +4,8 @@ from scipy import ndimage
 
 from napari_spineseg.anatomy import Numbering
 from napari_spineseg.corrections.doubt import find_doubts
-from napari_spineseg.corrections.doubt.unsure import RADIUS_MM, expected_error
+from napari_spineseg.corrections.doubt.look import LOOK_MM, Cells
+from napari_spineseg.corrections.doubt.unsure import expected_error
 
 
 def doubts(labels, spacing, **more):
@@ -92,8 +93,33 @@ def test_places_do_not_repeat_each_other(spacing):
     assert len(found) > 5
     points = np.array([d.point for d in found]) * spacing
     apart = np.linalg.norm(points[:, None] - points[None], axis=-1) + 1e3 * np.eye(len(points))
-    assert apart.min() > 0.5 * RADIUS_MM
+    assert apart.min() > 0.5 * min(LOOK_MM)
     assert all(a.same_as(a, spacing) for a in found)
+
+
+def test_a_rule_that_is_often_wrong_does_not_push_doubts_aside(column, spacing):
+    labels = column.copy()
+    labels[:, :, 15:][labels[:, :, 15:] == 2] = 0  # L4 is far too small
+    uncertainty = np.zeros(labels.shape, np.float16)
+    uncertainty[3:7, 70:80, 10:25] = 0.5
+    found = doubts(labels, spacing, uncertainty=uncertainty)
+    assert found[0].kind == "unsure" and "volume" in [d.kind for d in found]
+
+
+def test_a_look_holds_what_is_near_and_cells_find_the_fullest_one():
+    spacing = (3.3, 0.5, 0.5)
+    values = np.zeros((20, 200, 180), np.float32)
+    values[9:11, 100:112, 60:72] = 1
+    values[3, 20:22, 20:22] = 1
+    cells = Cells.of(values, spacing)
+    assert cells.factors == (1, 4, 4) and cells.values.sum() == values.sum()
+    cell, most = cells.most()
+    assert np.isclose(most, values[9:11].sum(), rtol=1e-4)
+    seen = cells.seen_from(cell)
+    assert np.isclose(cells.values[seen].sum(), most, rtol=1e-4)
+    offsets = (np.argwhere(seen) - cell) * cells.size / LOOK_MM
+    assert np.linalg.norm(offsets, axis=1).max() <= 1
+    assert np.allclose(cells.cell_of(cells.point_of((2, 3, 4), values.shape)), (2, 3, 4), atol=0.2)
 
 
 def test_expected_error_is_near_the_inverse_of_binary_entropy():

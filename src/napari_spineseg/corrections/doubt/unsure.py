@@ -1,62 +1,29 @@
-"""Where the network guessed: the balls that hold most of the error to be expected.
+"""Where the network guessed: the looks that hold most of the error to be expected.
 
 A network is a little unsure along every border. What a person should see are the places where much
-is unsure together; so expected errors are added up in a ball, the ball with the most is the first
-place, what it covers is set to zero, and so on (greedy cover).
+is unsure together; so expected errors are added up over a look, the place with the most is the first,
+what is seen from it is set to zero, and so on (greedy cover).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from scipy import ndimage
 
 from napari_spineseg.anatomy import Numbering, Scheme, names_of
+from napari_spineseg.corrections.doubt.look import Cells, Point
 from napari_spineseg.corrections.doubt.place import Doubt
 from napari_spineseg.corrections.edit import Spacing
 
-RADIUS_MM = 8.0
-"""What a person takes in at one look."""
-# Sums are made on cells of about this size, mm.
-_CELL_MM = 2.0
 # Less expected error than this, ml, is not worth a look.
 _LEAST_ML = 0.02
 _CLASSES_BITS = 2.0
 
 
-def unsure_places(
-    labels: np.ndarray,
-    uncertainty: np.ndarray,
-    spacing: Spacing,
-    numbering: Numbering,
-    scheme: Scheme,
-    most: int,
-    known: Sequence[tuple[float, float, float]] = (),
-) -> list[Doubt]:
-    """At most `most` places, the most uncertain first; none where one of `known` is already."""
-    factors = [max(1, round(_CELL_MM / step)) for step in spacing]
-    cells = _block_sums(expected_error(uncertainty), factors)
-    size = [step * factor for step, factor in zip(spacing, factors, strict=True)]
-    cells *= float(np.prod(spacing)) / 1000.0
-    for point in known:
-        cells[_ball(cells.shape, [p / f for p, f in zip(point, factors, strict=True)], size)] = 0
-    kernel = _kernel(size)
-    out = []
-    for _ in range(most):
-        sums = ndimage.convolve(cells, kernel, mode="constant")
-        centre = np.unravel_index(sums.argmax(), sums.shape)
-        score = float(sums[centre])
-        if score < _LEAST_ML:
-            break
-        covered = _ball(cells.shape, centre, size)
-        point = _most_unsure(cells, covered, factors, labels.shape)
-        label = _label_near(labels, point, spacing)
-        name = names_of([label], scheme, numbering)[label]
-        words = f"The model is unsure about {name}" if label else "The model is unsure what this is"
-        out.append(Doubt("unsure", words, point, label, score))
-        cells[covered] = 0
-    return out
+def expected_cells(uncertainty: np.ndarray, spacing: Spacing) -> Cells:
+    """Millilitres that are probably wrong, a cell."""
+    cells = Cells.of(expected_error(uncertainty), spacing)
+    cells.values[:] *= float(np.prod(spacing)) / 1000.0
+    return cells
 
 
 def expected_error(uncertainty: np.ndarray) -> np.ndarray:
@@ -68,39 +35,42 @@ def expected_error(uncertainty: np.ndarray) -> np.ndarray:
     return 0.5 * bits**2
 
 
-def _block_sums(values: np.ndarray, factors: list[int]) -> np.ndarray:
-    """Sums over blocks; the last ones may be cut off."""
-    for axis, factor in enumerate(factors):
-        values = np.add.reduceat(values, np.arange(0, values.shape[axis], factor), axis=axis)
-    return values
+def unsure_places(
+    labels: np.ndarray, cells: Cells, numbering: Numbering, scheme: Scheme, most: int
+) -> list[Doubt]:
+    """At most `most` places, the most uncertain first. What is seen from them is taken out of `cells`."""
+    out = []
+    for _ in range(most):
+        cell, score = cells.most()
+        if score < _LEAST_ML:
+            break
+        # Where most can be seen from is often beside it; its middle is what to look at.
+        middle = _middle(np.where(cells.seen_from(cell), cells.values, 0))
+        seen = cells.seen_from(middle)
+        score = float(cells.values[seen].sum())
+        point = cells.point_of(middle, labels.shape)
+        densest = cells.point_of(_densest(cells.values, seen), labels.shape)
+        label = _label_near(labels, densest, cells.spacing)
+        name = names_of([label], scheme, numbering)[label]
+        words = f"The model is unsure about {name}" if label else "The model is unsure what this is"
+        out.append(Doubt("unsure", words, point, label, score))
+        cells.values[seen] = 0
+    return out
 
 
-def _kernel(size: list[float]) -> np.ndarray:
-    reach = [int(RADIUS_MM / step) for step in size]
-    grids = np.ogrid[tuple(slice(-r, r + 1) for r in reach)]
-    return (_squared(grids, size) <= RADIUS_MM**2).astype(np.float32)
+def _middle(values: np.ndarray) -> Point:
+    """Centre of mass."""
+    grids, total = np.ogrid[tuple(slice(0, n) for n in values.shape)], values.sum()
+    return tuple(float((values * grid).sum() / total) for grid in grids)
 
 
-def _ball(shape: tuple[int, ...], centre: Sequence[float], size: list[float]) -> np.ndarray:
-    grids = np.ogrid[tuple(slice(0, n) for n in shape)]
-    return _squared([grid - c for grid, c in zip(grids, centre, strict=True)], size) <= RADIUS_MM**2
+def _densest(values: np.ndarray, seen: np.ndarray) -> Point:
+    """The densest cell that is seen: that is what the doubt is about."""
+    cell = np.unravel_index(np.where(seen, values, -1).argmax(), values.shape)
+    return tuple(int(c) for c in cell)
 
 
-def _squared(grids: Sequence[np.ndarray], size: list[float]) -> np.ndarray:
-    return sum((grid * step) ** 2 for grid, step in zip(grids, size, strict=True))
-
-
-def _most_unsure(
-    cells: np.ndarray, covered: np.ndarray, factors: list[int], shape: tuple[int, ...]
-) -> tuple[float, float, float]:
-    """Voxel index of the densest cell in the ball: its middle may lie between two borders."""
-    inside = np.where(covered, cells, -1)
-    densest = np.unravel_index(inside.argmax(), cells.shape)
-    middles = ((c + 0.5) * f - 0.5 for c, f in zip(densest, factors, strict=True))
-    return tuple(float(np.clip(round(m), 0, n - 1)) for m, n in zip(middles, shape, strict=True))
-
-
-def _label_near(labels: np.ndarray, point: tuple[float, ...], spacing: Spacing) -> int:
+def _label_near(labels: np.ndarray, point: Point, spacing: Spacing) -> int:
     """The label there is most of within a few mm; 0 if there is none."""
     reach = [max(1, int(4.0 / step)) if step < 4.0 else 0 for step in spacing]
     box = tuple(slice(max(0, int(p) - r), int(p) + r + 1) for p, r in zip(point, reach, strict=True))
