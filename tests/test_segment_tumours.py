@@ -41,7 +41,7 @@ def models(spineseg_home, tiny_weights):
 @pytest.fixture
 def seen(monkeypatch, phantom):
     """Predictions from the truth: the tumour model marks a ball in the body of L3, the other the anatomy."""
-    scan, _ = phantom
+    scan, truth = phantom
     structures = levels_to_structures(truth.labels)
     turn = scan.grid.to_orientation()
     levels = turn.apply(truth.labels)
