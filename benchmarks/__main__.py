@@ -15,7 +15,7 @@ import platform
 from importlib import import_module
 from pathlib import Path
 
-ENTRIES = ("startup", "whole_scan", "engine", "resampling", "memory", "training", "volumetric")
+ENTRIES = ("startup", "whole_scan", "engine", "resampling", "memory", "training", "volumetric", "preprocessing")
 
 
 def main() -> None:

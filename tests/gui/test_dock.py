@@ -63,7 +63,7 @@ def test_one_page_needs_no_step_bar(viewer, page):
 
 def test_pages_share_the_scan_and_are_made_when_shown(viewer, qtbot, monkeypatch):
     monkeypatch.setattr("napari_spineseg.widgets.page.Other", Other, raising=False)
-    places = (("Segment", PAGES[0][1]), ("Other", "napari_spineseg.widgets.page:Other"))
+    places = (("Segment", dict(PAGES)["Segment"]), ("Other", "napari_spineseg.widgets.page:Other"))
     dock = SpineSegDock(viewer, pages=places)
     viewer.window.add_dock_widget(dock, name="steps")
     scan = add_scan(viewer)

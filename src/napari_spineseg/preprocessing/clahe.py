@@ -23,6 +23,7 @@ class Clahe(Step):
     title: ClassVar[str] = "Local contrast"
     help: ClassVar[str] = "Even out contrast region by region (CLAHE), for looking more than for measuring."
     slicewise: ClassVar[bool] = True
+    same_units: ClassVar[bool] = False
 
     step: Literal["clahe"] = "clahe"
     region_mm: float = Field(

@@ -23,6 +23,7 @@ class HistogramMatch(Step):
     title: ClassVar[str] = "Match histogram"
     help: ClassVar[str] = "Make a scan as bright as a reference, percentile by percentile."
     slicewise: ClassVar[bool] = True
+    same_units: ClassVar[bool] = False
 
     step: Literal["match"] = "match"
     reference: str = Field("", title="Reference", description="The scan to look like: a file or a layer")

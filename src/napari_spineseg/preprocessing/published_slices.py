@@ -18,6 +18,7 @@ class PublishedSlices(GeometricStep):
 
     title: ClassVar[str] = "Slices as published"
     help: ClassVar[str] = "Slices as Ahmed et al. 2024 prepared them: 8 bit by each slice's range, one size."
+    same_units: ClassVar[bool] = False
 
     step: Literal["published-slices"] = "published-slices"
     height_px: int = Field(640, ge=16, le=4096, title="Height (pixels)", description="Rows of every slice")

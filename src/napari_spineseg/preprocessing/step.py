@@ -63,6 +63,8 @@ class Step(BaseModel):
         Whether a sagittal slice of the result depends on that slice and on what was measured alone.
     quick
         Whether it takes well under 200 ms on a clinical scan, slice by slice.
+    same_units
+        Whether grey values of the result mean what they meant before, so that both can be shown alike.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,6 +73,7 @@ class Step(BaseModel):
     help: ClassVar[str]
     slicewise: ClassVar[bool] = False
     quick: ClassVar[bool] = True
+    same_units: ClassVar[bool] = True
 
     step: str
 

@@ -18,6 +18,7 @@ class ZScore(Step):
     title: ClassVar[str] = "Z-score"
     help: ClassVar[str] = "Bring the scan to mean 0 and standard deviation 1, padding left out of both."
     slicewise: ClassVar[bool] = True
+    same_units: ClassVar[bool] = False
 
     step: Literal["zscore"] = "zscore"
 

@@ -25,10 +25,14 @@ if TYPE_CHECKING:
     from napari_spineseg.widgets.page import Page
 
 PAGES: tuple[tuple[str, str], ...] = (
+    ("Prepare", "napari_spineseg.widgets.preprocess_page:PreprocessPage"),
     ("Segment", "napari_spineseg.widgets.segment_page:SegmentPage"),
     ("Correct", "napari_spineseg.widgets.correct_page:CorrectPage"),
 )
 """The steps in order: what each is called, and the page behind it. A new page is one line here."""
+
+OPENS_WITH = "Segment"
+"""The step that a new panel shows: scans need no preparing, unless something is the matter with them."""
 
 _WIDTH = 340
 
@@ -57,7 +61,7 @@ class SpineSegDock(QWidget):
         session = session_of(napari_viewer)
         while_alive(self, session.theme_changed, self._restyle)
         self._restyle(napari_viewer.theme)
-        self.show_page(pages[0][0])
+        self.show_page(OPENS_WITH if OPENS_WITH in self._places else pages[0][0])
 
     def show_page(self, title: str) -> Page:
         """Go to a step, by its name."""

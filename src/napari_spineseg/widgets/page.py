@@ -55,8 +55,8 @@ class Page(QWidget):
         self.card = Card()
         self.empty = EmptyState(self.session, lambda: open_first_sample(self.session.viewer))
         self._stack = QStackedWidget()
-        self._stack.addWidget(_scrolling(self.empty))
-        self._stack.addWidget(_scrolling(self._frame()))
+        self._stack.addWidget(scrolling(self.empty))
+        self._stack.addWidget(scrolling(self._frame()))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -125,7 +125,7 @@ class _Holder(QWidget):
         return QSize(super().minimumSizeHint().width(), 0)
 
 
-def _scrolling(content: QWidget) -> QScrollArea:
+def scrolling(content: QWidget) -> QScrollArea:
     """`content` in an area that scrolls downward only: what is too wide has to wrap instead."""
     holder = _Holder()
     layout = QVBoxLayout(holder)
