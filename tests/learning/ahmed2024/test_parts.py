@@ -55,6 +55,13 @@ def test_no_patient_is_on_two_sides(folds, fold):
     assert with_neighbour(TEN, parts) == 0
 
 
+@pytest.mark.parametrize("protocol", ["slices", "patients"])
+def test_what_is_tested_comes_shuffled_as_the_paper_piled_it(protocol):
+    slices = slices_of({str(n): 50 for n in range(10)})
+    test = split(slices, protocol, 0, 1, seed=0).test
+    assert (np.abs(np.diff(test)) == 1).mean() < 0.2
+
+
 def test_a_given_split_is_kept():
     slices = slices_of({str(n): 5 for n in range(6)}, {"4": "val", "5": "test"})
     parts = split(slices, "patients", 0, 1, seed=0)

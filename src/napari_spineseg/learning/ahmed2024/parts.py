@@ -24,7 +24,7 @@ _CHOOSE_SHARE = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Indices into a `SliceSet`: what trains, what chooses, what is tested."""
+    """Indices into a `SliceSet`: what trains, what chooses, what is tested (in random order)."""
 
     train: np.ndarray
     choose: np.ndarray
@@ -77,7 +77,9 @@ def _by_patients(slices: SliceSet, fold: int, folds: int, seed: int) -> Parts:
         raise DatasetError(
             f"{len(patients)} patients are too few for {folds} folds: some have to train and choose."
         )
-    return Parts(*(np.flatnonzero(np.isin(of_slice, who)) for who in (training, choosing, tested)))
+    train, choose, test = (np.flatnonzero(np.isin(of_slice, who)) for who in (training, choosing, tested))
+    # Shuffled for the stacked figures alone: slices in their order are a volume, not the paper's pile.
+    return Parts(train, choose, rng.permutation(test))
 
 
 def with_neighbour(slices: SliceSet, parts: Parts) -> int:
