@@ -19,6 +19,7 @@ COMMANDS = {
     "preprocess": "Crop, resample, denoise and even out scans.",
     "dataset": "Import, audit, repair and export labelled scans.",
     "corrections": "Fill, list and export a corrections store.",
+    "learn": "Train from corrections, judge the result and register it.",
     "models": "List models, look at one, choose, move and remove them.",
     "evaluate": "Compare segmentations with reference labels.",
     "reproduce": "Train the published systems anew and fill their tables.",

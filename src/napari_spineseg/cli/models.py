@@ -50,8 +50,43 @@ def show(
 
 @app.command("use")
 def use(name: Name, json: Json = False) -> None:
-    """Use this model wherever none is named."""
-    _tell(Console(json), use_model(name), "is used now")
+    """Use this model wherever none is named. One that did not pass the gate too: says what that costs."""
+    console = Console(json)
+    entry = use_model(name)
+    _tell(console, entry, "is used now")
+    if entry.card.get("promoted") is False:
+        console.warn(_cost(entry))
+
+
+@app.command("compare")
+def compare(
+    first: Name,
+    second: Name,
+    scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A scan, as for `segment`.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Where the results and the difference go."),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
+    json: Json = False,
+) -> None:
+    """Segment one scan with two models and say where they differ."""
+    from napari_spineseg import io
+    from napari_spineseg.models.compare import compare_models
+
+    console = Console(json)
+    with console.hushed(), console.bar(scan.name) as control:
+        found = compare_models(io.read_scan(scan), first, second, device, control)
+        parts = zip(("first", "second", "difference"), (*found.results, found.difference), strict=True)
+        files = {}
+        if output is not None:
+            output.mkdir(parents=True, exist_ok=True)
+            for name, part in parts:
+                files[name] = output / f"{io.stem_of(scan)}_{name}.nii.gz"
+                io.write_segmentation(part, files[name])
+    console.say(found.sentence)
+    keys = [entry.key for entry in found.models]
+    console.record({"models": keys, "dice": found.dice, "ml": found.ml, "files": files})
 
 
 @app.command("rollback")
@@ -87,6 +122,19 @@ def import_(
 ) -> None:
     """Add a model from a file. Nothing in the file is executed."""
     _tell(Console(json), import_model(file, name), "was added")
+
+
+def _cost(entry: ModelEntry) -> str:
+    """What using a model costs that did not pass the gate."""
+    from napari_spineseg.learning.events import Change
+    from napari_spineseg.learning.gate import cost_of_overruling
+
+    figures = entry.card.get("figures", {})
+    held_back, guard = (
+        {title: Change.model_validate(change) for title, change in figures.get(part, {}).items()}
+        for part in ("held_back", "guard")
+    )
+    return f"{entry.key} did not pass the gate. {cost_of_overruling(held_back, guard)}"
 
 
 def _tell(console: Console, entry: ModelEntry, what: str) -> None:

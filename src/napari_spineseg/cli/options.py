@@ -51,7 +51,8 @@ def takes(settings: type[BaseModel]) -> Callable[[Callable[..., Any]], Callable[
 
 def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
     """The option of one settings field."""
-    flag = f"--{name.replace('_', '-')}"
+    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    flag = str(extra.get("flag") or f"--{name.replace('_', '-')}")
     limits = {
         key: getattr(limit, attribute)
         for limit in field.metadata

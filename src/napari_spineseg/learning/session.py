@@ -1,0 +1,318 @@
+"""One run from corrections to a version in the registry; every stage can be resumed after a kill.
+
+What a stage made lies whole in the run's folder before the next begins: `prepared/lessons.json`, the
+trainer's state, the best weights so far, the candidate.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from napari_spineseg.core.checkpoint import ModelCard, load_model, save_model
+from napari_spineseg.core.device import choose_device, choose_precision, precision_name
+from napari_spineseg.core.engine import is_out_of_memory
+from napari_spineseg.core.train import Trainer
+from napari_spineseg.datasets.crops import CropSampler
+from napari_spineseg.datasets.prepared import PreparedVolume
+from napari_spineseg.errors import SpineSegError, Stopped
+from napari_spineseg.io.write import put
+from napari_spineseg.learning import finetune
+from napari_spineseg.learning.best import Best
+from napari_spineseg.learning.events import (
+    Event,
+    FiguresEvent,
+    NoteEvent,
+    PlanEvent,
+    ProgressEvent,
+    StateEvent,
+    VerdictEvent,
+)
+from napari_spineseg.learning.exam import Exam
+from napari_spineseg.learning.folder import RunFolder
+from napari_spineseg.learning.gate import judge
+from napari_spineseg.learning.reading import Reader, class_table
+from napari_spineseg.learning.register import (
+    candidate_card,
+    data_record,
+    figures_record,
+    learnt_before,
+    register,
+    training_record,
+)
+from napari_spineseg.learning.replay import replay_maps
+from napari_spineseg.learning.timetable import Timetable, steps_for
+from napari_spineseg.learning.workbook import Workbook, open_workbook
+from napari_spineseg.models import ModelEntry, get_model
+from napari_spineseg.progress import Control, Progress
+
+Order = Literal["", "stop keep", "stop discard", "leave"]
+"""What was asked for: nothing yet, to stop and keep the best, to stop and keep nothing, or to leave
+everything as it is for another time."""
+
+
+class Left(Exception):
+    """The run was left where it is, to be resumed."""
+
+
+class _Enough(Exception):
+    """Training need not go on."""
+
+
+class Session:
+    """One run.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    say
+        Gets every event.
+    order
+        Asked at every step.
+    """
+
+    def __init__(self, folder: RunFolder, say: Callable[[Event], None], order: Callable[[], Order]) -> None:
+        self.folder, self._say, self._order = folder, say, order
+        self.settings = folder.settings
+        self.clock = Timetable(folder.path / "seconds.json")
+
+    def run(self) -> VerdictEvent | None:
+        """Do all of it. Returns the verdict; None if the person stopped it and kept nothing.
+
+        Raises
+        ------
+        SpineSegError
+            If there is nothing to learn from, or the model cannot learn.
+        Left
+            If it was left, to be resumed.
+        """
+        try:
+            return self._run()
+        except Stopped:
+            if self._order() == "stop discard":
+                self._say(StateEvent(phase="stopped", sentence="Stopped and discarded; no model was made."))
+                return None
+            raise Left from None
+        finally:
+            self.clock.save()
+
+    def _run(self) -> VerdictEvent:
+        self._say(StateEvent(phase="preparing", sentence="Reading the corrections."))
+        self._load()
+        control = self._control()
+        book = open_workbook(
+            self.folder.path, self.settings, self.card, learnt_before(self.entry), self._parent_sees, control
+        )
+        self._exam = Exam(book, self.card, self.reader, control)
+        self.steps = self.settings.steps or steps_for(len(book.learnt))
+        self._say(self._plan(book))
+        self._say(StateEvent(phase="training", sentence=f"Training for at most {self.steps} steps."))
+        self._train(book)
+        self._say(StateEvent(phase="judging", sentence="Comparing the new model with its parent."))
+        return self._judge(book)
+
+    def _load(self) -> None:
+        self.entry = pinned_parent(self.folder, self.settings.model)
+        self.model = load_model(self.entry.weights)
+        self.card = self.model.card
+        if self.card.input.size_px is not None or self.card.input.normalise != "zscore":
+            raise SpineSegError(
+                f"{self.entry.key} was trained on slices squeezed to one size and cannot learn here; start "
+                "from another model."
+            )
+        self.device = choose_device(self.settings.device)
+        # float16 would need its loss scaled: where bfloat16 does not pay, float32 it is.
+        fast = choose_precision(self.device) == torch.bfloat16
+        self.dtype = torch.bfloat16 if fast else torch.float32
+        self.reader = self._reader(self.model.network)
+
+    def _reader(self, network: nn.Module) -> Reader:
+        return Reader(network, self.card.input, self.device, self.dtype)
+
+    def _parent_sees(self, volume: PreparedVolume, slices: Sequence[int]) -> np.ndarray:
+        return self.reader.all_classes(volume, slices)
+
+    def _plan(self, book: Workbook) -> PlanEvent:
+        return PlanEvent(
+            parent=self.entry.key,
+            name=self._name(),
+            steps=self.steps,
+            precision=precision_name(self.dtype),
+            device=self.device.type,
+            scans=book.plans(),
+            split=book.split.sentence,
+            replay=book.replay_sentence(),
+            figures_before=self._exam.parent_held.scores(),
+            guard_before=self._exam.parent_guard.scores(),
+        )
+
+    def _name(self) -> str:
+        return self.settings.name or self.entry.name
+
+    def _train(self, book: Workbook) -> None:
+        folder = self.folder.path / "train"
+        self._best = Best(folder, self.card)
+        if self._best.finished:
+            return
+        self._loss = finetune.TeachingLoss(self.settings.pull)
+        shrink = 1
+        while True:
+            try:
+                self._train_with(book, shrink)
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or shrink >= 4:
+                    raise
+            shrink *= 2
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            self._say(NoteEvent(sentence=f"Memory ran out; going on with patches of 1/{shrink} the side."))
+        self._best.finish()
+
+    def _train_with(self, book: Workbook, shrink: int) -> None:
+        trainer = finetune.build_trainer(
+            self.model.network,
+            self._sampler(book, shrink).batch,
+            self._loss,
+            self.settings,
+            self.steps,
+            self._every(),
+            self.folder.path / "train",
+            lambda averaged: self._check(trainer, averaged),
+            self.device,
+        )
+        if trainer.step:
+            self._say(NoteEvent(sentence=f"Going on at step {trainer.step}."))
+        elif not self._best.step:
+            self._first_figures()
+        try:
+            trainer.run(self._control(keeps=True, offset=trainer.step))
+        except _Enough:
+            pass
+        except Stopped:
+            if self._order() != "stop keep":
+                raise
+            self._keep_what_there_is(trainer)
+
+    def _sampler(self, book: Workbook, shrink: int) -> finetune.TeachingSampler:
+        spec, seed = self.card.input, self.settings.seed
+        lessons = finetune.LessonSampler(
+            book.drawn(), book.split.learn, finetune.crop_settings(spec, shrink), seed
+        )
+        replay = CropSampler(
+            replay_maps(spec, class_table(self.card)),
+            finetune.crop_settings(spec, shrink, replay=True),
+            seed + 1,
+        )
+        return finetune.TeachingSampler(lessons, replay, self.settings.batch, self.reader.engine)
+
+    def _every(self) -> int:
+        """Steps between two points of the curves."""
+        return max(5, min(20, self.steps // 4))
+
+    def _first_figures(self) -> None:
+        held, guard = self._exam.quick(self.reader)
+        self._say(FiguresEvent(step=0, steps=self.steps, held_back=held, guard=guard))
+        self._best.parent(guard)
+
+    def _check(self, trainer: Trainer, averaged: nn.Module) -> dict[str, Any]:
+        held, guard = self._exam.quick(self._reader(averaged))
+        best = self._best.offer(trainer.step, averaged, held, guard)
+        self._say(
+            FiguresEvent(
+                step=trainer.step,
+                steps=self.steps,
+                loss=self._loss.since_last(),
+                held_back=held,
+                guard=guard,
+                best=best,
+            )
+        )
+        if self._best.worn_out(trainer.step, self.steps, self._every()):
+            raise _Enough
+        return {"held_back": held, "guard": guard}
+
+    def _keep_what_there_is(self, trainer: Trainer) -> None:
+        """Stopped before there was anything to compare: what was trained so far is the best there is."""
+        if not self._best.step:
+            self._best.take(trainer.step, trainer.averaged)
+
+    def _judge(self, book: Workbook) -> VerdictEvent:
+        network = self._best.load().network
+        held, guard = self._exam.full(self._reader(network))
+        held_back = self._exam.parent_held.changes(held)
+        on_guard = self._exam.parent_guard.changes(guard)
+        judgement = judge(held_back, on_guard, book.split.honest)
+        for preview in self._exam.previews(self.folder.path):
+            self._say(preview)
+        seconds = self.clock.seconds()
+        weights = self.folder.path / "candidate.safetensors"
+        card = self._candidate_card(book, seconds)
+        figures = figures_record(held_back, on_guard, judgement.promoted, judgement.reason)
+        save_model(network, card.model_copy(update={"figures": figures}), weights)
+        entry, in_use = register(
+            self._name(), weights, self.folder.id, self.entry, judgement.promoted and self.settings.promote
+        )
+        verdict = VerdictEvent(
+            promoted=judgement.promoted,
+            in_use=in_use,
+            key=entry.key,
+            parent=self.entry.key,
+            reason=judgement.reason,
+            held_back=held_back,
+            guard=on_guard,
+            steps=self._best.step,
+            seconds=round(seconds, 1),
+        )
+        self._say(verdict)
+        self._say(StateEvent(phase="finished", sentence=judgement.reason))
+        return verdict
+
+    def _candidate_card(self, book: Workbook, seconds: float) -> ModelCard:
+        training = training_record(
+            self.folder.id,
+            self.settings,
+            self._best.step,
+            seconds,
+            self.device.type,
+            precision_name(self.dtype),
+        )
+        data = data_record(self.entry.key, book.lessons, book.roles())
+        return candidate_card(self.card, self.entry.key, self._name(), training, data)
+
+    def _control(self, keeps: bool = False, offset: int = 0) -> Control:
+        """Progress to events; orders to stop, "stop keep" only where something can be kept."""
+        started = time.monotonic()
+
+        def told(progress: Progress) -> None:
+            left = None
+            if keeps and progress.done > offset:
+                a_step = (time.monotonic() - started) / (progress.done - offset)
+                left = round(a_step * (progress.total - progress.done) + self._exam.seconds, 1)
+            self._say(
+                ProgressEvent(
+                    stage=progress.stage, done=progress.done, total=progress.total, seconds_left=left
+                )
+            )
+
+        def asked() -> bool:
+            return self._order() in ("stop discard", "leave", *(("stop keep",) if keeps else ()))
+
+        return Control(told, asked)
+
+
+def pinned_parent(folder: RunFolder, name: str) -> ModelEntry:
+    """The version that `name` meant when the run began: after a kill another may be in use."""
+    path = folder.path / "parent.json"
+    if path.exists():
+        return get_model(json.loads(path.read_text(encoding="utf-8"))["key"])
+    entry = get_model(name)
+    put(path, json.dumps({"key": entry.key}).encode())
+    return entry

@@ -1,0 +1,96 @@
+"""`spineseg learn` in this process; the worker it starts is a real one."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from napari_spineseg.cli import learn as learn_module
+from napari_spineseg.cli import main
+from napari_spineseg.learning.events import Change, PlanEvent, ScanPlan, StateEvent, VerdictEvent
+from napari_spineseg.learning.folder import RunFolder
+from napari_spineseg.learning.settings import LearnSettings
+
+
+def call(capsys, *words):
+    with pytest.raises(SystemExit) as ended:
+        main(["learn", *map(str, words)])
+    out = capsys.readouterr()
+    return ended.value.code, out.out, out.err
+
+
+def test_nothing_corrected_says_what_to_do(spineseg_home, tmp_path, capsys):
+    code, out, err = call(capsys, "--corrections", tmp_path / "none")
+    assert code == 2 and out == "" and "segment a scan, correct it" in err and err.count("\n") == 1
+
+
+def test_an_unknown_model_is_refused_before_anything_starts(spineseg_home, tmp_path, capsys):
+    code, _, err = call(capsys, "--corrections", tmp_path, "--from", "nobody")
+    assert code == 2 and "nobody" in err and not (spineseg_home / "learning").exists()
+
+
+def test_settings_out_of_range_are_one_line(spineseg_home, capsys):
+    code, _, err = call(capsys, "--batch", "1")
+    assert code == 2 and "batch" in err
+
+
+def test_options_come_from_the_settings():
+    text = CliRunner().invoke(learn_module.app, ["--help"]).output
+    for name in ("corrections", "from", "name", "steps", "device", "learning-rate"):
+        assert f"--{name}" in text
+    assert "--model" not in text
+
+
+@pytest.fixture
+def told_run(spineseg_home, tmp_path):
+    """A run that has ended, as a worker leaves it."""
+    folder = RunFolder.create(LearnSettings(corrections=tmp_path, model="lumbar"))
+    refused = ScanPlan(scan="bad", sha256="0", version=1, role="refused", sentence="Its labels are empty.")
+    learnt = ScanPlan(scan="good", sha256="1", version=1, role="both")
+    folder.say(
+        PlanEvent(
+            parent="lumbar@1", name="x", steps=5, scans=[learnt, refused], split="Split.", replay="Replay."
+        )
+    )
+    change = Change(before=0.5, after=0.8, change=0.3, low=0.2, high=0.4)
+    folder.say(
+        VerdictEvent(
+            promoted=False,
+            in_use=False,
+            key="lumbar@2",
+            parent="lumbar@1",
+            reason="Not promoted: because.",
+            held_back={"mean": change},
+            guard={"mean": change},
+            steps=5,
+            seconds=1,
+        )
+    )
+    folder.say(StateEvent(phase="finished"))
+    return folder
+
+
+def test_a_verdict_is_told_with_what_to_do_next(told_run, capsys):
+    code, out, err = call(capsys, "--follow", told_run.id)
+    assert code == 0
+    assert out.splitlines()[0] == "Not promoted: because." and "models use lumbar@2" in out
+    assert "warning: bad: not learnt from. Its labels are empty." in err
+
+
+def test_json_lines_are_the_events(told_run, capsys):
+    code, out, _ = call(capsys, "--follow", told_run.id, "--json")
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert code == 0 and [line["kind"] for line in lines] == ["plan", "verdict", "state"]
+    assert lines[1]["held_back"]["mean"]["after"] == 0.8 and lines[0]["run"] == told_run.id
+
+
+def test_runs_are_listed(told_run, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["learn", "--runs"])
+    assert ended.value.code == 0
+    assert f"{told_run.id}  finished" in capsys.readouterr().out
+
+
+def test_an_unknown_run_is_named(spineseg_home, capsys):
+    code, _, err = call(capsys, "--resume", "nothing")
+    assert code == 2 and "no learning run 'nothing'" in err
