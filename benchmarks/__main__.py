@@ -15,7 +15,17 @@ import platform
 from importlib import import_module
 from pathlib import Path
 
-ENTRIES = ("startup", "whole_scan", "engine", "resampling", "memory", "training", "volumetric", "preprocessing")
+ENTRIES = (
+    "startup",
+    "whole_scan",
+    "engine",
+    "resampling",
+    "memory",
+    "training",
+    "volumetric",
+    "preprocessing",
+    "correction_speed",
+)
 
 
 def main() -> None:

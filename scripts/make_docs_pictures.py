@@ -64,6 +64,20 @@ def phantom_variants() -> Image.Image:
     return _side_by_side(tiles)
 
 
+def tumours_painted() -> Image.Image:
+    """Each kind of tumour in a phantom: the slice, and what the mask holds."""
+    from napari_spineseg.synthesis.lesions import TUMOURS, Kind
+
+    return _stacked([_lesions((*TUMOURS, Kind.POSTERIOR), sequence) for sequence in ("T1", "T2")])
+
+
+def tumours_look_alikes() -> Image.Image:
+    """What is painted, but is no tumour and in no mask."""
+    from napari_spineseg.synthesis.lesions import LOOK_ALIKES
+
+    return _stacked([_lesions(LOOK_ALIKES[:4], "T2"), _lesions(LOOK_ALIKES[4:], "T2")])
+
+
 def segment_result() -> Image.Image:
     """The window after *Segment* on the T2 sample."""
     with _window() as (viewer, page):
@@ -98,15 +112,93 @@ def segment_save() -> Image.Image:
         return _grab_panel(page)
 
 
+def correct_page() -> Image.Image:
+    """The Correct page at a doubtful place: a vertebra that was cut short."""
+    with _window() as (viewer, _):
+        page, labels = _to_correct(viewer)
+        labels.selected_label = 3
+        _wait_until(lambda: page.doubts.doubts and page.doubts._job is None)
+        page.doubts.step(1)
+        viewer.window._qt_window.resize(_WINDOW[0], 1120)  # so that the whole page is seen
+        return _grab(viewer)
+
+
+def _to_correct(viewer: Any) -> tuple[Any, Any]:
+    """The Correct page on the T2 sample, whose labels are spoilt in two places."""
+    viewer.open_sample("spineseg", "lumbar_t2_with_labels")
+    labels = next(layer for layer in viewer.layers if hasattr(layer, "selected_label"))
+    middle = labels.data.shape[0] // 2
+    body = np.argwhere(labels.data[middle] == 3)
+    top, _ = body.mean(0).astype(int)
+    spoilt = labels.data.copy()
+    spoilt[:, top:][spoilt[:, top:] == 3] = 0
+    spoilt[:, top - 6 : top + 6][spoilt[:, top - 6 : top + 6] == 100] = 0
+    # Before the page is made, so that nothing is kept of it as if somebody had drawn it.
+    labels.data = spoilt
+    viewer.layers.selection.active = labels
+    viewer.dims.set_current_step(0, middle)
+    dock = next(iter(viewer.window.dock_widgets.values()))
+    page = dock.show_page("Correct")
+    page.offer.hide()
+    return page, labels
+
+
 PICTURES: dict[str, Callable[[], Image.Image]] = {
     "phantom-sequences": phantom_sequences,
     "phantom-slices": phantom_slices,
     "phantom-variants": phantom_variants,
+    "tumours-painted": tumours_painted,
+    "tumours-look-alikes": tumours_look_alikes,
     "segment-start": segment_start,
     "segment-preview": segment_preview,
     "segment-result": segment_result,
     "segment-save": segment_save,
+    "correct-page": correct_page,
 }
+
+
+def _lesions(kinds: Any, sequence: str) -> Image.Image:
+    """A tile for each kind: 80 mm around it, in a phantom that hardly has slices too thick to show it."""
+    from napari_spineseg.anatomy import levels_to_structures
+    from napari_spineseg.synthesis.lesion_sites import Slab
+    from napari_spineseg.synthesis.lesions import draw, paint
+    from napari_spineseg.synthesis.phantom import PhantomSettings, make_phantom
+
+    size = (3.0, 0.5, 0.5)
+    settings = PhantomSettings(seed=8, sequence=sequence, spacing_mm=size, field_of_view_mm=(27, 220, 150))
+    scan, truth = make_phantom(settings)
+    image = scan.voxels / np.percentile(scan.voxels, 99)
+    x = np.arange(len(image)) * size[0]
+    slab = Slab(image.astype(np.float32), levels_to_structures(truth.labels), x, size[1])
+    tiles = []
+    for kind in kinds:
+        lesion = next(found for seed in range(3, 99) if (found := draw(kind, slab, len(x) // 2, seed)))
+        painted = paint(slab, [lesion], sequence)
+        nearest = int(np.abs(x - lesion.centre[0]).argmin())
+        row, column = (
+            int(np.clip(c / size[1], 80, n - 80))
+            for c, n in zip(lesion.centre[1:], image.shape[1:], strict=True)
+        )
+        window = nearest, slice(row - 80, row + 80), slice(column - 80, column + 80)
+        rgb = np.repeat((painted.image[window].clip(0, 1) * 255).astype(np.uint8)[..., None], 3, 2)
+        rgb[_rim(painted.tumours[window] > 0)] = (213, 94, 0)
+        tiles.append(_tile(rgb, f"{kind.value}, {sequence}"))
+    return _side_by_side(tiles)
+
+
+def _rim(mask: np.ndarray) -> np.ndarray:
+    from scipy.ndimage import binary_dilation
+
+    return binary_dilation(mask) & ~mask
+
+
+def _stacked(rows: list[Image.Image]) -> Image.Image:
+    page = Image.new(
+        "RGB", (max(r.width for r in rows), sum(r.height + _GAP for r in rows) - _GAP), "#16181c"
+    )
+    for k, row in enumerate(rows):
+        page.paste(row, (0, k * (_TILE + _GAP)))
+    return page
 
 
 @contextmanager

@@ -162,9 +162,15 @@ def test_names_not_numbers_in_the_picker(page, layer):
     assert layer.selected_label == 203 and page.picker.choice.currentText() == "L3/L4"
 
 
+# All tools take the same way; each has tests of its own without a window. So three are enough every day.
 @pytest.mark.parametrize(
     ("name", "whole"),
-    [*((name, False) for name in "=-SIHA,.KU"), ("=", True), ("-", True)],
+    [
+        *((name, False) for name in "AK"),
+        ("=", True),
+        *(pytest.param(name, False, marks=pytest.mark.slow) for name in "=-SIH,.U"),
+        pytest.param("-", True, marks=pytest.mark.slow),
+    ],
 )
 def test_every_tool_is_one_step_that_undoes_exactly(viewer, page, layer, name, whole):
     """Also after other slices were visited and another layer was selected in between."""

@@ -24,6 +24,8 @@ _OPACITY = 0.4
 _LINE = "#ffd166"
 # Height of a view, as a share of its width; the picture inside keeps its proportions in mm.
 _SHAPE = 0.62
+# A slab is narrow and a sagittal picture tall: of its height this much is shown around the place, mm.
+_AROUND_MM = 50.0
 
 # Which axes of (slices, rows, columns) run down and across, and how that looks.
 _PLANES = {
@@ -133,6 +135,8 @@ class PlaneView(QWidget):
         self.down, self.across = down, across
         self.picture: QImage | None = None
         self._at, self._spacing = [0, 0, 0], (1.0, 1.0, 1.0)
+        self._first = 0
+        """Where along `down` the picture begins."""
         self.setToolTip(help_text)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setMinimumHeight(120)
@@ -149,7 +153,10 @@ class PlaneView(QWidget):
     def show_plane(self, scan: Image | None, layer: Labels, at: list[int]) -> None:
         """Show the plane through index `at`."""
         self._at, self._spacing = at, tuple(float(v) for v in layer.scale)
-        index = tuple(slice(None) if n in (self.down, self.across) else at[n] for n in range(3))
+        shown = self._shown(layer.data.shape[self.down])
+        self._first = shown.start
+        spans = {self.down: shown, self.across: slice(None)}
+        index = tuple(spans.get(n, at[n]) for n in range(3))
         labels = self._turned(np.asarray(layer.data[index]))
         grey = np.zeros(labels.shape) if scan is None else self._turned(np.asarray(scan.data[index]))
         limits = (0.0, 1.0) if scan is None else scan.contrast_limits
@@ -172,7 +179,7 @@ class PlaneView(QWidget):
             frame.left()
             + (self._mirrored(self._at[self.across]) + 0.5) / self.picture.width() * frame.width()
         )
-        y = frame.top() + (self._at[self.down] + 0.5) / self.picture.height() * frame.height()
+        y = frame.top() + (self._at[self.down] - self._first + 0.5) / self.picture.height() * frame.height()
         painter.drawLine(QPointF(x, frame.top()), QPointF(x, frame.bottom()))
         painter.drawLine(QPointF(frame.left(), y), QPointF(frame.right(), y))
 
@@ -184,8 +191,14 @@ class PlaneView(QWidget):
         share = event.position() - frame.topLeft()
         point = list(map(float, self._at))
         point[self.across] = float(self._mirrored(int(share.x() / frame.width() * self.picture.width())))
-        point[self.down] = float(int(share.y() / frame.height() * self.picture.height()))
+        point[self.down] = float(self._first + int(share.y() / frame.height() * self.picture.height()))
         self.clicked.emit(tuple(point), (self.down, self.across))
+
+    def _shown(self, size: int) -> slice:
+        """The part of the axis that runs down which is shown: around the place, inside of the volume."""
+        reach = max(1, round(_AROUND_MM / self._spacing[self.down]))
+        start = max(0, min(self._at[self.down] - reach, size - 2 * reach - 1))
+        return slice(start, min(size, start + 2 * reach + 1))
 
     def _turned(self, plane: np.ndarray) -> np.ndarray:
         # What is left of a volume's axes comes in their own order: slices first, which run to the
