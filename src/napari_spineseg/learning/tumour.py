@@ -6,7 +6,7 @@ patches with tumours from look-alikes and background, then segment.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -121,13 +121,17 @@ def train_stages(
     validate: Any = None,
     device: str = "cpu",
     control: Control = Control(),
+    sampler_of: Callable[..., Any] = PatchSampler,
 ) -> nn.Module:
-    """The three stages one after the other; the averaged network of the last."""
+    """The three stages one after the other; the averaged network of the last.
+
+    `sampler_of` makes what gives the batches, from volumes, patch settings and a seed.
+    """
     torch.manual_seed(settings.train.seed)
     network: PENN = build_network(settings.network, settings.arguments)
-    reconstruct(network, settings, volumes, out / "reconstruct", device, control)
-    classify(network, settings, volumes, out / "classify", device, control)
-    sampler = PatchSampler(volumes, settings.patches, settings.train.seed)
+    for stage in (reconstruct, classify):
+        stage(network, settings, volumes, out / stage.__name__, device, control, sampler_of)
+    sampler = sampler_of(volumes, settings.patches, settings.train.seed)
     trainer = OptimiserTrainer(
         AnatomyAided(network),
         lambda step: sampler.batch(step, settings.train.batch),
@@ -155,13 +159,14 @@ def reconstruct(
     folder: Path,
     device: str = "cpu",
     control: Control = Control(),
+    sampler_of: Callable[..., Any] = PatchSampler,
 ) -> None:
     """Stage 1, in place: half of a patch is blanked in blocks, and painted again from the rest.
 
     The patches show no painted lesion: any unlabelled scan would do.
     """
     plain = settings.patches.model_copy(update={"tumour_share": 0.0, "border_share": 0.0, "hard_share": 0.0})
-    sampler = PatchSampler(volumes, plain, settings.train.seed + 1)
+    sampler = sampler_of(volumes, plain, settings.train.seed + 1)
 
     def masked(step: int) -> PatchBatch:
         batch = sampler.batch(step, settings.train.batch)
@@ -185,9 +190,10 @@ def classify(
     folder: Path,
     device: str = "cpu",
     control: Control = Control(),
+    sampler_of: Callable[..., Any] = PatchSampler,
 ) -> None:
     """Stage 2, in place: is there a tumour in the patch, a look-alike, or neither?"""
-    sampler = PatchSampler(volumes, settings.patches, settings.train.seed + 2)
+    sampler = sampler_of(volumes, settings.patches, settings.train.seed + 2)
     task = PatchClassifier(network, len(PATCH_CLASSES))
     _stage(
         task,
