@@ -5,7 +5,7 @@ import pytest
 
 from napari_spineseg import segment as segment_module
 from napari_spineseg.anatomy import levels_to_structures
-from napari_spineseg.models.compare import GONE, compare_models
+from napari_spineseg.learning.compare import GONE, compare_models
 from napari_spineseg.models.versions import add_version
 
 

@@ -6,7 +6,7 @@ from napari_spineseg.errors import SpineSegError
 from napari_spineseg.learning import gate
 from napari_spineseg.learning import session as session_module
 from napari_spineseg.learning.events import FiguresEvent, NoteEvent, PlanEvent, PreviewEvent, StateEvent
-from napari_spineseg.learning.session import Left
+from napari_spineseg.learning.orders import Left
 from napari_spineseg.models import get_model, list_models
 from napari_spineseg.models.versions import use_model
 

@@ -72,7 +72,7 @@ def compare(
 ) -> None:
     """Segment one scan with two models and say where they differ."""
     from napari_spineseg import io
-    from napari_spineseg.models.compare import compare_models
+    from napari_spineseg.learning.compare import compare_models
 
     console = Console(json)
     with console.hushed(), console.bar(scan.name) as control:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_spineseg.anatomy import Structure, levels_to_structures
-from napari_spineseg.models.registry import ModelEntry, get_model
+from napari_spineseg.models import ModelEntry, get_model
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Scan, Segmentation
 
@@ -65,7 +65,6 @@ def compare_models(
     Stopped
         If `control` said so.
     """
-    # Here, since `segment` asks this room for models.
     from napari_spineseg.segment import SegmentSettings, segment
 
     models = get_model(first), get_model(second)

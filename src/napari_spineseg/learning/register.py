@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 from napari_spineseg import __version__
 from napari_spineseg.core.checkpoint import ModelCard
 from napari_spineseg.errors import ModelError
+from napari_spineseg.io.write import put
 from napari_spineseg.learning.events import Change
+from napari_spineseg.learning.folder import RunFolder
 from napari_spineseg.learning.lessons import Lesson
 from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.models import ModelEntry, get_model, list_models
@@ -113,3 +116,13 @@ def _present() -> ModelEntry | None:
         return get_model()
     except ModelError:
         return None
+
+
+def pinned_parent(folder: RunFolder, name: str) -> ModelEntry:
+    """The version that `name` meant when the run began: after a kill another may be in use."""
+    path = folder.path / "parent.json"
+    if path.exists():
+        return get_model(json.loads(path.read_text(encoding="utf-8"))["key"])
+    entry = get_model(name)
+    put(path, json.dumps({"key": entry.key}).encode())
+    return entry

@@ -6,10 +6,8 @@ trainer's state, the best weights so far, the candidate.
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +20,6 @@ from napari_spineseg.core.train import Trainer
 from napari_spineseg.datasets.crops import CropSampler
 from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.errors import SpineSegError, Stopped
-from napari_spineseg.io.write import put
 from napari_spineseg.learning import finetune
 from napari_spineseg.learning.best import Best
 from napari_spineseg.learning.events import (
@@ -30,35 +27,26 @@ from napari_spineseg.learning.events import (
     FiguresEvent,
     NoteEvent,
     PlanEvent,
-    ProgressEvent,
     StateEvent,
     VerdictEvent,
 )
 from napari_spineseg.learning.exam import Exam
 from napari_spineseg.learning.folder import RunFolder
 from napari_spineseg.learning.gate import judge
+from napari_spineseg.learning.orders import Left, Order, training_control, waiting_control
 from napari_spineseg.learning.reading import Reader, class_table
 from napari_spineseg.learning.register import (
     candidate_card,
     data_record,
     figures_record,
     learnt_before,
+    pinned_parent,
     register,
     training_record,
 )
 from napari_spineseg.learning.replay import replay_maps
 from napari_spineseg.learning.timetable import Timetable, steps_for
 from napari_spineseg.learning.workbook import Workbook, open_workbook
-from napari_spineseg.models import ModelEntry, get_model
-from napari_spineseg.progress import Control, Progress
-
-Order = Literal["", "stop keep", "stop discard", "leave"]
-"""What was asked for: nothing yet, to stop and keep the best, to stop and keep nothing, or to leave
-everything as it is for another time."""
-
-
-class Left(Exception):
-    """The run was left where it is, to be resumed."""
 
 
 class _Enough(Exception):
@@ -106,7 +94,7 @@ class Session:
     def _run(self) -> VerdictEvent:
         self._say(StateEvent(phase="preparing", sentence="Reading the corrections."))
         self._load()
-        control = self._control()
+        control = waiting_control(self._say, self._order)
         book = open_workbook(
             self.folder.path, self.settings, self.card, learnt_before(self.entry), self._parent_sees, control
         )
@@ -193,7 +181,7 @@ class Session:
         elif not self._best.step:
             self._first_figures()
         try:
-            trainer.run(self._control(keeps=True, offset=trainer.step))
+            trainer.run(training_control(self._say, self._order, trainer.step, self._exam.seconds))
         except _Enough:
             pass
         except Stopped:
@@ -286,33 +274,3 @@ class Session:
         )
         data = data_record(self.entry.key, book.lessons, book.roles())
         return candidate_card(self.card, self.entry.key, self._name(), training, data)
-
-    def _control(self, keeps: bool = False, offset: int = 0) -> Control:
-        """Progress to events; orders to stop, "stop keep" only where something can be kept."""
-        started = time.monotonic()
-
-        def told(progress: Progress) -> None:
-            left = None
-            if keeps and progress.done > offset:
-                a_step = (time.monotonic() - started) / (progress.done - offset)
-                left = round(a_step * (progress.total - progress.done) + self._exam.seconds, 1)
-            self._say(
-                ProgressEvent(
-                    stage=progress.stage, done=progress.done, total=progress.total, seconds_left=left
-                )
-            )
-
-        def asked() -> bool:
-            return self._order() in ("stop discard", "leave", *(("stop keep",) if keeps else ()))
-
-        return Control(told, asked)
-
-
-def pinned_parent(folder: RunFolder, name: str) -> ModelEntry:
-    """The version that `name` meant when the run began: after a kill another may be in use."""
-    path = folder.path / "parent.json"
-    if path.exists():
-        return get_model(json.loads(path.read_text(encoding="utf-8"))["key"])
-    entry = get_model(name)
-    put(path, json.dumps({"key": entry.key}).encode())
-    return entry

@@ -16,7 +16,7 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -24,8 +24,7 @@ from filelock import FileLock, Timeout
 from napari_spineseg.errors import SpineSegError, Stopped
 from napari_spineseg.learning.events import ErrorEvent, Event, StateEvent
 from napari_spineseg.learning.folder import RunFolder, device_lock
-
-Say = Callable[[Event], None]
+from napari_spineseg.learning.orders import Left, Order, Say
 
 ENDED, BUG, BAD, LEFT, TAKEN = 0, 1, 2, 3, 4
 _POLL_SECONDS = 0.25
@@ -49,7 +48,7 @@ class Orders:
         if not outlives:
             threading.Thread(target=self._listen, name="orders", daemon=True).start()
 
-    def __call__(self) -> str:
+    def __call__(self) -> Order:
         """The order that holds: the first to stop, else to leave if stdin has ended."""
         said = [*self._said, *self._folder.commands()]
         for words in said:
@@ -108,7 +107,7 @@ def _work(folder: RunFolder, orders: Orders) -> int:
 
 
 def _learn(folder: RunFolder, say: Say, orders: Orders) -> int:
-    from napari_spineseg.learning.session import Left, Session
+    from napari_spineseg.learning.session import Session
 
     try:
         Session(folder, say, orders).run()
@@ -152,7 +151,7 @@ def _device_name(asked: str) -> str:
     return choose_device("auto").type
 
 
-def _given_up(folder: RunFolder, say: Say, order: str) -> int:
+def _given_up(folder: RunFolder, say: Say, order: Order) -> int:
     if order == "leave":
         return LEFT
     say(StateEvent(phase="stopped", sentence="Stopped before training began; no model was made."))

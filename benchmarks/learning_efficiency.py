@@ -1,0 +1,164 @@
+"""How much of a model's error some corrected scans take away, and what that costs elsewhere.
+
+Reference labels stand in for a person's corrections. For each kind of scan on which the bundled model is
+weak (`learning_kinds`): 0, 1, 2, 4, 8 scans are put into a corrections store, `learning.session` does what
+`spineseg learn` does, and the result is scored on patients that neither pretraining nor the corrections
+have seen. Scans of those patients as they are, of no special kind, say what was forgotten.
+
+    python benchmarks/learning_efficiency.py PREPARED --work DIR [--kinds ...] [--counts ...] [--seeds ...]
+
+PREPARED holds `train`, `val` and `t2` as `spineseg dataset prepare` makes them. Each run adds a line to
+DIR/runs.jsonl and is not done again; `--report` writes the table and the plot from those lines.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from learning_kinds import KINDS, thinned
+
+from napari_spineseg.core.checkpoint import load_model
+from napari_spineseg.core.device import choose_precision
+from napari_spineseg.corrections.store import CorrectionsStore
+from napari_spineseg.datasets.prepared import PreparedVolume, load_prepared
+from napari_spineseg.learning.folder import RunFolder
+from napari_spineseg.learning.reading import Reader, class_titles, evenly
+from napari_spineseg.learning.scores import Tally, tally
+from napari_spineseg.learning.session import Session
+from napari_spineseg.learning.settings import LearnSettings
+from napari_spineseg.models import get_model
+from napari_spineseg.scan import Scan, Segmentation
+
+HERE = Path(__file__).parent
+SLICES = 5
+# Pixels of a prepared volume are square, its axes those of the sagittal view.
+_AXES = np.array([[1, 0, 0, 0], [0, 0, -1, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("prepared", type=Path)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS))
+    parser.add_argument("--counts", nargs="+", type=int, default=[0, 1, 2, 4, 8])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--report", action="store_true", help="only write the report")
+    words = parser.parse_args()
+    words.work.mkdir(parents=True, exist_ok=True)
+    if not words.report:
+        bench = Bench(words.prepared, words.work)
+        for count in words.counts:
+            for seed in words.seeds if count else [0]:
+                for kind in words.kinds:
+                    bench.once(kind, count, seed)
+    from learning_report import write_report
+
+    write_report(read_lines(words.work / "runs.jsonl"), HERE / "learning_efficiency.md")
+
+
+def read_lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+class Bench:
+    """Volumes, and the file that results go to."""
+
+    def __init__(self, prepared: Path, work: Path) -> None:
+        self.work = work
+        self.train = [thinned(v) for v in load_prepared(prepared / "train")]
+        self.unseen = [thinned(v) for v in load_prepared(prepared / "val")]
+        self.plain = [*self.unseen, *load_prepared(prepared / "t2")]
+        self._special: dict[str, list[PreparedVolume]] = {}
+        self.model = get_model("lumbar")
+
+    def once(self, kind: str, count: int, seed: int) -> None:
+        """One run, unless it is there."""
+        key = {"kind": kind, "count": count, "seed": seed, "model": self.model.sha256[:12]}
+        done = read_lines(self.work / "runs.jsonl")
+        if any(key.items() <= line.items() for line in done):
+            return
+        started = time.monotonic()
+        found = self.learn(kind, count, seed) if count else {"weights": self.model.weights}
+        seconds = round(time.monotonic() - started, 1)
+        weights = found.pop("weights")
+        line = key | found | {"seconds": seconds} | self.score(weights, kind)
+        with (self.work / "runs.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        print(json.dumps(line), flush=True)
+
+    def learn(self, kind: str, count: int, seed: int) -> dict:
+        """Fill a store with `count` corrected scans and learn from it."""
+        home = self.work / f"home-{kind}-{count}-{seed}".replace(" ", "_")
+        shutil.rmtree(home, ignore_errors=True)
+        os.environ["SPINESEG_HOME"] = str(home)
+        store = CorrectionsStore(home / "corrections", create=True)
+        picked = np.random.default_rng(seed).permutation(len(self.train))[:count]
+        reader = reader_of(self.model.weights)
+        for n in picked:
+            add(store, KINDS[kind](self.train[n], seed), reader)
+        settings = LearnSettings(corrections=store.path, model="lumbar", seed=seed, device="cpu")
+        verdict = Session(RunFolder.create(settings), lambda event: None, lambda: "").run()
+        kept = {
+            "promoted": verdict.promoted,
+            "reason": verdict.reason,
+            "guard_change": verdict.guard["mean"].change,
+            "steps": verdict.steps,
+            "learn_seconds": verdict.seconds,
+        }
+        weights = get_model(verdict.key).weights
+        final = self.work / f"{home.name.removeprefix('home-')}.safetensors"
+        for suffix in (".safetensors", ".json"):
+            shutil.copyfile(weights.with_suffix(suffix), final.with_suffix(suffix))
+        del os.environ["SPINESEG_HOME"]
+        shutil.rmtree(home)
+        return kept | {"weights": final}
+
+    def score(self, weights: Path, kind: str) -> dict:
+        """Dice on unseen scans of the kind, and on those patients' scans as they are."""
+        reader = reader_of(weights)
+        if kind not in self._special:
+            self._special[kind] = [KINDS[kind](v, n) for n, v in enumerate(self.unseen)]
+        return {
+            "unseen": scores(reader, self._special[kind]),
+            "plain": scores(reader, self.plain),
+        }
+
+
+def reader_of(weights: Path) -> Reader:
+    model = load_model(weights)
+    device = torch.device("cpu")
+    return Reader(model.network, model.card.input, device, choose_precision(device))
+
+
+def scores(reader: Reader, volumes: list[PreparedVolume]) -> dict:
+    titles = class_titles(load_model(get_model("lumbar").weights).card)
+    parts: list[Tally] = []
+    for volume in volumes:
+        slices = evenly(np.flatnonzero(volume.structures.any((1, 2))), SLICES)
+        seen = reader.all_classes(volume, slices)
+        parts.append(tally(seen, volume.structures[slices], volume.spacing_mm, titles))
+    return Tally.joined(parts).scores()
+
+
+def add(store: CorrectionsStore, volume: PreparedVolume, reader: Reader) -> None:
+    """A volume with its reference as a correction of what the model says of it."""
+    affine = _AXES @ np.diag([volume.slice_mm, volume.spacing_mm, volume.spacing_mm, 1.0])
+    scan = Scan(volume.values, affine, name=f"{volume.patient}_{volume.name}")
+    seen = reader.all_classes(volume, range(len(volume.values)))
+    made = [
+        Segmentation(a.astype(np.uint16), affine, name=volume.name, scheme="structures")
+        for a in (volume.structures, seen)
+    ]
+    store.add_correction(scan, made[0], made[1], model={"name": "lumbar"})
+    store.find(scan).say("done")
+
+
+if __name__ == "__main__":
+    main()
