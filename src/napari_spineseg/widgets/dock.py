@@ -28,6 +28,7 @@ PAGES: tuple[tuple[str, str], ...] = (
     ("Prepare", "napari_spineseg.widgets.preprocess_page:PreprocessPage"),
     ("Segment", "napari_spineseg.widgets.segment_page:SegmentPage"),
     ("Correct", "napari_spineseg.widgets.correct_page:CorrectPage"),
+    ("Learn", "napari_spineseg.widgets.learn_page:LearnPage"),
 )
 """The steps in order: what each is called, and the page behind it. A new page is one line here."""
 
