@@ -26,13 +26,29 @@ def dice(labels, truth, label=3):
     return 2 * (a & b).sum() / (a.sum() + b.sum())
 
 
+def unsure_of(truth, hints, wrong_side):
+    """What a model that was wrong, but not sure of it, sees around the clicks."""
+    box = box_around(hints, truth.shape, SPACING)
+    return np.where(truth[box] == 3, *((-0.3, -6.0) if wrong_side == "missing" else (6.0, 0.3)))
+
+
 def test_one_click_brings_back_what_is_missing(scene):
     truth, image = scene
     labels = truth.copy()
     labels[:, :, 60:][labels[:, :, 60:] == 3] = 0  # half of it is gone
     before = dice(labels, truth)
-    fix_by_click(labels, image, 3, Hints(inside=[(4, 60, 70)]), SPACING).apply(labels)
-    assert before < 0.75 and dice(labels[3:6], truth[3:6]) > 0.95
+    hints = Hints(inside=[(4, 60, 70)])
+    fix_by_click(labels, image, 3, hints, SPACING, unsure_of(truth, hints, "missing")).apply(labels)
+    assert before < 0.75 and dice(labels[3:6], truth[3:6]) > 0.9
+
+
+def test_without_a_model_a_click_mends_what_is_near(scene):
+    truth, image = scene
+    labels = truth.copy()
+    labels[:, :, 60:][labels[:, :, 60:] == 3] = 0
+    edit = fix_by_click(labels, image, 3, Hints(inside=[(4, 60, 70)]), SPACING)
+    mended = truth[edit.index] == 3
+    assert len(edit) > 300 and mended.mean() > 0.98
 
 
 def test_one_click_takes_away_what_is_too_much(scene):
@@ -40,7 +56,8 @@ def test_one_click_takes_away_what_is_too_much(scene):
     labels = truth.copy()
     labels[3:6, 45:75, 82:100] = 3  # ran out into dark tissue
     before = dice(labels, truth)
-    fix_by_click(labels, image, 3, Hints(outside=[(4, 60, 91)]), SPACING).apply(labels)
+    hints = Hints(outside=[(4, 60, 91)])
+    fix_by_click(labels, image, 3, hints, SPACING, unsure_of(truth, hints, "too much")).apply(labels)
     assert before < 0.94 and dice(labels, truth) > 0.97
 
 
@@ -50,7 +67,9 @@ def test_both_kinds_of_hints_work_together(scene):
     labels[3:6, 60:85][labels[3:6, 60:85] == 3] = 0
     labels[3:6, 20:35, 45:75] = 3
     hints = Hints(inside=[(4, 72, 58)]) + Hints(outside=[(4, 28, 60)])
-    fix_by_click(labels, image, 3, hints, SPACING).apply(labels)
+    box = box_around(hints, truth.shape, SPACING)
+    odds = np.where(truth[box] == 3, 0.0, -0.5)
+    fix_by_click(labels, image, 3, hints, SPACING, odds).apply(labels)
     assert dice(labels[3:6], truth[3:6]) > 0.95
 
 

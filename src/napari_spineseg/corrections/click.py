@@ -1,7 +1,7 @@
 """Click to fix: a click says what a place is, and what is like it around it follows.
 
-Each voxel has odds of belonging to the structure: the model's where there is one, else those of a
-small classifier fitted on the spot. A click that says otherwise is an observation of a Gaussian
+Each voxel has odds of belonging to the structure: the model's where there is one, else the labels as
+they are. A click that says otherwise is an observation of a Gaussian
 process over these odds (Rasmussen and Williams, 2006, chapter 2): it moves them where the picture
 looks alike and the click is near, and nowhere else. How near depends on how deep the click is inside
 of what it calls wrong: a click in the middle of a missing body speaks for the body, one beside a
@@ -19,7 +19,6 @@ from scipy import ndimage
 
 from napari_spineseg.corrections.confine import ONLY_BACKGROUND, Rule
 from napari_spineseg.corrections.edit import Box, Edit, Spacing, edit_to, nothing
-from napari_spineseg.corrections.likeness import likeness
 
 Point = tuple[float, float, float]
 
@@ -32,6 +31,11 @@ _NEAR_MM, _NEAREST_MM, _FARTHEST_MM = 1.0, 2.0, 10.0
 _ACROSS, _LEAST_ACROSS_MM = 0.5, 1.5
 # Grey values this far apart, as a share of the picture's range, are no longer alike.
 _ALIKE = 0.6
+# Networks are surer than they are right: logits are divided by this.
+_SOFTER = 1.5
+# Without a model the labels as they are count for so much that a click reaches little further than it is
+# deep: a guess from grey values alone did harm as often as not.
+_BLIND_ODDS = 3.0
 # Odds, as logits, are believed this far, and those of the labels as they are at least that far.
 _MOST_ODDS, _LEAST_ODDS = 4.0, 0.2
 _TARGET = 1.0
@@ -83,7 +87,7 @@ def fix_by_click(
         mm along the axes.
     odds
         (shape of `box_around(hints, ...)`): logits of being `label`, as the model sees it. Without it
-        the image alone decides.
+        a click reaches less far.
     axis
         Across which axis slices are shown: the clicks count less across it.
     rule
@@ -101,7 +105,7 @@ def fix_by_click(
         *(_click(p, box, inside, spacing, axis, -1.0) for p in hints.outside),
     ]
     if odds is None:
-        odds = likeness(grey, inside, [(c.index, c.says) for c in clicks])
+        odds = np.where(inside, _BLIND_ODDS, -_BLIND_ODDS)
     moved = _moved(_trusted(odds, inside), grey, clicks, spacing)
     seeds = [_seeds([c for c in clicks if c.says == side], before.shape, spacing) for side in (1.0, -1.0)]
     added = _at_click((moved > 0) & free | seeds[0] & free, seeds[0]) & ~seeds[1]
@@ -150,7 +154,7 @@ def _click(point: Point, box: Box, wrong: np.ndarray, spacing: Spacing, axis: in
 
 def _trusted(odds: np.ndarray, inside: np.ndarray) -> np.ndarray:
     """Odds that agree with the labels as they are: whoever drew them had a reason."""
-    odds = np.clip(odds, -_MOST_ODDS, _MOST_ODDS).astype(np.float32)
+    odds = np.clip(odds / _SOFTER, -_MOST_ODDS, _MOST_ODDS).astype(np.float32)
     return np.where(inside, np.maximum(odds, _LEAST_ODDS), np.minimum(odds, -_LEAST_ODDS))
 
 

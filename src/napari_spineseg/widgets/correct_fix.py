@@ -32,7 +32,7 @@ _SETTLE_MS = 120
 
 
 class ClickToFix(QObject):
-    """Turns gestures into edits. Where the model has not looked yet, the image alone decides.
+    """Turns gestures into edits. Where the model has not looked yet, clicks reach less far.
 
     It looks at the slice that is shown and at those around it, one at a time beside the window: no click
     ever waits for it.
@@ -133,7 +133,7 @@ class ClickToFix(QObject):
 
 
 def _on_failed(error: Exception) -> None:
-    # Without a model the clicks work all the same, by the image; a bug must not hide behind that.
+    # Without a model the clicks work all the same, less far; a bug must not hide behind that.
     if not isinstance(error, SpineSegError):
         raise error
 
