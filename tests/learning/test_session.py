@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from napari_spineseg.core.checkpoint import load_model
+from napari_spineseg.corrections.store import CorrectionsStore
 from napari_spineseg.errors import SpineSegError
 from napari_spineseg.learning import gate
 from napari_spineseg.learning import session as session_module
@@ -9,6 +10,7 @@ from napari_spineseg.learning.events import FiguresEvent, NoteEvent, PlanEvent, 
 from napari_spineseg.learning.orders import Left
 from napari_spineseg.models import get_model, list_models
 from napari_spineseg.models.versions import use_model
+from napari_spineseg.scan import Segmentation
 
 pytestmark = pytest.mark.usefixtures("toy_guard")
 
@@ -178,3 +180,32 @@ def test_a_model_on_squeezed_slices_is_refused(toy_store, learn_settings, run_se
     save_model(model.network, card, get_model("toy").weights.parents[1] / "squeezed" / "1.safetensors")
     with pytest.raises(SpineSegError, match="cannot learn here"):
         run_session(learn_settings(toy_store(1)).model_copy(update={"model": "squeezed"}))
+
+
+def poisoned(labels):
+    """The labels 8 mm too low."""
+    return Segmentation(np.roll(labels.labels, 4, 1), labels.affine)
+
+
+def test_poison_beside_a_good_correction_is_left_out_and_said(toy, toy_store, learn_settings, run_session):
+    store = toy_store(1)
+    scan, labels = toy(7, "7_t2")
+    kept = CorrectionsStore(store)
+    kept.add_correction(scan, poisoned(labels))
+    kept.find(scan).say("done")
+    said, verdict, _ = run_session(learn_settings(store, steps=5))
+    (plan,) = kinds(said, PlanEvent)
+    roles = {s.scan: s.role for s in plan.scans}
+    assert sorted(roles.values()) == ["both", "refused"]
+    assert "moved" in next(s.sentence for s in plan.scans if s.role == "refused")
+    assert len(get_model(verdict.key).card["data"]["corrections"]) == 1
+
+
+def test_poison_alone_is_not_learnt_from(toy, tmp_path, learn_settings, run_session):
+    scan, labels = toy(7)
+    store = CorrectionsStore(tmp_path / "store", create=True)
+    store.add_correction(scan, poisoned(labels))
+    store.find(scan).say("done")
+    with pytest.raises(SpineSegError, match="No correction can be learnt from"):
+        run_session(learn_settings(store.path))
+    assert [e.key for e in list_models() if e.name == "toy"] == ["toy@1"]

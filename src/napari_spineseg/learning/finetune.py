@@ -28,6 +28,8 @@ from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.learning.settings import LearnSettings
 
 _AVERAGE = 0.95
+# A model that forgets changes few pixels at first: the mean divergence is small beside the other loss.
+_REPLAY_WEIGHT = 10.0
 _WARM_UP = 5
 _CROP_MM = (192.0, 128.0)
 # Milder than in pretraining: what is to be learnt is these scans' look.
@@ -99,7 +101,7 @@ class TeachingSampler:
 
 
 class TeachingLoss:
-    """Corrections' loss + replay's loss + pull · Σ (w - w₀)².
+    """Corrections' loss + 10 · replay's loss + pull · Σ (w - w₀)².
 
     The replay's is the Kullback-Leibler divergence from the parent's shares: 0 for the parent itself.
     `hold(network)` says whose weights are pulled, and to where: to what they are then.
@@ -122,7 +124,7 @@ class TeachingLoss:
         self._recent.append(float(loss.detach()))
         if len(logits) > count:
             away = functional.kl_div(logits[count:].log_softmax(1), batch.shares, reduction="none")
-            loss = loss + away.sum(1).mean()
+            loss = loss + _REPLAY_WEIGHT * away.sum(1).mean()
         return loss + self._pull * sum((w - w0).square().sum() for w, w0 in self._pairs)
 
     def since_last(self) -> float | None:

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from napari_spineseg.core.checkpoint import LoadedModel
-from napari_spineseg.core.device import choose_device
+from napari_spineseg.core.device import choose_device, threads, threads_for_one_slice
 from napari_spineseg.core.engine import engine_for
 from napari_spineseg.core.resample import Window, interpolate_window
 from napari_spineseg.core.sagittal import SagittalSlices
@@ -25,9 +25,11 @@ from napari_spineseg.scan import Scan
 Box = tuple[slice, slice, slice]
 REACH_MM = 32.0
 """How far from the clicks the outline may reach, in the slice."""
-_ACROSS_MM = 16.0
+_ACROSS_MM = 12.0
 # Slices between predicted ones are interpolated.
-_STEP_MM = 3.0
+_STEP_MM = 4.0
+# What was computed for a click serves the next one, if that is so far inside, mm.
+_STILL_INSIDE_MM = 18.0
 # How likely tumour must be where one clicks, from sure to "the person must know".
 _LIKELY = (0.5, 0.25, 0.1)
 _SMALLEST_ML, _LARGEST_ML = 0.04, 60.0
@@ -49,7 +51,7 @@ class Outline:
 
 
 class TumourClicks:
-    """Answers clicks on one scan. The first click readies the slices around it; later ones are quick.
+    """Answers clicks on one scan. Making it readies network and slices, so that clicks are quick.
 
     Parameters
     ----------
@@ -66,7 +68,10 @@ class TumourClicks:
         self.spacing = scan.grid.to_orientation().grid.spacing
         self.slices = SagittalSlices(self.volume, self.spacing, model.card.input, self.device)
         middle = len(self.slices) // 2
+        self._last: tuple[Box, np.ndarray] | None = None
         self._engine = engine_for(model, self.device, "auto", lambda: self.slices.stack([middle]))
+        for index in range(len(self.slices)):
+            self.slices.is_empty(index)  # prepares the slice, and keeps as many as memory is set aside for
 
     def outline(
         self, hints: Hints, within: tuple[Point, Point] | None = None, current: Outline | None = None
@@ -84,8 +89,7 @@ class TumourClicks:
         """
         corners = list(within or ())
         points = [*hints.inside, *hints.outside, *corners]
-        box = self._around(points)
-        share = self.probability(box)
+        box, share = self._seen(points)
         if within is not None and not hints.inside:
             centre = tuple(float(np.mean(pair)) for pair in zip(*within, strict=True))
             hints = Hints((centre,), hints.outside)
@@ -100,7 +104,7 @@ class TumourClicks:
         indices = sorted({*range(box[0].start, box[0].stop, step), box[0].stop - 1})
         window = self._window(box)
         images = self.slices.stack(indices, window)
-        with torch.inference_mode():
+        with torch.inference_mode(), threads(threads_for_one_slice()):
             logits = torch.cat([self._engine(image[None]) for image in images])
             shares = (logits / self.model.card.temperature).softmax(1)[:, 1:2].cpu()
         height, width = self.slices.size
@@ -112,6 +116,22 @@ class TumourClicks:
             for s in shares
         ]
         return _between(np.stack([plane.numpy() for plane in planes]), indices, box[0])
+
+    def _seen(self, points: Sequence[Point]) -> tuple[Box, np.ndarray]:
+        """A box around the points and its probability: that of the last click, where it will do."""
+        if self._last is not None:
+            box = self._last[0]
+            margin = np.divide((0.0, _STILL_INSIDE_MM, _STILL_INSIDE_MM), self.spacing)
+            low, high = np.min(points, 0), np.max(points, 0)
+            fits = (
+                (s.start == 0 or a - m >= s.start) and (s.stop == n or b + m <= s.stop - 1)
+                for a, b, m, s, n in zip(low, high, margin, box, self.volume.shape, strict=True)
+            )
+            if all(fits):
+                return self._last
+        box = self._around(points)
+        self._last = box, self.probability(box)
+        return self._last
 
     def _around(self, points: Sequence[Point]) -> Box:
         low, high = np.min(points, 0), np.max(points, 0)

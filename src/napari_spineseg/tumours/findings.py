@@ -27,7 +27,7 @@ class FindSettings(BaseModel):
         0.08, ge=0, le=10, title="Smallest finding (ml)", description="Smaller ones are left out"
     )
     least_confidence: float = Field(
-        0.75,
+        0.85,
         ge=0.5,
         le=1,
         title="Least confidence",

@@ -29,12 +29,13 @@ def chen2024(settings: MeasureSettings, prepared: Path, control: Control = Contr
             f"Model {entry.name} does not look for tumours alone; choose `tumour` or one made from it."
         )
     volumes = held_out(prepared)
+    some = volumes[:: settings.every]
     model = load_model(entry.weights)
     control.step("Measuring patches", 0, settings.batches)
     return {
         "model": {"name": entry.name, "version": entry.version, "sha256": entry.sha256},
         "settings": settings.model_dump(mode="json"),
         "patches": patch_level(model, volumes, settings),
-        "scans": scan_level(model, volumes, settings, control=control),
-        "tumour_free": scan_level(model, volumes, settings, tumours=False, control=control),
+        "scans": scan_level(model, some, settings, control=control),
+        "tumour_free": scan_level(model, some, settings, tumours=False, control=control),
     }

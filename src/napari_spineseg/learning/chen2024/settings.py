@@ -12,6 +12,9 @@ class MeasureSettings(BaseModel):
     seeds: int = Field(1, ge=1, le=20, title="Seeds", description="How often every held-out scan is painted")
     first_seed: int = Field(100, ge=0, title="First seed", description="Seeds below 100 served for choosing")
     batches: int = Field(12, ge=1, title="Batches", description="Batches of held-out patches")
+    every: int = Field(
+        1, ge=1, title="Every", description="Only every nth held-out volume, to be done sooner"
+    )
     held_out_forms: bool = Field(
         True, title="Held-out outlines", description="Tumours of outlines that no model was trained on"
     )

@@ -1,0 +1,126 @@
+"""The training process: from job to verdict, queues, orders, and what is left when it is killed."""
+
+import json
+import random
+import subprocess
+import sys
+import time
+
+import pytest
+
+from napari_spineseg.core.checkpoint import load_model
+from napari_spineseg.corrections.store import CorrectionsStore
+from napari_spineseg.errors import SpineSegError
+from napari_spineseg.learning.client import LearningRun, interrupted_runs, living_runs, open_run
+from napari_spineseg.learning.events import FiguresEvent, ProgressEvent, VerdictEvent, read_event
+from napari_spineseg.learning.folder import RunFolder, device_lock
+from napari_spineseg.models import get_model, list_models
+from napari_spineseg.models.versions import use_model
+
+SECONDS = 240
+
+
+def wait_for(condition, seconds=SECONDS):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "waited too long"
+        time.sleep(0.05)
+
+
+def test_lines_on_stdout_are_those_in_the_folder(toy_store, learn_settings):
+    folder = RunFolder.create(learn_settings(toy_store(1), steps=5))
+    words = [sys.executable, "-m", "napari_spineseg.learning.worker", str(folder.job_file), "--outlives"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["kind"] for line in lines] == [event.kind for event in folder.events()[0]]
+    assert all(read_event(json.dumps(line)) is not None for line in lines)
+    assert not (folder.path / "prepared").exists() and not (folder.path / "train").exists()
+
+
+def test_a_client_follows_a_run_to_its_verdict_and_another_reads_the_same(toy_store, learn_settings):
+    run = LearningRun.start(learn_settings(toy_store(1), steps=10))
+    events = list(run.follow())
+    assert isinstance(run.verdict, VerdictEvent) and run.status == "finished"
+    assert any(isinstance(e, FiguresEvent) for e in events)
+    assert any(isinstance(e, ProgressEvent) and e.seconds_left is not None for e in events)
+    assert [e.kind for e in open_run(run.id).new_events()] == [e.kind for e in events]
+    assert not living_runs() and not interrupted_runs()
+
+
+def test_a_second_run_waits_for_the_device_and_can_be_stopped_meanwhile(toy_store, learn_settings):
+    run = None
+    with device_lock("cpu"):
+        run = LearningRun.start(learn_settings(toy_store(1)))
+        wait_for(lambda: run.status == "queued")
+        run.stop("discard")
+        assert run.wait(SECONDS) == "stopped"
+    assert run.verdict is None and len(list_models()) == len({e.key for e in list_models()})
+
+
+def test_a_run_that_may_not_outlive_its_starter_is_left_and_can_be_resumed(toy_store, learn_settings):
+    run = LearningRun.start(learn_settings(toy_store(1), steps=400))
+    wait_for(lambda: run.status == "training")
+    run._process.stdin.close()
+    assert run._process.wait(SECONDS) == 3
+    assert run.status == "interrupted"
+    again = open_run(run.id)
+    again.resume()
+    wait_for(lambda: again.status == "training")
+    again.stop("keep")
+    assert again.wait(SECONDS) == "finished" and again.verdict is not None
+
+
+def test_nothing_to_learn_from_fails_with_one_sentence(toy_store, learn_settings):
+    run = LearningRun.start(learn_settings(toy_store(1, state="excluded")))
+    assert run.wait(SECONDS) == "failed"
+    assert "marked as done" in run.error.sentence and not run.error.bug
+    with pytest.raises(SpineSegError, match="nothing to resume"):
+        run.resume()
+
+
+def kill_at_random(run: LearningRun, seconds: float) -> None:
+    time.sleep(seconds)
+    if run.pid is not None:
+        run._process.kill()
+        run._process.wait()
+
+
+def everything_opens(store, before: str) -> None:
+    """What must hold at any moment: models load, the one in use too, and the store gives its scans."""
+    for entry in list_models():
+        if not entry.bundled:
+            load_model(entry.weights)
+    assert get_model().key in {before, *(e.key for e in list_models() if e.card.get("promoted"))}
+    opened = CorrectionsStore(store)
+    assert not opened.damaged() and all(e.latest.load() is not None for e in opened.entries("done"))
+
+
+def killed_again_and_again(store, settings, kills: int, longest: float) -> None:
+    use_model("toy@1")
+    rng = random.Random(kills)
+    run = LearningRun.start(settings)
+    for _ in range(kills):
+        kill_at_random(run, rng.uniform(0, longest))
+        everything_opens(store, "toy@1")
+        run = LearningRun(run.folder)
+        if run.status == "interrupted":
+            run.resume()
+        else:
+            use_model("toy@1")
+            run = LearningRun.start(settings)
+    assert run.wait(SECONDS) == "finished"
+    everything_opens(store, "toy@1")
+    names = [e.card["training"]["run"] for e in list_models() if e.card["training"].get("kind") == "learning"]
+    assert names and len(names) == len(set(names)), "a run registered its candidate twice"
+
+
+def test_killed_at_random_moments_nothing_is_half_written(toy_store, learn_settings):
+    store = toy_store(1)
+    killed_again_and_again(store, learn_settings(store, steps=20), kills=4, longest=8)
+
+
+@pytest.mark.slow
+def test_killed_a_hundred_times_nothing_is_half_written(toy_store, learn_settings):
+    store = toy_store(1)
+    killed_again_and_again(store, learn_settings(store, steps=20), kills=100, longest=10)
