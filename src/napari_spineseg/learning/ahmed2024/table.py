@@ -111,7 +111,10 @@ def _trainings(results: Sequence[dict[str, Any]]) -> list[str]:
     for r in results:
         t, s = r["training"], r["settings"]
         if t is None:
-            lines.append(f"- {_NAMES[r['network']]}: trained by its own recipe, weights {r['sha256'][:12]}.")
+            lines.append(
+                f"- {_NAMES[r['network']]}: trained by its own recipe on patients of its own, not on "
+                f"those counted above; weights {r['sha256'][:12]}."
+            )
             continue
         lines.append(
             f"- {_NAMES[r['network']]}, fold {r['fold'] + 1}, seed {s['seed']}: {t['steps']} steps of "
