@@ -143,12 +143,34 @@ def _to_correct(viewer: Any) -> tuple[Any, Any]:
     return page, labels
 
 
+def prepare_page() -> Image.Image:
+    """A recipe on the T2 sample, previewed on the right half of the slice."""
+    with _window() as (viewer, segment_page):
+        dock = segment_page.parentWidget().parentWidget()
+        page = dock.show_page("Prepare")
+        page.offer.hide()
+        viewer.open_sample("spineseg", "lumbar_t2")
+        page.steps.set_steps([_step("crop", head_mm=20, feet_mm=20), _step("clip", upper_percent=97)])
+        page.steps.list.setCurrentRow(1)
+        page.preview_button.click()
+        _wait_until(lambda: page.preview.layer is not None)
+        page.swipe.slider.setValue(50)
+        return _grab(viewer)
+
+
+def _step(name: str, **settings: Any) -> Any:
+    from napari_spineseg.preprocessing import make_step
+
+    return make_step(name, settings)
+
+
 PICTURES: dict[str, Callable[[], Image.Image]] = {
     "phantom-sequences": phantom_sequences,
     "phantom-slices": phantom_slices,
     "phantom-variants": phantom_variants,
     "tumours-painted": tumours_painted,
     "tumours-look-alikes": tumours_look_alikes,
+    "prepare-page": prepare_page,
     "segment-start": segment_start,
     "segment-preview": segment_preview,
     "segment-result": segment_result,

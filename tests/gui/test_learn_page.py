@@ -221,7 +221,7 @@ def test_the_gate_says_no_and_overruling_has_its_price(toy, toy_weights, toy_sto
     qtbot.waitUntil(lambda: page.run is None)
     assert page.card.headline.words == "Not promoted" and page.card.remark.words == "Because of the figures."
     assert "disc -0.050 on the guard scans" in page.cost.words
-    assert "vertebra: 0.700 → 0.900, +0.200 (+0.100 to +0.300)" in page.figures.words
+    assert "vertebra: 0.700 → 0.900\n    +0.200 (+0.100 to +0.300)" in page.figures.words
     assert get_model().key == "toy@1"
     click(qtbot, page.anyway)
     assert get_model().key == "toy@2" and not page.anyway.isVisible()

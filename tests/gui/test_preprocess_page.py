@@ -260,7 +260,7 @@ def test_what_was_done_is_shown_and_undone(model, page, qtbot):
     apply(page, qtbot)
     made = page.session.scan
     assert page.history.heading.words == "Made from tissue"
-    assert page.history.steps.words == "1  crop:head_mm=4.0\n2  zscore"
+    assert page.history.steps.words == "1  crop: head_mm=4.0\n2  zscore"
     click(qtbot, page.history.undo_button)
     qtbot.waitUntil(lambda: page.session.scan is not made)
     before = page.session.scan
@@ -311,6 +311,11 @@ def test_nothing_is_cut_off_in_a_narrow_dock(model, page, qtbot, theme):
         qtbot.wait(20)
         assert clipped(page) == [], kind
     click(qtbot, page.recipes.save_button)
+    qtbot.wait(20)
+    assert clipped(page) == []
+    page.steps.set_steps([make_step("crop", {"head_mm": 2, "feet_mm": 3, "front_mm": 4, "back_mm": 5})])
+    apply(page, qtbot)
+    click(qtbot, page.copy_button)
     qtbot.wait(20)
     assert clipped(page) == []
     assert page.width() == 320 and page.mapTo(page, QPoint(0, 0)).x() == 0

@@ -81,7 +81,7 @@ class SpineSegDock(QWidget):
     def _step_bar(self, titles: list[str]) -> dict[str, QToolButton]:
         self._bar = QWidget()
         layout = QHBoxLayout(self._bar)
-        layout.setContentsMargins(10, 4, 10, 0)
+        layout.setContentsMargins(4, 4, 4, 0)
         layout.setSpacing(0)
         group = QButtonGroup(self)
         steps = {}

@@ -57,14 +57,14 @@ def left_in_words(progress: ProgressEvent) -> str:
 
 
 def figures_in_words(changes: Mapping[str, Change]) -> str:
-    """Scores before and after by structure, a line each, with the 95 % interval of the change."""
+    """Scores before and after by structure, and below each the change with its 95 % interval."""
     lines = []
     for title, change in changes.items():
         if change.before is None or change.after is None:
             lines.append(f"{title}: –")
             continue
         interval = f" ({change.low:+.3f} to {change.high:+.3f})" if change.low is not None else ""
-        moved = f", {change.change:+.3f}{interval}" if change.change is not None else ""
+        moved = f"\n    {change.change:+.3f}{interval}" if change.change is not None else ""
         lines.append(f"{title}: {change.before:.3f} → {change.after:.3f}{moved}")
     return "\n".join(lines)
 

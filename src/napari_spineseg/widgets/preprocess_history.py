@@ -74,6 +74,8 @@ class HistoryPanel(QWidget):
         origin = self.origin(layer)
         self.heading.say(f"Made from {origin.name}" if origin is not None else "Done to this scan")
         words = [step_words(make_step(entry["step"], entry["settings"])) for entry in history]
+        # With room to break a line: a crop on four sides is wider than the dock.
+        words = [one.replace(":", ": ", 1).replace(",", ", ") for one in words]
         self.steps.say("\n".join(f"{number}  {one}" for number, one in enumerate(words, start=1)))
         labels = self._session.segmentation
         ready = labels is not None and self._session.scan_of(labels) is layer

@@ -126,7 +126,9 @@ class PreprocessPage(Page):
             return
         line, remark = command_for(self.session, layer, self.recipe())
         QGuiApplication.clipboard().setText(line)
-        self.hint.say(f"Copied: {line} {remark}".strip())
+        # Zero-width spaces let the long words of a command break; they are not on the clipboard.
+        shown = line.replace(",", ",\u200b")
+        self.hint.say(f"Copied: {shown} {remark}".strip())
 
     def _add_inputs(self) -> None:
         picker = LayerPicker(self.session, "scan")
