@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from napari_spineseg.core.checkpoint import load_model
+from napari_spineseg.core.networks.spine_net import SpineNet
 from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.errors import SettingsError
-from napari_spineseg.learning.pretrain import find_recipe, pretrain, read_recipe
+from napari_spineseg.learning.pretrain import blended, find_recipe, pretrain, read_recipe
 
 RECIPE = """
 name: tiny
@@ -58,6 +59,15 @@ then:
     weights = zip(first.parameters(), second.parameters(), strict=True)
     assert all(np.allclose(a.detach(), b.detach(), atol=2e-3) for a, b in weights)
     assert (tmp_path / "b" / "stage2" / "state.json").is_file()
+
+
+def test_a_blend_is_the_weighted_mean_of_its_stages():
+    networks = [SpineNet(1, 2, (4, 8)) for _ in range(2)]
+    mixed = blended(networks, (1, 3))
+    for new, one, other in zip(mixed.parameters(), *(n.parameters() for n in networks), strict=True):
+        assert np.allclose(new.detach(), (0.25 * one + 0.75 * other).detach(), atol=1e-6)
+    with pytest.raises(SettingsError, match="3 shares for 2 stages"):
+        blended(networks, (1, 1, 1))
 
 
 def test_a_patient_who_is_validated_is_never_trained_on(prepared, tmp_path):

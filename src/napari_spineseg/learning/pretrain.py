@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -53,6 +54,9 @@ class PretrainSettings(BaseModel):
     crops: CropSettings = CropSettings()
     train: TrainSettings = TrainSettings()
     then: tuple[Stage, ...] = ()
+    blend: tuple[float, ...] = Field(
+        (), description="how much each stage's weights count in the model; the last stage alone if empty"
+    )
     train_folders: tuple[str, ...] = ("train", "tissues")
     validation_folders: tuple[str, ...] = ("val", "t2")
     validation_slices: int = Field(6, gt=0, description="slices a volume that are looked at")
@@ -93,6 +97,7 @@ def pretrain(
     volumes = [v for v in volumes if v.patient not in held_back]
     torch.manual_seed(settings.train.seed)
     averaged = build_network(settings.network, settings.arguments)
+    ends: list[nn.Module] = []
     latest: dict[str, Any] = {}
 
     def validate(averaged: nn.Module) -> dict[str, Any]:
@@ -110,10 +115,37 @@ def pretrain(
         sampler = CropSampler(volumes, stage.crops, stage.train.seed)
         folder = out if number == 1 else out / f"stage{number}"
         averaged = _train(averaged, sampler, stage.train, folder, validate, device, control)
+        ends.append(averaged)
+    if settings.blend:
+        averaged = blended(ends, settings.blend)
+        validate(averaged)
     fit = calibrate(averaged, [v for check in checks.values() for v in check], settings.input, 4)
     latest["calibration"] = asdict(fit)
     card = _card(settings, volumes, latest).model_copy(update={"temperature": fit.temperature})
     return save_model(averaged, card, out / f"{settings.name}.safetensors")
+
+
+def blended(networks: Sequence[nn.Module], shares: Sequence[float]) -> nn.Module:
+    """The weighted mean of networks that lie on one path of training.
+
+    It is flatter than any of them, and does better on scans unlike those trained on (Wortsman et
+    al., Model soups, ICML 2022).
+
+    Raises
+    ------
+    SettingsError
+        If there is not one share a network.
+    """
+    if len(networks) != len(shares) or sum(shares) <= 0:
+        raise SettingsError(f"blend names {len(shares)} shares for {len(networks)} stages.")
+    out = copy.deepcopy(networks[-1])
+    states = [network.state_dict() for network in networks]
+    with torch.no_grad():
+        for name, value in out.state_dict().items():
+            if value.is_floating_point():
+                parts = (share * state[name] for share, state in zip(shares, states, strict=True))
+                value.copy_(sum(parts) / sum(shares))
+    return out
 
 
 def _train(
@@ -134,7 +166,8 @@ def _train(
         validate,
         device,
     )
-    return trainer.run(control)
+    # The trainer's own copy goes on to the next stage, this one stays as it is
+    return copy.deepcopy(trainer.run(control))
 
 
 def _card(
