@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from napari_spineseg.anatomy import FIRST_TUMOUR_LABEL, colour_of
 from napari_spineseg.corrections.edit import Edit, edit_to
@@ -188,14 +188,12 @@ class FindTumours(QWidget):
         layer.selected_label = finding["label"]
 
     def _lay_out(self) -> None:
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        row.addWidget(self.find)
-        row.addWidget(self.click)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(row)
+        # One below the other: side by side they would widen a narrow dock.
+        layout.addWidget(self.find)
+        layout.addWidget(self.click)
         layout.addWidget(self.words)
         layout.addWidget(self.list)
 
