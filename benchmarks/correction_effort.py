@@ -1,0 +1,247 @@
+"""How much work it is to make a segmentation right: with the tools, and by painting alone.
+
+    python -m benchmarks.correction_effort [--data DIR] [--keep DIR] [--scans N] [--json FILE]
+
+A simulated person corrects the bundled model's answers, worst scan first, until the mean Dice over
+structures reaches each of `GOALS`. Both ways see the same: the largest patch of a slice that is wrong.
+
+- *Painting alone*: one stroke for each patch, exactly on it; its voxels are painted voxels.
+- *With the tools*: first each structure's outline (shrink, grow, smooth, snap to edge, through all slices)
+  where that makes it better; then click to fix in the middle of the patch. What makes it worse is taken
+  back: two actions, tool and undo. What is left of a patch is painted as above where that is more than half.
+
+The person of the simulation paints perfectly and clicks in the middle; a real one does neither.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+
+import cc3d
+import numpy as np
+from scipy import ndimage
+
+from benchmarks.corrected_cases import Case, cases, options
+from napari_spineseg.anatomy import levels_to_structures, structure_of
+from napari_spineseg.corrections import tools
+from napari_spineseg.corrections.click import Hints, box_around, fix_by_click
+from napari_spineseg.corrections.confine import Confine, Rule
+from napari_spineseg.corrections.edit import Edit
+from napari_spineseg.corrections.features import LocalFeatures
+from napari_spineseg.models import get_model
+from napari_spineseg.segment import loaded_model
+
+GOALS = (0.95, 0.96, 0.97)
+_MOST_ACTIONS = 800
+_STRUCTURES = (1, 2, 3)
+_SNAP_MM = 2.0
+
+
+@dataclass
+class Effort:
+    """What it took."""
+
+    actions: int = 0
+    painted: int = 0
+    reached: dict[float, tuple[int, int]] = field(default_factory=dict)
+
+    def note(self, dice: float) -> bool:
+        """Remember which goals are reached; whether all are."""
+        for goal in GOALS:
+            if dice >= goal:
+                self.reached.setdefault(goal, (self.actions, self.painted))
+        return len(self.reached) == len(GOALS)
+
+
+class Bench:
+    """One scan on the table: labels in levels that are being corrected, and what they should be."""
+
+    def __init__(self, case: Case) -> None:
+        self.case, self.labels = case, case.labels.copy()
+        self.truth = levels_to_structures(case.reference)
+        self.now = levels_to_structures(self.labels)
+        # Outside of this nothing is wrong, and no click reaches that far.
+        self.rows, self.columns = _spans((self.now > 0) | (self.truth > 0))
+        self.counts = np.array([self._count(self.now, self.truth, s) for s in _STRUCTURES], float)
+        self.patches = {n: self._patches(n) for n in range(len(self.now))}
+
+    @property
+    def dice(self) -> float:
+        """Mean over the structures."""
+        common, found, there = self.counts.T
+        return float(np.mean(2 * common / np.maximum(found + there, 1)))
+
+    def gain(self, edit: Edit) -> int:
+        """How many wrong voxels fewer there would be."""
+        before, truth = self.now[edit.index], self.truth[edit.index]
+        after = levels_to_structures(edit.values)
+        return int(np.count_nonzero(after == truth)) - int(np.count_nonzero(before == truth))
+
+    def apply(self, edit: Edit) -> None:
+        """Make the edit."""
+        before, truth = self.now[edit.index], self.truth[edit.index]
+        after = levels_to_structures(edit.values)
+        for row, s in enumerate(_STRUCTURES):
+            self.counts[row] += self._count(after, truth, s) - self._count(before, truth, s)
+        self.labels[edit.index], self.now[edit.index] = edit.values, after
+        for number in np.unique(edit.index[0]):
+            self.patches[int(number)] = self._patches(int(number))
+
+    def worst(self) -> tuple[int, np.ndarray] | None:
+        """The largest patch: slice, and where on it."""
+        fullest = max(self.patches, key=lambda n: self.patches[n][1])
+        patches, size = self.patches[fullest]
+        if not size:
+            return None
+        sizes = np.bincount(patches.ravel())
+        sizes[0] = 0
+        patch = np.zeros(self.now.shape[1:], bool)
+        patch[self.rows, self.columns] = patches == sizes.argmax()
+        return fullest, patch
+
+    def stroke(self, number: int, patch: np.ndarray) -> Edit:
+        """The patch painted as it should be."""
+        rows, columns = (axis.astype(np.int32) for axis in np.nonzero(patch))
+        index = (np.full(len(rows), number, np.int32), rows, columns)
+        return Edit(index, self.case.reference[index].astype(np.uint16))
+
+    def _patches(self, number: int) -> tuple[np.ndarray, int]:
+        where = number, self.rows, self.columns
+        now, truth = self.now[where], self.truth[where]
+        # One number a kind of error: what was said and what it is.
+        kinds = np.where(now != truth, now.astype(np.uint16) * 8 + truth + 1, 0).astype(np.uint16)
+        patches = cc3d.connected_components(kinds, connectivity=8)
+        sizes = np.bincount(patches.ravel())
+        return patches, int(sizes[1:].max()) if len(sizes) > 1 else 0
+
+    @staticmethod
+    def _count(found: np.ndarray, truth: np.ndarray, structure: int) -> np.ndarray:
+        a, b = found == structure, truth == structure
+        return np.array([np.count_nonzero(a & b), np.count_nonzero(a), np.count_nonzero(b)], float)
+
+
+def _spans(used: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns of (slices, rows, columns) that hold anything, with a margin of a click's reach."""
+    margin = 60 if len(used) > 1 else 0
+    out = []
+    for axes, size in (((0, 2), used.shape[1]), ((0, 1), used.shape[2])):
+        there = np.flatnonzero(used.any(axes))
+        out.append(slice(max(0, int(there[0]) - margin), min(size, int(there[-1]) + margin + 1)))
+    return tuple(out)
+
+
+def by_painting(case: Case) -> Effort:
+    """Patch after patch by hand."""
+    bench, effort = Bench(case), Effort()
+    while (
+        not effort.note(bench.dice)
+        and effort.actions < 10 * _MOST_ACTIONS
+        and (worst := bench.worst()) is not None
+    ):
+        stroke = bench.stroke(*worst)
+        bench.apply(stroke)
+        effort.actions, effort.painted = effort.actions + 1, effort.painted + len(stroke)
+    return effort
+
+
+def with_tools(case: Case, features: LocalFeatures) -> Effort:
+    """Outlines first, then clicks; by hand what they do not mend."""
+    bench, effort = Bench(case), Effort()
+    for label in (int(n) for n in np.unique(case.labels) if n):
+        effort.actions += _outline(bench, label)
+        if effort.note(bench.dice):
+            return effort
+    while effort.actions < _MOST_ACTIONS and (worst := bench.worst()) is not None:
+        edit = _click(bench, *worst, features)
+        effort.actions += 1
+        if bench.gain(edit) > 0:
+            bench.apply(edit)
+        else:
+            # A click that did harm is undone first; one that did nothing needs no undoing.
+            effort.actions += bool(len(edit))
+        number, patch = worst
+        left = patch & (bench.now[number] != bench.truth[number])
+        if 2 * np.count_nonzero(left) > np.count_nonzero(patch):
+            stroke = bench.stroke(number, left)
+            bench.apply(stroke)
+            effort.actions, effort.painted = effort.actions + 1, effort.painted + len(stroke)
+        if effort.note(bench.dice):
+            break
+    return effort
+
+
+def _outline(bench: Bench, label: int) -> int:
+    """The tool that mends a structure's outline best, if any does. Returns the actions it took."""
+    at, image, spacing = bench.labels, bench.case.image, bench.case.spacing
+    pixel = min(spacing[1:])
+    edits = [
+        tools.shrink(at, label, pixel, spacing, None),
+        tools.grow(at, label, pixel, spacing, None),
+        tools.smooth(at, label, 2 * pixel, spacing, None),
+        tools.snap_to_edge(at, image, label, spacing, _SNAP_MM, None),
+    ]
+    best = max(edits, key=bench.gain)
+    if bench.gain(best) <= 0:
+        return 0
+    bench.apply(best)
+    return 1
+
+
+def _click(bench: Bench, number: int, patch: np.ndarray, features: LocalFeatures) -> Edit:
+    """A click in the middle of a patch: on what is missing, or on what is too much."""
+    spans = _spans(patch[None])
+    depth = ndimage.distance_transform_edt(np.pad(patch[spans], 1))[1:-1, 1:-1]
+    inner = np.unravel_index(depth.argmax(), depth.shape)
+    point = (number, *(int(n) + span.start for n, span in zip(inner, spans, strict=True)))
+    missing = int(bench.case.reference[point])
+    label = missing or int(bench.labels[point])
+    hints = Hints(inside=[point]) if missing else Hints(outside=[point])
+    spacing = bench.case.spacing
+    for index in features.wanted(number)[:1]:
+        features.look(index)
+    odds = features.odds(box_around(hints, bench.labels.shape, spacing), structure_of(label))
+    # Something else is in the way: the person allows painting over it.
+    rule = Rule(Confine.ANYWHERE) if missing and bench.labels[point] else Rule(Confine.BACKGROUND)
+    return fix_by_click(bench.labels, bench.case.image, label, hints, spacing, odds, rule=rule)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measure, print, write down."""
+    parser = options(__doc__.splitlines()[0])
+    parser.add_argument("--scans", type=int, help="only so many, the worst ones")
+    chosen = parser.parse_args(arguments)
+    found = sorted(cases(chosen.data, chosen.model, chosen.keep), key=lambda case: case.dice)[: chosen.scans]
+    if not found:
+        sys.exit(f"There is no NAME_image.nii.gz in {chosen.data}.")
+    model, figures = loaded_model(get_model(chosen.model)), []
+    for case in found:
+        painting, tooled = by_painting(case), with_tools(case, LocalFeatures(case.scan, model))
+        figures.append({"scan": case.name, "dice": case.dice, "painting": painting, "tools": tooled})
+        print(f"{case.name} from Dice {case.dice:.3f}", flush=True)
+        for goal in GOALS:
+            print(f"  to {goal}: {_line(painting.reached.get(goal), tooled.reached.get(goal))}", flush=True)
+    for goal in GOALS:
+        for n, what in enumerate(("actions", "painted voxels")):
+            pairs = [(f["painting"].reached.get(goal), f["tools"].reached.get(goal)) for f in figures]
+            ratios = [t[n] / max(p[n], 1) for p, t in pairs if p and t and p[0]]
+            if ratios:
+                spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+                print(f"to {goal}, {what}: {np.median(ratios):.2f} of painting alone ({spread})")
+    if chosen.json:
+        chosen.json.parent.mkdir(parents=True, exist_ok=True)
+        plain = [{**f, "painting": vars(f["painting"]), "tools": vars(f["tools"])} for f in figures]
+        chosen.json.write_text(json.dumps(plain, indent=1) + "\n")
+
+
+def _line(painting: tuple[int, int] | None, tooled: tuple[int, int] | None) -> str:
+    said = [
+        f"{way} {there[0]} actions, {there[1]} voxels" if there else f"{way} not reached"
+        for way, there in (("painting", painting), ("tools", tooled))
+    ]
+    return "; ".join(said)
+
+
+if __name__ == "__main__":
+    main()
