@@ -89,7 +89,7 @@ def _slice_by_slice(engine: Engine, images: torch.Tensor) -> list[torch.Tensor]:
 def flops(engine: Engine, image: torch.Tensor) -> int:
     with FlopCounterMode(display=False) as counter:
         engine(image)
-    return counter.get_totalflops()
+    return counter.get_total_flops()
 
 
 def convolution_limit(dtype: torch.dtype, runs: int) -> float:

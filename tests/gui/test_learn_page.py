@@ -59,6 +59,7 @@ def open_page(model, qtbot):
         page.resize(320, 1100)
         page.show()
         qtbot.waitUntil(page.isVisible)
+        qtbot.wait(100)  # until everything has its place: a click goes to where a button is
         opened.append(page)
         return page
 
