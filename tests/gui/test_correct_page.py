@@ -244,6 +244,7 @@ def test_click_to_fix_adds_and_removes(viewer, page, layer, qtbot):
     layer.data[3, 47:53][layer.data[3, 47:53] == 2] = 0
     layer.data[3, 45:58, 22:25] = 2
     layer.refresh()
+    wrong = (layer.data[3] != truth[3]).sum()
     key(viewer, "C")
     # Without a model's features a click reaches little further than it can justify
     press(viewer, layer, (3, 50, 15))
@@ -253,8 +254,7 @@ def test_click_to_fix_adds_and_removes(viewer, page, layer, qtbot):
     assert (layer.data[3, 48:52, 10:20] == 2).mean() > 0.85
     press(viewer, layer, (3, 51, 23), button=Qt.MouseButton.RightButton)
     assert layer.data[3, 51, 23] == 0
-    wrong = (layer.data[3] != truth[3]).sum()
-    assert wrong < 40
+    assert (layer.data[3] != truth[3]).sum() < wrong / 2
 
 
 def test_the_column_is_relabelled_with_its_names_and_back(viewer, page, layer, qtbot):
