@@ -20,8 +20,8 @@ Decoder
 Back to full size
     `blend`: overlapping patches are averaged with Gaussian weights, so that a pixel is decided by
     the patches in whose middle it lies. The network is fully convolutional, so a whole slice may
-    also go through as one large patch, which is what `core.predict` does (much faster, and the
-    labels agree but for a few pixels at borders: docs/tumours.md has the figure).
+    also go through as one large patch, which is what `core.predict` does (much faster; how far
+    the labels agree was not measured).
 Pre-training
     `PatchReconstruction` and `PatchClassifier` put other heads on the same encoder (and decoder).
     `AnatomyAided` is not in the paper at all: a second head that names the anatomy while training.
@@ -117,8 +117,8 @@ class PatchReconstruction(nn.Module):
 class AnatomyAided(nn.Module):
     """PENN with a second head, in training only, that names the anatomy.
 
-    A tumour fills 2 % of a patch and a few hundred steps go by before a network notices it; what is
-    bone, disc and canal it learns at once, and it needs to know that to tell what does not belong.
+    A tumour fills 2 % of a patch; what is bone, disc and canal a network learns at once, and it needs
+    to know that to tell what does not belong. How much it helps was not measured by itself.
 
     image: (n, in_channels, H, W) -> logits (n, classes + structures, H, W), the tumour's first.
     """
