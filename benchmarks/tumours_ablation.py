@@ -18,11 +18,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from napari_spineseg.learning.pretrain import find_recipe
+from napari_spineseg.learning.pretrain import find_recipe, read_recipe
 from napari_spineseg.learning.tumour import (
     TumourSettings,
     patch_figures,
-    read_tumour_recipe,
     split,
     train_stages,
 )
@@ -88,7 +87,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("runs/tumours_ablation.json"))
     parser.add_argument("arms", nargs="*", default=list(ARMS))
     arguments = parser.parse_args()
-    base = read_tumour_recipe(find_recipe("tumour"))
+    base = read_recipe(find_recipe("tumour"), TumourSettings)
     volumes, held = split(base, arguments.data)
     patches = PatchSettings(pixel_mm=1.0, sizes_px=(64,))
     pool = PatchSampler(volumes, patches, POOL_SEED).draw(0, arguments.pool)

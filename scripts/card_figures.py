@@ -10,6 +10,7 @@ from pathlib import Path
 
 
 def main(card_path: str, score_path: str, looks: str) -> None:
+    """Add accuracy and looks to the card, in place."""
     card = json.loads(Path(card_path).read_text(encoding="utf-8"))
     score = json.loads(Path(score_path).read_text(encoding="utf-8"))
     card["figures"]["scored"] = {

@@ -12,15 +12,14 @@ from napari_spineseg.anatomy import levels_to_structures
 from napari_spineseg.core.checkpoint import load_model
 from napari_spineseg.core.networks.penn import PENN
 from napari_spineseg.datasets.prepared import PreparedVolume
-from napari_spineseg.learning.pretrain import find_recipe
+from napari_spineseg.learning.pretrain import find_recipe, read_recipe
 from napari_spineseg.learning.tumour import (
     TumourSettings,
-    best_temperature,
     figures_of,
+    fitted_temperature,
     is_tumour_recipe,
     patch_figures,
     pretrain_tumour,
-    read_tumour_recipe,
     split,
 )
 from napari_spineseg.learning.tumour_crops import ECHO_AFTER, PatchBatch, PatchSampler, PatchSettings
@@ -105,7 +104,7 @@ def prepared(volumes, tmp_path_factory):
 
 
 def tiny(**changes) -> TumourSettings:
-    recipe = read_tumour_recipe(find_recipe("tumour"))
+    recipe = read_recipe(find_recipe("tumour"), TumourSettings)
     train = recipe.train.model_copy(
         update={"steps": 4, "batch": 4, "warm_up": 1, "validate_every": 4, "save_every": 2}
     )
@@ -154,7 +153,7 @@ def test_a_patient_is_on_one_side_only(prepared):
 
 def test_the_bundled_recipe_holds_out_patients_and_is_known_as_one_for_tumours():
     assert is_tumour_recipe(find_recipe("tumour")) and not is_tumour_recipe(find_recipe("lumbar"))
-    assert len(read_tumour_recipe(find_recipe("tumour")).held_out_tissues) >= 5
+    assert len(read_recipe(find_recipe("tumour"), TumourSettings).held_out_tissues) >= 5
 
 
 class Oracle(torch.nn.Module):
@@ -192,4 +191,4 @@ def test_figures_are_those_of_their_formulas():
 def test_an_overconfident_network_gets_a_higher_temperature():
     batch = some_batch()
     wrong = torch.where(torch.rand(batch.target.shape) < 0.2, 1 - batch.target, batch.target)
-    assert best_temperature(Oracle(wrong, 4.0), [batch]) > best_temperature(Oracle(wrong, 1.4), [batch])
+    assert fitted_temperature(Oracle(wrong, 4.0), [batch]) > fitted_temperature(Oracle(wrong, 1.4), [batch])

@@ -26,12 +26,12 @@ def pretrain(
     The log is OUT/log.jsonl, a line for every 50 or so steps and one for every validation.
     """
     from napari_spineseg.learning.pretrain import find_recipe, pretrain, read_recipe
-    from napari_spineseg.learning.tumour import is_tumour_recipe, pretrain_tumour, read_tumour_recipe
+    from napari_spineseg.learning.tumour import TumourSettings, is_tumour_recipe, pretrain_tumour
 
     console = Console(json)
     path = find_recipe(recipe)
     if is_tumour_recipe(path):
-        settings, train = read_tumour_recipe(path), pretrain_tumour
+        settings, train = read_recipe(path, TumourSettings), pretrain_tumour
     else:
         settings, train = read_recipe(path), pretrain
     with console.bar(settings.name) as control:

@@ -73,6 +73,14 @@ def choose_precision(device: torch.device, name: PrecisionName = "auto") -> torc
     return PRECISIONS[name]
 
 
+def training_precision(device: torch.device, name: PrecisionName = "auto") -> torch.dtype:
+    """What networks are trained in on `device`: bfloat16 where it is chosen, else float32.
+
+    float16 would need its loss scaled.
+    """
+    return torch.bfloat16 if choose_precision(device, name) == torch.bfloat16 else torch.float32
+
+
 def precision_name(dtype: torch.dtype) -> str:
     """The name of a precision as it is written into provenance."""
     return next(name for name, known in PRECISIONS.items() if known == dtype)

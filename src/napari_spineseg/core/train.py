@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from napari_spineseg.core.checkpoint import write_atomically
-from napari_spineseg.core.device import PrecisionName, choose_precision, precision_name
+from napari_spineseg.core.device import PrecisionName, precision_name, training_precision
 from napari_spineseg.progress import Control
 
 
@@ -86,9 +86,7 @@ class Trainer:
         precision: PrecisionName = "auto",
     ) -> None:
         self.settings, self.folder, self.device = settings, folder, torch.device(device)
-        # float16 would need its loss scaled: where bfloat16 does not pay, float32 it is.
-        fast = choose_precision(self.device, precision) == torch.bfloat16
-        self.dtype = torch.bfloat16 if fast else torch.float32
+        self.dtype = training_precision(self.device, precision)
         self.network = network.to(self.device, memory_format=torch.channels_last).train()
         self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
         self._batches, self._loss, self._validate = batches, loss, validate

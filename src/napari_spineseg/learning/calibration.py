@@ -37,10 +37,18 @@ def calibrate(
 ) -> Calibration:
     """Fit one temperature by likelihood on some slices of each volume."""
     logits, target = _near_the_spine(network, volumes, spec, slices)
-    losses = [float(functional.cross_entropy(logits / t, target)) for t in _TEMPERATURES]
-    best = float(_TEMPERATURES[int(np.argmin(losses))])
+    best = best_temperature(logits, target)
     before, after = (expected_calibration_error((logits / t).softmax(1), target) for t in (1.0, best))
-    return Calibration(round(best, 3), round(before, 4), round(after, 4))
+    return Calibration(best, round(before, 4), round(after, 4))
+
+
+def best_temperature(logits: torch.Tensor, target: torch.Tensor) -> float:
+    """What logits are best divided by, so that shares are as often right as they say: least cross-entropy.
+
+    logits: (n, classes); target: (n,) int64.
+    """
+    losses = [float(functional.cross_entropy(logits / t, target)) for t in _TEMPERATURES]
+    return round(float(_TEMPERATURES[int(np.argmin(losses))]), 3)
 
 
 def expected_calibration_error(shares: torch.Tensor, target: torch.Tensor) -> float:

@@ -6,7 +6,7 @@ contrasts. All have exact labels; none is ever learnt from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -102,4 +102,4 @@ def _on_grid(
     picked = sorted(needed)
     volume.values[picked] = windowed(resized(windowed(image[picked]), size))
     volume.structures[slices] = resized_labels(classes[slices], size, np.unique(classes[slices]))
-    return replace(volume)
+    return volume

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -63,14 +63,17 @@ class PretrainSettings(BaseModel):
     card: dict[str, Any] = Field(default_factory=dict, description="what the card says beyond the figures")
 
 
+Recipe = TypeVar("Recipe", bound=BaseModel)
+
+
 def find_recipe(name: str) -> Path:
     """A bundled recipe by name, or a file by its path."""
     bundled = Path(__file__).parent / "recipes" / f"{name}.yaml"
     return bundled if bundled.is_file() else Path(name)
 
 
-def read_recipe(path: Path) -> PretrainSettings:
-    """Read a recipe from YAML.
+def read_recipe(path: Path, kind: type[Recipe] = PretrainSettings) -> Recipe:
+    """Read a recipe of one kind from YAML.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def read_recipe(path: Path) -> PretrainSettings:
         If the file is missing or says something that no recipe says.
     """
     try:
-        return PretrainSettings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise SettingsError(f"{path} is not a recipe: {' '.join(str(error).split())}.") from error
 

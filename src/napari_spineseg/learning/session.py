@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from napari_spineseg.core.checkpoint import ModelCard, load_model, save_model
-from napari_spineseg.core.device import choose_device, choose_precision, precision_name
+from napari_spineseg.core.device import choose_device, precision_name, training_precision
 from napari_spineseg.core.engine import is_out_of_memory
 from napari_spineseg.core.train import Trainer
 from napari_spineseg.datasets.crops import CropSampler
@@ -116,9 +116,7 @@ class Session:
                 "from another model."
             )
         self.device = choose_device(self.settings.device)
-        # float16 would need its loss scaled: where bfloat16 does not pay, float32 it is.
-        fast = choose_precision(self.device) == torch.bfloat16
-        self.dtype = torch.bfloat16 if fast else torch.float32
+        self.dtype = training_precision(self.device)
         self.reader = self._reader(self.model.network)
 
     def _reader(self, network: nn.Module) -> Reader:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 from torch.nn import functional
 
@@ -30,13 +30,12 @@ from napari_spineseg.core.networks.penn import (
     mask_blocks,
 )
 from napari_spineseg.datasets.prepared import PreparedVolume, load_prepared
-from napari_spineseg.errors import SettingsError
+from napari_spineseg.learning.calibration import best_temperature
 from napari_spineseg.learning.tumour_crops import PATCH_CLASSES, PatchBatch, PatchSampler, PatchSettings
 from napari_spineseg.progress import Control
 
 _MASKED_SHARE, _BLOCK = 0.5, 16
 _VALIDATION_SEED, _VALIDATION_BATCHES = 99, 6
-_TEMPERATURES = (0.8, 0.9, 1.0, 1.1, 1.25, 1.4, 1.6, 1.8, 2.0, 2.5)
 
 
 class TumourSettings(BaseModel):
@@ -69,20 +68,6 @@ def is_tumour_recipe(path: Path) -> bool:
     return isinstance(recipe, dict) and recipe.get("task") == "tumour"
 
 
-def read_tumour_recipe(path: Path) -> TumourSettings:
-    """Read a recipe from YAML.
-
-    Raises
-    ------
-    SettingsError
-        If it says something that no recipe says.
-    """
-    try:
-        return TumourSettings.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise SettingsError(f"{path} is not a recipe: {' '.join(str(error).split())}.") from error
-
-
 def split(settings: TumourSettings, prepared: Path) -> tuple[list[PreparedVolume], list[PreparedVolume]]:
     """Training and held-out volumes; a patient is on one side only."""
     held = [v for name in settings.validation_folders for v in load_prepared(prepared / name)]
@@ -109,7 +94,7 @@ def pretrain_tumour(
         return latest
 
     network = train_stages(settings, volumes, out, validate, device, control)
-    temperature = best_temperature(network, validation_batches(held, settings))
+    temperature = fitted_temperature(network, validation_batches(held, settings))
     card = _card(settings, volumes, latest).model_copy(update={"temperature": temperature})
     return save_model(network, card, weights)
 
@@ -259,15 +244,12 @@ def figures_of(hit: float, wrong: float, missed: float, right: float) -> dict[st
 
 
 @torch.inference_mode()
-def best_temperature(network: nn.Module, batches: Sequence[PatchBatch]) -> float:
-    """What the logits are best divided by, so that shares are as often right as they say."""
+def fitted_temperature(network: nn.Module, batches: Sequence[PatchBatch]) -> float:
+    """`best_temperature` over all pixels of some patches."""
     device = next(network.parameters()).device
     pairs = [(network(batch.to(device).image).float().cpu(), batch.target) for batch in batches]
-
-    def loss(temperature: float) -> float:
-        return sum(float(functional.cross_entropy(logits / temperature, target)) for logits, target in pairs)
-
-    return min(_TEMPERATURES, key=loss)
+    logits = torch.cat([said.permute(0, 2, 3, 1).flatten(0, 2) for said, _ in pairs])
+    return best_temperature(logits, torch.cat([target.flatten() for _, target in pairs]))
 
 
 def _card(settings: TumourSettings, volumes: Sequence[PreparedVolume], figures: dict[str, Any]) -> ModelCard:

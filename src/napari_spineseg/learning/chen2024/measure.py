@@ -15,7 +15,8 @@ from napari_spineseg.core.predict import PredictOptions, predict
 from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.learning.chen2024.cases import Case, cases
 from napari_spineseg.learning.chen2024.settings import MeasureSettings
-from napari_spineseg.learning.tumour import figures_of, patch_figures, read_tumour_recipe, split
+from napari_spineseg.learning.pretrain import find_recipe, read_recipe
+from napari_spineseg.learning.tumour import TumourSettings, figures_of, patch_figures, split
 from napari_spineseg.learning.tumour_crops import PatchSampler, PatchSettings
 from napari_spineseg.progress import Control
 from napari_spineseg.synthesis.lesions import HELD_OUT_FORMS, TRAINING_FORMS
@@ -64,9 +65,7 @@ class Tally:
 
 def held_out(prepared: Path) -> list[PreparedVolume]:
     """Volumes of patients that the bundled model never saw."""
-    recipe = Path(__file__).parents[1] / "recipes" / "tumour.yaml"
-    settings = read_tumour_recipe(recipe)
-    return split(settings, prepared)[1]
+    return split(read_recipe(find_recipe("tumour"), TumourSettings), prepared)[1]
 
 
 def patch_level(model: LoadedModel, volumes: list[PreparedVolume], settings: MeasureSettings) -> dict:
