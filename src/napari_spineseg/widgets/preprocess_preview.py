@@ -9,25 +9,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from napari.layers import Image
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QObject, Signal
 
 from napari_spineseg.errors import SettingsError
 from napari_spineseg.io.layers import scan_from_layer
 from napari_spineseg.preprocess import tools
 from napari_spineseg.preprocessing import Pipeline
 from napari_spineseg.preprocessing.one_slice import Draft, done_whole, draft
+from napari_spineseg.widgets.live_preview import LivePreview
 from napari_spineseg.widgets.preprocess_layers import opener, placed_over
-from napari_spineseg.widgets.session import KEY, Session, layers_of, while_alive
-from napari_spineseg.widgets.view import sagittal_index
-from napari_spineseg.widgets.worker import Job
+from napari_spineseg.widgets.session import KEY, Session, layers_of
 
 if TYPE_CHECKING:
     from napari_spineseg.preprocessing import Step
     from napari_spineseg.progress import Control
     from napari_spineseg.scan import Scan
 
-_DEBOUNCE_MS = 60
-_ELSEWHERE = "The preview shows sagittal slices; the view shows something else."
 _CUT_AWAY = "The recipe cuts this slice away."
 
 
@@ -66,85 +63,31 @@ class _Memory:
         return _Seen(shown, time.perf_counter() - started)
 
 
-class RecipePreview(QObject):
-    """Draws the preprocessed slice over the scan, and follows slider and settings.
+class RecipePreview(LivePreview):
+    """Draws the preprocessed slice over the scan, and follows the recipe.
 
-    One slice is worked out at a time, beside the window; of what is asked for meanwhile only the
-    latest counts. A swipe shows the scan itself to the left of a line.
+    A swipe shows the scan itself to the left of a line.
     """
 
-    message = Signal(str)
-    failed = Signal(object)
     drawn = Signal(float)
     """A slice is shown; how long it took to work out, s (steps on the whole scan not counted)."""
-    ended = Signal()
-    """The preview is off again, whoever turned it off."""
 
     def __init__(self, session: Session, recipe: Callable[[], Pipeline], parent: QObject) -> None:
-        super().__init__(parent)
-        self._session, self._recipe = session, recipe
-        self._scan_layer: Image | None = None
+        super().__init__(session, parent)
+        self._recipe = recipe
         self._memory: _Memory | None = None
-        self._layer: Image | None = None
         self._whole_slice: np.ndarray | None = None  # (1, height, width), all of it
         self._corner = np.zeros(3)
         self._share = 0.0
         self._drawn: tuple[Pipeline, int] | None = None
         self._doing = Pipeline()
         self._shown_before = True
-        self._job: Job | None = None
-        self._timer = QTimer(self, singleShot=True, interval=_DEBOUNCE_MS)
-        self._timer.timeout.connect(self._draw)
-        for event in ("point", "order", "ndisplay"):
-            while_alive(self, getattr(session.viewer.dims.events, event), self.refresh)
-        while_alive(self, session.layers_changed, self._on_layers)
-        while_alive(self, session.scan_changed, self._on_scan)
-
-    @property
-    def active(self) -> bool:
-        """Whether the preview is on."""
-        return self._scan_layer is not None
-
-    @property
-    def layer(self) -> Image | None:
-        """The layer that shows it."""
-        return self._layer
-
-    def start(self) -> None:
-        """Show what the recipe makes of the current slice, from now on.
-
-        Raises
-        ------
-        ScanError
-            If the layer cannot be taken as a scan.
-        """
-        layer = self._session.scan
-        if layer is not None:
-            self._memory = _Memory(scan_from_layer(layer))
-            self._scan_layer, self._shown_before = layer, layer.visible
-            self._timer.start(0)
-
-    def stop(self) -> None:
-        """Take the preview away."""
-        if not self.active:
-            return
-        layer, self._layer = self._layer, None
-        self._scan_layer.visible = self._shown_before
-        self._scan_layer = self._memory = self._drawn = self._whole_slice = None
-        self._timer.stop()
-        if self._job is not None:
-            self._job.stop()
-        if layer is not None and layer in layers_of(self._session.viewer):
-            self._session.viewer.layers.remove(layer)
-        self.message.emit("")
-        self.ended.emit()
 
     def refresh(self, event: object = None) -> None:
         """Look again, soon: the slice or the recipe is another."""
-        if self.active:
-            if self._job is not None and _first(self._recipe()) != _first(self._doing):
-                self._job.stop()  # it works through the whole scan for a recipe that is not wanted any more
-            self._timer.start()
+        if self.active and self._job is not None and _first(self._recipe()) != _first(self._doing):
+            self._job.stop()  # it works through the whole scan for a recipe that is not wanted any more
+        super().refresh(event)
 
     def swipe(self, share: float) -> None:
         """Show the scan itself in this share of the picture, from the left: 0 to 1."""
@@ -152,23 +95,15 @@ class RecipePreview(QObject):
         if self._layer is not None and self._whole_slice is not None:
             self._lay()
 
-    def _on_layers(self) -> None:
-        """A person may remove the preview."""
-        if self._layer is not None and self._layer not in layers_of(self._session.viewer):
-            self._layer = None
-            self.stop()
+    def _begin(self, layer: Image) -> None:
+        self._memory = _Memory(scan_from_layer(layer))
+        self._shown_before = layer.visible
 
-    def _on_scan(self, scan: object) -> None:
-        if self.active and scan is not self._scan_layer:
-            self.stop()
+    def _forget(self) -> None:
+        self._scan_layer.visible = self._shown_before
+        self._memory = self._drawn = self._whole_slice = None
 
-    def _draw(self) -> None:
-        if not self.active or (self._job is not None and self._job.running):
-            return  # `_on_ended` looks again
-        index = sagittal_index(self._session.viewer, self._scan_layer)
-        if index is None:
-            self.message.emit(_ELSEWHERE)
-            return
+    def _draw_slice(self, index: int) -> None:
         recipe = self._recipe()
         if (recipe, index) == self._drawn:
             return
@@ -180,11 +115,11 @@ class RecipePreview(QObject):
         slow = done_whole(recipe.steps)
         self.message.emit(f"Working out {type(recipe.steps[slow - 1]).title} …" if slow else "")
         memory, self._drawn, self._doing = self._memory, None, recipe
-        job = self._job = Job(lambda control: memory.slice_of(recipe, open_scan, index, control), owner=self)
-        job.returned.connect(lambda seen: self._show(memory, recipe, index, seen))
-        job.failed.connect(lambda error: self._on_not_drawn(error, recipe, index))
-        job.ended.connect(self._on_ended)
-        job.start()
+        self._work(
+            lambda control: memory.slice_of(recipe, open_scan, index, control),
+            lambda seen: self._show(memory, recipe, index, seen),
+            lambda error: self._on_not_drawn(error, recipe, index),
+        )
 
     def _show(self, memory: _Memory, recipe: Pipeline, index: int, seen: _Seen) -> None:
         if memory is not self._memory:
@@ -209,7 +144,8 @@ class RecipePreview(QObject):
         place["translate"] = np.array(place["translate"])
         place["translate"][0] = layer.data_to_world((index, 0, 0))[0]
         if self._layer is None:
-            self._add(place)
+            above_scan = layers_of(self._session.viewer).index(layer) + 1
+            self._add_layer(self._picture(place), above_scan)
         self._layer.scale, self._corner = place["scale"], place["translate"]
         self._lay()
         if all(step.same_units for step in recipe.steps):
@@ -218,20 +154,15 @@ class RecipePreview(QObject):
             low, high = np.percentile(self._whole_slice, (0.5, 99.7))
             self._layer.contrast_limits = (float(low), float(max(high, low + 1e-6)))
 
-    def _add(self, place: dict) -> None:
-        viewer, scan = self._session.viewer, self._scan_layer
-        active = viewer.layers.selection.active
-        layer = Image(
+    def _picture(self, place: dict) -> Image:
+        return Image(
             self._whole_slice,
             name="preview",
             colormap="gray",
-            interpolation2d=scan.interpolation2d,
+            interpolation2d=self._scan_layer.interpolation2d,
             metadata={KEY: {"kind": "preview"}},
             **place,
         )
-        viewer.layers.insert(layers_of(viewer).index(scan) + 1, layer)
-        self._layer = layer
-        viewer.layers.selection.active = active
 
     def _lay(self) -> None:
         """Show the part right of the swipe line."""
@@ -256,15 +187,6 @@ class RecipePreview(QObject):
         self._drawn = (recipe, index)
         self._hide()
         self.message.emit(str(error))
-
-    def _on_failed(self, error: Exception) -> None:
-        self.stop()
-        self.failed.emit(error)
-
-    def _on_ended(self) -> None:
-        self._job = None
-        if self.active:
-            self._timer.start(0)
 
 
 def _first(recipe: Pipeline) -> tuple[Step, ...]:
