@@ -25,13 +25,14 @@ def cross_entropy_dice(
     """
     labelled = (target != ignore).to(logits.dtype)
     counts = labelled if weight is None else labelled * weight
-    entropy = functional.cross_entropy(logits, target, ignore_index=ignore, reduction="none")
+    log_shares = logits.log_softmax(1)
+    entropy = functional.nll_loss(log_shares, target, ignore_index=ignore, reduction="none")
     entropy = (entropy * counts).sum() / counts.sum().clamp_min(1)
-    truth = functional.one_hot(target.where(target != ignore, 0), logits.shape[1]).movedim(-1, 1)[:, 1:]
-    truth = truth.to(logits.dtype) * counts[:, None]
-    shares = logits.softmax(1)[:, 1:]
-    overlap = (shares * truth).sum((0, 2, 3))
+    foreground = torch.arange(1, logits.shape[1], device=logits.device)[:, None, None]
+    truth = (target[:, None] == foreground) * counts[:, None]
+    shares = log_shares[:, 1:].exp()
     size = truth.sum((0, 2, 3))
-    dice = (2 * overlap + 1) / ((shares * counts[:, None]).sum((0, 2, 3)) + size + 1)
+    said = torch.einsum("bchw,bhw->c", shares, counts)
+    dice = (2 * (shares * truth).sum((0, 2, 3)) + 1) / (said + size + 1)
     present = size > 0
     return entropy + (1 - dice[present]).mean() if present.any() else entropy

@@ -89,7 +89,8 @@ class Trainer:
         self.dtype = training_precision(self.device, precision)
         self.network = network.to(self.device, memory_format=torch.channels_last).train()
         self.averaged = copy.deepcopy(self.network).eval().requires_grad_(False)
-        self._batches, self._loss, self._validate = batches, loss, validate
+        self._loss, self._validate = loss, validate
+        self._ahead = _Ahead(batches)
         self.optimizer = self.make_optimizer()
         self.step = 0
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,11 +100,9 @@ class Trainer:
     def run(self, control: Control = Control()) -> nn.Module:
         """Train to the last step and return the averaged network. Stopping keeps the state."""
         started, running = time.perf_counter(), []
-        ahead = _Ahead(self._batches)
         while self.step < self.settings.last_step:
             control.check()
-            running.append(self._train_step(ahead.batch(self.step)))
-            self.step += 1
+            running.append(self.advance())
             last = self.step == self.settings.last_step
             if self.step % self.settings.save_every == 0 or last:
                 seconds = (time.perf_counter() - started) / len(running)
@@ -120,6 +119,12 @@ class Trainer:
                 started, running = time.perf_counter(), []
             control.step("Training", self.step, self.settings.last_step)
         return self.averaged
+
+    def advance(self) -> float:
+        """Take one step; its loss."""
+        loss = self._train_step(self._ahead.batch(self.step))
+        self.step += 1
+        return loss
 
     def make_optimizer(self) -> torch.optim.Optimizer:
         """What takes the steps."""
