@@ -83,6 +83,17 @@ def test_find_tumours_segments_with_the_tumour_model_whatever_the_form_says(view
     assert fake.settings[1].model == page.current_settings().model != "tumour"
 
 
+def test_a_notice_above_the_buttons_says_what_the_model_is_worth(viewer, page, qtbot, fake):
+    add_scan(viewer)
+    page.setFixedWidth(320)
+    laid_out(page, qtbot)
+    notice = page.tumours.notice
+    assert notice.isVisible() and "not validated on patients" in notice.words
+    assert notice.geometry().bottom() < page.tumours.find.geometry().top()
+    # All of it, on as many lines as it takes in the narrowest dock.
+    assert notice.width() <= 320 and notice.height() >= notice.heightForWidth(notice.width())
+
+
 def test_findings_are_listed_and_lead_to_their_place(viewer, page, qtbot, fake):
     add_scan(viewer)
     segment(page, qtbot)

@@ -56,6 +56,7 @@ class FindTumours(QWidget):
             "Click on a tumour, or drag a box around it; right click beside it to take away; Escape ends",
         )
         self.click.setCheckable(True)
+        self.notice = Words("Experimental: learnt from painted tumours, not validated on patients.", "muted")
         self.words = Words("", "muted")
         self.list = QListWidget()
         self.list.setObjectName("findings")
@@ -191,6 +192,7 @@ class FindTumours(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
+        layout.addWidget(self.notice)
         # One below the other: side by side they would widen a narrow dock.
         layout.addWidget(self.find)
         layout.addWidget(self.click)
