@@ -67,3 +67,32 @@ def test_crops_that_stay_inside_see_no_repeated_border():
     targets = CropSampler([volume], settings, 0).batch(0, 8).target
     # Half of each crop would lie above the image, and show no spine or all of it
     assert ((targets == 1).sum((1, 2)) <= 2 * 32).all() and (targets[:, :3] == 1).any()
+
+
+def test_padding_is_as_dark_as_the_darkest_tissue_and_holds_nothing(volumes):
+    augment = SETTINGS.augment.model_copy(update={"padded_share": 1.0})
+    settings = SETTINGS.model_copy(update={"augment": augment, "synthetic_share": 0.0})
+    plain = CropSampler(volumes, SETTINGS.model_copy(update={"synthetic_share": 0.0}), 0).batch(0, 8)
+    padded = CropSampler(volumes, settings, 0).batch(0, 8)
+    darkest = plain.image.amin((2, 3), keepdim=True)
+    changed = (padded.image != plain.image).all(1)
+    assert (changed.float().mean((1, 2)) > 0.02).sum() >= 6 and changed.float().mean() < 0.7
+    assert (padded.image == darkest.expand_as(padded.image))[changed[:, None].expand_as(padded.image)].all()
+    assert (padded.target[changed] == 0).all() and torch.equal(
+        padded.target[~changed], plain.target[~changed]
+    )
+
+
+def test_lateral_slices_come_more_often_when_asked_for():
+    structures = np.zeros((9, 96, 80), np.uint8)
+    structures[2:7, 20:70, 30:50] = 1
+    structures[(1, 7), 40:50, 30:50] = 1  # the sides of a body
+    tissues = np.where(structures == 1, Tissue.MARROW, Tissue.MUSCLE).astype(np.uint8)
+    volume = PreparedVolume("tissues", "2", "tissues", tissues, structures, 4.0, 0.5)
+    still = AugmentSettings(rotation_deg=0, scale=1, shear=0, warp_mm=0)
+    sizes = []
+    for share in (0.0, 1.0):
+        settings = CropSettings(height_px=96, width_px=80, inside=True, lateral_share=share, augment=still)
+        batch = CropSampler([volume], settings, 0).batch(0, 12)
+        sizes.append((batch.target == 1).sum((1, 2)))
+    assert (sizes[0] > 500).any() and ((sizes[1] > 0) & (sizes[1] < 500)).all()

@@ -32,6 +32,9 @@ class AugmentSettings(BaseModel):
     blur_share: float = Field(0.6, ge=0, le=1)
     noise: float = Field(0.12, ge=0)
     bias: float = Field(0.6, ge=0)
+    padded_share: float = Field(
+        0.0, ge=0, le=1, description="share of samples that are padded as a turned volume is"
+    )
     chemical_shift_px: int = Field(0, ge=0, description="furthest that fat is displaced in painted images")
 
 
@@ -169,6 +172,29 @@ def _coarsen(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     size = (max(8, round(height / vertical)), max(8, round(width / horizontal)))
     small = functional.interpolate(image[None], size, mode="bilinear", align_corners=False, antialias=True)
     return functional.interpolate(small, (height, width), mode="bilinear", align_corners=False)[0]
+
+
+def draw_padding(
+    count: int, size: tuple[int, int], settings: AugmentSettings, generator: torch.Generator
+) -> torch.Tensor:
+    """Where crops are padded as volumes are that were turned or resampled: (count, H, W) bool.
+
+    Straight, slightly tilted borders on one or both sides, along rows or columns; up to a third of
+    the crop lies beyond each.
+    """
+    rows, columns = torch.meshgrid(*(torch.linspace(-0.5, 0.5, n) for n in size), indexing="ij")
+    outside = torch.zeros(count, *size, dtype=torch.bool)
+    for sample_outside in outside:
+        padded, along, tilt, first, second, both = torch.rand(6, generator=generator).tolist()
+        if padded >= settings.padded_share:
+            continue
+        across, beside = (rows, columns) if along < 0.5 else (columns, rows)
+        distance = across + beside * math.tan(math.radians(50 * (tilt - 0.5)))
+        side = 1 if first < 0.5 else -1
+        sample_outside |= side * distance > 0.5 - 0.33 * abs(2 * first - 1)
+        if both < 0.4:
+            sample_outside |= -side * distance > 0.5 - 0.33 * second
+    return outside
 
 
 def standardise(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 
+from napari_spineseg.anatomy import Structure
 from napari_spineseg.core import augment
 from napari_spineseg.core.augment import AugmentSettings
 from napari_spineseg.datasets.prepared import PreparedVolume
@@ -39,6 +40,9 @@ class CropSettings(BaseModel):
     synthetic_share: float = Field(0.5, ge=0, le=1, description="share of samples painted from tissue maps")
     degenerate_share: float = Field(
         0.0, ge=0, le=1, description="share of painted samples whose discs are as dark as their endplates"
+    )
+    lateral_share: float = Field(
+        0.0, ge=0, le=1, description="share of painted samples from slices beside the middle of the spine"
     )
     augment: AugmentSettings = AugmentSettings()
 
@@ -74,6 +78,7 @@ class CropSampler:
         self._images = [v for v in volumes if v.kind == "image"]
         self._tissues = [v for v in volumes if v.kind == "tissues"]
         self._spots = {v.name: _labelled_spots(v) for v in volumes}
+        self._lateral = {v.name: _lateral_slices(v) for v in self._tissues}
 
     def batch(self, step: int, count: int) -> Batch:
         """The batch of a step."""
@@ -83,7 +88,14 @@ class CropSampler:
         samples = [self._sample(offset, generator) for offset in offsets]
         images, targets, weights = (torch.stack(part) for part in zip(*samples, strict=True))
         image = augment.acquire(images, self.settings.augment, generator)
-        return Batch(augment.standardise(image, generator), targets, weights)
+        image = augment.standardise(image, generator)
+        if self.settings.augment.padded_share:
+            outside = augment.draw_padding(count, size, self.settings.augment, generator)
+            # Inference clips a slice's padding to the darkest of its tissue.
+            darkest = image.amin((2, 3), keepdim=True)
+            image = torch.where(outside[:, None], darkest, image)
+            targets = targets.masked_fill(outside, 0)
+        return Batch(image, targets, weights)
 
     def _sample(
         self, offsets: torch.Tensor, generator: torch.Generator
@@ -130,7 +142,7 @@ class CropSampler:
 
     def _place(self, volume: PreparedVolume, rng: np.random.Generator) -> tuple[int, tuple[float, float]]:
         """A slice, and where the crop's centre is: mostly on the spine, sometimes anywhere."""
-        index = int(rng.integers(len(volume.values)))
+        index = self._index(volume, rng)
         spots = self._spots[volume.name]
         height, width = volume.values.shape[1:]
         if rng.random() < self.settings.anywhere_share or not len(spots):
@@ -141,6 +153,12 @@ class CropSampler:
             row = _inside(row, self.settings.height_px, height)
             column = _inside(column, self.settings.width_px, width)
         return index, (row, column)
+
+    def _index(self, volume: PreparedVolume, rng: np.random.Generator) -> int:
+        lateral = self._lateral.get(volume.name, ())
+        if self.settings.lateral_share and len(lateral) and rng.random() < self.settings.lateral_share:
+            return int(lateral[rng.integers(len(lateral))])
+        return int(rng.integers(len(volume.values)))
 
     def _neighbours(self, volume: PreparedVolume, index: int, rng: np.random.Generator) -> list[int]:
         """Slices of the sample, left to right or, half the time, right to left."""
@@ -171,6 +189,12 @@ class CropSampler:
 def _inside(centre: float, crop: int, whole: int) -> float:
     """The nearest centre at which a crop does not leave the image; the middle, if it is larger."""
     return float(np.clip(centre, crop / 2, whole - crop / 2)) if whole > crop else whole / 2
+
+
+def _lateral_slices(volume: PreparedVolume) -> np.ndarray:
+    """Slices through the sides of the bodies: some vertebra, far less than in the middle of the spine."""
+    area = (volume.structures == Structure.VERTEBRA).sum((1, 2))
+    return np.flatnonzero((area > 0) & (area < 0.6 * area.max()))
 
 
 def _labelled_spots(volume: PreparedVolume) -> np.ndarray:
