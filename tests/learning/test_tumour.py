@@ -22,7 +22,7 @@ from napari_spineseg.learning.tumour import (
     pretrain_tumour,
     split,
 )
-from napari_spineseg.learning.tumour_crops import ECHO_AFTER, PatchBatch, PatchSampler, PatchSettings
+from napari_spineseg.learning.tumour_crops import ECHO_AFTER, ECHOES, PatchBatch, PatchSampler, PatchSettings
 from napari_spineseg.synthesis.phantom import PhantomSettings, make_phantom
 from napari_spineseg.synthesis.tissues import paint_tissues
 
@@ -74,13 +74,14 @@ def test_batches_depend_on_seed_and_step_alone(volumes):
     assert not torch.equal(first.draw(4, 4).image.mean(), first.draw(5, 4).image.mean())
 
 
-def test_each_batch_comes_back_once(volumes):
+def test_each_batch_comes_back_with_its_neighbours_changed_over(volumes):
     sampler = PatchSampler(volumes, SMALL, 1)
-    new = sampler.batch(1, 4)
-    echo = sampler.batch(1 + ECHO_AFTER, 4)
-    assert torch.equal(new.image, echo.image)
+    first, second, third = (sampler.batch(1 + k * ECHO_AFTER, 4) for k in range(ECHOES))
+    assert torch.equal(first.image, third.image) and torch.equal(first.image.flip(1), second.image)
+    assert torch.equal(first.target, second.target)
     # After a restart the echo is drawn anew, and is the same.
-    assert torch.equal(PatchSampler(volumes, SMALL, 1).batch(1 + ECHO_AFTER, 4).image, new.image)
+    assert torch.equal(PatchSampler(volumes, SMALL, 1).batch(1 + ECHO_AFTER, 4).image, second.image)
+    assert not torch.equal(sampler.batch(1 + ECHOES * ECHO_AFTER, 4).target, first.target)
 
 
 def test_without_shares_no_patch_shows_a_lesion(volumes):

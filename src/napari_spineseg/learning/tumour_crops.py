@@ -6,7 +6,7 @@ anywhere. Sizes change from batch to batch. A batch depends on the seed and the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -32,8 +32,8 @@ from napari_spineseg.synthesis.lesions import (
 from napari_spineseg.synthesis.tissues import Tissue
 
 PATCH_CLASSES = ("background", "look-alike", "tumour")
-ECHO_AFTER = 40
-"""Steps after which a batch comes back."""
+ECHO_AFTER, ECHOES = 40, 3
+"""Steps after which a batch comes back, and how often it is learnt from in all."""
 _Spot = tuple[float, float]
 
 
@@ -57,7 +57,7 @@ class PatchSettings(BaseModel):
     forms: tuple[Form, ...] = TRAINING_FORMS
     look_alikes: float = Field(0.8, ge=0, description="look-alikes beside a tumour, on average")
     augment: AugmentSettings = AugmentSettings(
-        rotation_deg=12, scale=1.2, shear=0.1, warp_mm=1.5, remap_share=0.4, noise=0.08
+        rotation_deg=12, scale=1.2, shear=0.1, warp_mm=1.5, remap_share=0.4, noise=0.07
     )
 
 
@@ -102,17 +102,15 @@ class PatchSampler:
     def batch(self, step: int, count: int) -> PatchBatch:
         """The batch of a step: new, or one of the last `ECHO_AFTER` once more.
 
-        Painting a patch costs more than learning from it, so each is learnt from twice (data echoing,
-        Choi et al. 2019).
+        Painting a patch costs more than learning from it, so each is learnt from several times (data
+        echoing, Choi et al. 2019); every other time its neighbouring slices have changed sides.
         """
-        block, at = divmod(step, 2 * ECHO_AFTER)
-        index = block * ECHO_AFTER + at % ECHO_AFTER
-        if at >= ECHO_AFTER and (index, count) in self._kept:
-            return self._kept.pop((index, count))
-        batch = self.draw(index, count)
-        if at < ECHO_AFTER:
+        block, at = divmod(step, ECHOES * ECHO_AFTER)
+        echo, index = at // ECHO_AFTER, block * ECHO_AFTER + at % ECHO_AFTER
+        batch = self._kept.pop((index, count), None) or self.draw(index, count)
+        if echo < ECHOES - 1:
             self._kept[index, count] = batch
-        return batch
+        return replace(batch, image=batch.image.flip(1)) if echo % 2 else batch
 
     def draw(self, step: int, count: int) -> PatchBatch:
         """A new batch."""
@@ -125,7 +123,7 @@ class PatchSampler:
         offsets = augment.draw_grid(count, (size, size), s.pixel_mm, s.augment, generator)
         samples = [_Sample(self, offset, rng, generator).make() for offset in offsets]
         images, targets, anatomies, kinds, tones = zip(*samples, strict=True)
-        image = augment.acquire(torch.stack(images), s.augment, generator)
+        image = augment.acquire(_bright_at_one(torch.stack(images)), s.augment, generator)
         image = _as_whole_slice(image, torch.tensor(tones), generator)
         return PatchBatch(image, torch.stack(targets), torch.stack(anatomies), torch.tensor(kinds))
 
@@ -280,6 +278,12 @@ def _labelled_slices(volume: PreparedVolume) -> np.ndarray:
 def _without_lesions(tissues: np.ndarray) -> np.ndarray:
     """Tissue maps hold round spots of unnamed change in bone: here only what is painted is a lesion."""
     return np.where(tissues == Tissue.LESION, np.uint8(Tissue.MARROW), tissues)
+
+
+def _bright_at_one(images: torch.Tensor) -> torch.Tensor:
+    """Scaled so that a patch's bright tissue is 1: noise is drawn relative to that."""
+    top = torch.quantile(images[:, images.shape[1] // 2, ::3, ::3].flatten(1), 0.97, dim=1)
+    return images / top.clamp_min(0.05)[:, None, None, None]
 
 
 def _plain(tissues: np.ndarray, look: Look) -> torch.Tensor:

@@ -31,7 +31,23 @@ def distance_to(slab: Slab, lesion: Outline) -> np.ndarray:
 
 def clear_of_discs(slab: Slab, mm: float) -> np.ndarray:
     """Where no disc is within `mm`: discs resist tumours for long."""
-    return slab.distance(slab.structures != Structure.DISC) > mm
+    disc = slab.structures == Structure.DISC
+    if not disc.any():
+        return ~disc
+    if mm > 2 * slab.pixel_mm:
+        return slab.distance(~disc) > mm
+    # As near as this, growing the disc is as good as measuring, and several times as fast.
+    cross = ndimage.generate_binary_structure(2, 1)[None]
+    return ~ndimage.binary_dilation(disc, cross, iterations=max(1, int(mm / slab.pixel_mm)))
+
+
+def main_piece(inside: np.ndarray, spill_px: int = 2) -> np.ndarray:
+    """The largest connected piece of a mask and `spill_px` around it, bool: where its soft edge may be."""
+    pieces, count = ndimage.label(inside, np.ones((3, 3, 3)))
+    if count < 2:
+        return np.ones_like(inside)
+    largest = pieces == 1 + int(np.bincount(pieces.ravel())[1:].argmax())
+    return ndimage.binary_dilation(largest, np.ones((1, 3, 3), bool), iterations=spill_px)
 
 
 def cover(

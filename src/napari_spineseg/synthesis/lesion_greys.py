@@ -8,15 +8,15 @@ direction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from napari_spineseg.anatomy import Structure
 
 LEAST_CONTRAST = 0.14
-"""Least difference between tumour and host, in an image whose bright tissue is about 1: what nobody
-could see in one slice is not painted."""
+"""Least difference between tumour and host, in an image whose bright tissue is about 1."""
+_LEAST_TO_NOISE, _MOST_ASKED = 2.0, 0.3
 _BRIGHTEST = 1.2
 
 # Ranges of brightness relative to marrow; where there are two, one is drawn.
@@ -50,6 +50,24 @@ class Greys:
     fluid: float
     top: float
     sequence: str = "random"
+    least: float = LEAST_CONTRAST
+
+    def beside(self, image: np.ndarray, bone: np.ndarray, canal: np.ndarray) -> Greys:
+        """The same, with marrow and fluid as they are where the masks say, and the contrast it takes.
+
+        A lesion has to differ from what is around it, not from the scan's average: by
+        `LEAST_CONTRAST`, and by twice the spread (robust standard deviation) of its host.
+        """
+        marrow, fluid, spread = self.marrow, self.fluid, 0.0
+        for name, where in (("marrow", bone), ("fluid", canal)):
+            values = image[where]
+            if values.size < 12:
+                continue
+            middle = float(np.median(values))
+            spread = max(spread, 1.48 * float(np.median(np.abs(values - middle))))
+            marrow, fluid = (middle, fluid) if name == "marrow" else (marrow, middle)
+        least = min(max(self.least, _LEAST_TO_NOISE * spread / self.top), _MOST_ASKED)
+        return replace(self, marrow=marrow, fluid=fluid, least=least)
 
     @staticmethod
     def of(image: np.ndarray, structures: np.ndarray, sequence: str = "random") -> Greys:
@@ -74,10 +92,10 @@ def in_bone(greys: Greys, rng: np.random.Generator) -> float:
     """Brightness of a metastasis."""
     ranges = _MARROW_FACTORS.get(greys.sequence)
     if ranges is None:
-        return _away(greys.marrow, float(rng.choice([-1, 1])) * rng.uniform(0.15, 0.6), greys.top)
+        return _away(greys.marrow, float(rng.choice([-1, 1])) * rng.uniform(0.15, 0.6), greys)
     low, high = ranges[rng.integers(len(ranges))]
     value = greys.marrow * rng.uniform(low, high)
-    return _away(greys.marrow, (value - greys.marrow) / greys.top, greys.top)
+    return _away(greys.marrow, (value - greys.marrow) / greys.top, greys)
 
 
 def in_fluid(greys: Greys, rng: np.random.Generator) -> float:
@@ -87,26 +105,27 @@ def in_fluid(greys: Greys, rng: np.random.Generator) -> float:
         step = float(rng.choice([-1, 1])) * rng.uniform(0.18, 0.6)
     else:
         step = rng.uniform(*ranges[rng.integers(len(ranges))])
-    return _away(greys.fluid, step, greys.top)
+    return _away(greys.fluid, step, greys)
 
 
 def like_fat(greys: Greys, rng: np.random.Generator) -> float:
     """Brightness of a haemangioma: fat and slow blood, bright in most sequences."""
     if greys.sequence in ("STIR", "random"):
-        return _away(greys.marrow, float(rng.choice([-1, 1])) * rng.uniform(0.15, 0.5), greys.top)
+        return _away(greys.marrow, float(rng.choice([-1, 1])) * rng.uniform(0.15, 0.5), greys)
     return min(greys.marrow * rng.uniform(1.3, 2.0), 1.2 * greys.top)
 
 
 def either_way(value: float, greys: Greys, rng: np.random.Generator) -> float:
     """A brightness clearly above or below `value`."""
-    return _away(value, float(rng.choice([-1, 1])) * rng.uniform(0.15, 0.5), greys.top)
+    return _away(value, float(rng.choice([-1, 1])) * rng.uniform(0.15, 0.5), greys)
 
 
-def _away(value: float, step: float, top: float) -> float:
-    """`value` plus `step` times `top`, at least `LEAST_CONTRAST` away, to the side that has room."""
-    step = np.sign(step or 1.0) * max(abs(step), LEAST_CONTRAST)
+def _away(value: float, step: float, greys: Greys) -> float:
+    """`value` plus `step` times the top, at least `greys.least` away, to the side that has room."""
+    top, least = greys.top, greys.least
+    step = np.sign(step or 1.0) * max(abs(step), least)
     if value + step * top < 0.02 * top:
-        step = -step if value < LEAST_CONTRAST * top else -(value / top - 0.02)
+        step = -step if value < least * top else -(value / top - 0.02)
     elif value + step * top > _BRIGHTEST * top:
         # Where fluid is the brightest there is, nothing brighter would show.
         step = -step if value - step * top > 0 else _BRIGHTEST - value / top

@@ -22,13 +22,20 @@ from napari_spineseg.synthesis.lesion_greys import Greys
 from napari_spineseg.synthesis.lesion_shapes import capsule, waves
 from napari_spineseg.synthesis.lesion_sites import Slab
 
+_HOST_MM = 5.0
+
 
 def haemangioma(slab: Slab, lesion: Outline, greys: Greys, rng: np.random.Generator) -> np.ndarray:
     """Inside a body: coarse upright trabeculae in fat, sharp, the cortex untouched."""
     bone = slab.structures == Structure.VERTEBRA
-    stripes = waves(slab.points(), rng.uniform(2.0, 3.2), lesion.seed, (1, rng.uniform(3, 6), 1))
-    grey = levels.like_fat(greys, rng) * (1 + np.float32(rng.uniform(0.18, 0.35)) * stripes)
-    return cover(slab, distance_to(slab, lesion), slab.distance(bone) > 1.3, grey, 1.0, 0.6)
+    stripes = waves(slab.points(), rng.uniform(2.6, 4.0), lesion.seed, (1, rng.uniform(3, 6), 1))
+    distance = distance_to(slab, lesion)
+    greys = greys.beside(slab.image, bone & (distance < _HOST_MM), np.zeros_like(bone))
+    bright = levels.like_fat(greys, rng)
+    # Trabeculae as dark as the marrow around it, or darker: what tells it from a tumour must show.
+    depth = max(rng.uniform(0.25, 0.45) * bright, 0.7 * greys.least * greys.top)
+    grey = np.maximum(bright + np.float32(depth) * stripes, 0)
+    return cover(slab, distance, slab.distance(bone) > 1.3, grey, 1.0, 0.6)
 
 
 def endplate(slab: Slab, lesion: Outline, greys: Greys, rng: np.random.Generator) -> np.ndarray:

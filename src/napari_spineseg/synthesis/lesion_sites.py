@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import edt
 import numpy as np
+from scipy import ndimage
 
 from napari_spineseg.anatomy import Structure
 from napari_spineseg.synthesis.lesion_shapes import Points
@@ -17,6 +17,7 @@ from napari_spineseg.synthesis.lesion_shapes import Points
 Centre = tuple[float, float, float]
 # Places are looked for on a grid of about this.
 _STEP_MM = 1.5
+_FAR_MM = 999.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +88,7 @@ class Slab:
 
     def distance(self, mask: np.ndarray) -> np.ndarray:
         """mm to the nearest voxel outside `mask`, slice by slice; beyond the slab counts as inside."""
-        flat = mask.astype(np.uint8)
-        size = (self.pixel_mm, self.pixel_mm)
-        return np.stack([edt.edt(np.ascontiguousarray(s), anisotropy=size) for s in flat]).clip(0, 999)
+        return np.stack([_to_outside(s, self.pixel_mm) for s in mask])
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,15 @@ def _canal_back(structures: np.ndarray) -> np.ndarray | None:
 
 def _distance(slab: Slab, mask: np.ndarray) -> np.ndarray:
     """mm to the nearest pixel outside a mask of every `step`th pixel."""
-    return edt.edt(np.ascontiguousarray(mask, np.uint8), anisotropy=(slab.step * slab.pixel_mm,) * 2)
+    return _to_outside(mask, slab.step * slab.pixel_mm)
+
+
+def _to_outside(mask: np.ndarray, pixel_mm: float) -> np.ndarray:
+    """mm from each pixel of (H, W) to the nearest outside the mask; far where all is inside."""
+    if mask.all():
+        return np.full(mask.shape, _FAR_MM, np.float32)
+    # SciPy's, not `edt`'s: for windows this small, starting a thread would cost more than the work.
+    return ndimage.distance_transform_edt(mask, sampling=pixel_mm).astype(np.float32)
 
 
 def _one_of(slab: Slab, index: int, mask: np.ndarray, rng: np.random.Generator) -> Centre | None:

@@ -24,6 +24,9 @@ from napari_spineseg.synthesis import lesion_tumours as tumours
 from napari_spineseg.synthesis.lesion_greys import Greys
 from napari_spineseg.synthesis.lesion_shapes import Form
 from napari_spineseg.synthesis.lesion_sites import Centre, Slab, Wall
+from napari_spineseg.synthesis.lesion_visibility import is_visible
+
+_TRIES = 4
 
 
 class Kind(StrEnum):
@@ -147,7 +150,7 @@ def paint(slab: Slab, lesions: Iterable[Lesion], sequence: str = "random") -> Pa
         part = slab.part(window)
         if 0 in part.image.shape:
             continue
-        inside = _PAINTERS[lesion.kind](part, lesion, greys, np.random.default_rng([lesion.seed, 7]))
+        inside = _painted(part, lesion, greys)
         if not inside.any():
             continue
         done.append(lesion)
@@ -155,6 +158,18 @@ def paint(slab: Slab, lesions: Iterable[Lesion], sequence: str = "random") -> Pa
             count += 1
             masks[window][inside] = count
     return Painted(image, masks, tuple(done))
+
+
+def _painted(part: Slab, lesion: Lesion, greys: Greys) -> np.ndarray:
+    """Paint one lesion; where it is, bool. A tumour that does not show in any of some tries is left out."""
+    before = part.image.copy()
+    for attempt in range(_TRIES if lesion.is_tumour else 1):
+        rng = np.random.default_rng([lesion.seed, 7, attempt])
+        inside = _PAINTERS[lesion.kind](part, lesion, greys, rng)
+        if not inside.any() or not lesion.is_tumour or is_visible(part, inside, before, greys.top):
+            return inside
+        part.image[...] = before
+    return np.zeros_like(inside)
 
 
 def scatter(
