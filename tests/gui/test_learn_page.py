@@ -258,6 +258,33 @@ def test_versions_are_used_moved_and_compared(toy, toy_weights, tmp_path, open_p
     assert "nowhere.zip" in panel.words.words
 
 
+def test_the_form_has_the_commands_settings_and_says_what_an_empty_name_means(toy, open_page):
+    page = open_page()
+    defaults = LearnSettings(model="toy")
+    for name in ("batch", "learning_rate", "steps"):
+        assert page.advanced_form.values()[name] == getattr(defaults, name)
+    assert page.main_form.editor("name").placeholderText() == "next version of the model"
+
+
+def test_a_long_path_is_seen_by_its_end(toy, open_page, tmp_path):
+    page = open_page(tmp_path / "a-folder-with-quite-a-long-name" / "corrections")
+    assert page.store.cursorPosition() == len(page.store.text())
+    assert "quite-a-long-name" in page.store.toolTip()
+
+
+def test_there_is_nothing_to_roll_back_to_until_another_model_was_used(
+    spineseg_home, toy_weights, open_page, qtbot
+):
+    kit.put_toy(spineseg_home, toy_weights)
+    bundled, panel = get_model().key, open_page().versions
+    assert not panel.buttons["rollback"].isEnabled()
+    panel.choose("toy@1")
+    click(qtbot, panel.buttons["use"])
+    assert panel.buttons["rollback"].isEnabled() and bundled in panel.buttons["rollback"].toolTip()
+    click(qtbot, panel.buttons["rollback"])
+    assert get_model().key == bundled and not panel.buttons["rollback"].isEnabled()
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_nothing_is_cut_off_in_a_narrow_dock(toy, toy_store, open_page, model, qtbot, theme):
     model.theme = theme

@@ -52,7 +52,12 @@ class LearnSettings(BaseModel):
         8, ge=2, le=64, title="Crops a step", description="Half of them corrections, half replayed"
     )
     learning_rate: float = Field(
-        3e-4, gt=0, le=0.01, title="Learning rate", description="Largest step of the optimiser"
+        3e-4,
+        gt=0,
+        le=0.01,
+        title="Learning rate",
+        description="Largest step of the optimiser",
+        json_schema_extra={"decimals": 5},
     )
     pull: float = Field(
         0.01,

@@ -80,15 +80,16 @@ def rollback() -> ModelEntry:
     """
     with _lock():
         chosen = read_in_use()
-        history = list(chosen.get("history", []))
-        while history:
-            try:
-                entry = get_model(history.pop())
-            except ModelError:
-                continue
-            _write_choice(chosen, entry, history)
-            return entry
-    raise ModelError("There is no earlier model to go back to.")
+        entry, history = _earlier(chosen)
+        if entry is None:
+            raise ModelError("There is no earlier model to go back to.")
+        _write_choice(chosen, entry, history)
+        return entry
+
+
+def earlier_model() -> ModelEntry | None:
+    """What `rollback` would return to; None if there is nothing."""
+    return _earlier(read_in_use())[0]
 
 
 def remove_version(key: str) -> None:
@@ -108,6 +109,17 @@ def remove_version(key: str) -> None:
     if children:
         raise ModelError(f"{', '.join(children)} was made from {entry.key}; remove that first.")
     entry.weights.unlink()
+
+
+def _earlier(chosen: dict[str, Any]) -> tuple[ModelEntry | None, list[str]]:
+    """The latest model in the history that is still there, and the history before it."""
+    history = list(chosen.get("history", []))
+    while history:
+        try:
+            return get_model(history.pop()), history
+        except ModelError:
+            continue
+    return None, history
 
 
 def _choose(entry: ModelEntry) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_spineseg.corrections.store import default_store
 from napari_spineseg.errors import SpineSegError
@@ -40,6 +40,7 @@ from napari_spineseg.widgets.learn_words import (
 )
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label, tooltip
+from napari_spineseg.widgets.path_line import PathLine
 from napari_spineseg.widgets.segment_page import model_choices
 from napari_spineseg.widgets.settings_form import SettingsForm, settings_from
 from napari_spineseg.widgets.style import give_role
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _OUTLIVES = "Go on when napari is closed"
+_ADVANCED = ("steps", "batch", "learning_rate", "device", "promote", "seed")
 
 
 class LearnPage(Page):
@@ -121,7 +123,7 @@ class LearnPage(Page):
         self._models_changed()
 
     def _add_inputs(self) -> None:
-        self.store = QLineEdit(str(default_store()))
+        self.store = PathLine(str(default_store()))
         self.store.setObjectName("store")
         self.store.setAccessibleName("Corrections")
         self.browse = QPushButton("Browse…")
@@ -136,7 +138,8 @@ class LearnPage(Page):
     def _add_settings(self) -> None:
         choices = {"model": model_choices}
         self.main_form = SettingsForm(LearnSettings, ("model", "name"), choices)
-        self.advanced_form = SettingsForm(LearnSettings, ("steps", "device", "promote", "seed"))
+        self.main_form.editor("name").setPlaceholderText("next version of the model")
+        self.advanced_form = SettingsForm(LearnSettings, _ADVANCED)
         self.outlives = QCheckBox(_OUTLIVES)
         self.outlives.setObjectName("outlives")
         self.outlives.setToolTip(tooltip("Otherwise it stops where it is, and can be resumed"))

@@ -21,7 +21,7 @@ from napari_spineseg.errors import SpineSegError
 from napari_spineseg.io.layers import layer_tuple_for_segmentation, scan_from_layer
 from napari_spineseg.models import ModelEntry, get_model, list_models
 from napari_spineseg.models.archive import export_model, import_model
-from napari_spineseg.models.versions import rollback, use_model
+from napari_spineseg.models.versions import earlier_model, rollback, use_model
 from napari_spineseg.widgets.learn_words import cost_of
 from napari_spineseg.widgets.parts import Words, tooltip
 from napari_spineseg.widgets.session import Session
@@ -125,6 +125,11 @@ class VersionPanel(QWidget):
         scan = self._session.scan is not None
         self.buttons["compare"].setEnabled(bool(key) and key != in_use and scan)
         self.buttons["export"].setEnabled(bool(key))
+        earlier = earlier_model()
+        self.buttons["rollback"].setEnabled(earlier is not None)
+        self.buttons["rollback"].setToolTip(
+            tooltip(f"Use {earlier.key} again" if earlier else "No other model was used before")
+        )
         try:
             entry = get_model(key) if key else None
         except SpineSegError:

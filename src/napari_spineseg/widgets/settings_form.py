@@ -121,6 +121,9 @@ class SettingsForm(QWidget, Generic[Settings]):
     def _number(self, field: FieldInfo) -> _Editor:
         whole = field.annotation is int
         box = QSpinBox() if whole else QDoubleSpinBox()
+        if not whole:
+            extra = field.json_schema_extra
+            box.setDecimals(extra.get("decimals", 2) if isinstance(extra, dict) else 2)
         low, high = _range(field, step=1 if whole else 10 ** -box.decimals())
         box.setRange(low, high)
         box.setKeyboardTracking(False)
