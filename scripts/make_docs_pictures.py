@@ -64,6 +64,27 @@ def phantom_variants() -> Image.Image:
     return _side_by_side(tiles)
 
 
+def model_failures() -> Image.Image:
+    """Where the bundled model is worst on phantoms: what is there above, what it says below."""
+    from napari_spineseg.segment import segment
+    from napari_spineseg.synthesis.phantom import PhantomSettings, make_phantom
+
+    cases = {
+        "noisy STIR": {"seed": 7, "sequence": "STIR", "noise": 0.15},
+        "strong noise": {"seed": 4, "noise": 0.18},
+        "scoliosis of 45 degrees": {"seed": 5, "scoliosis_deg": 45},
+        "slices of 8 mm": {"seed": 8, "spacing_mm": (8.0, 1.2, 1.2)},
+    }
+    there, said = [], []
+    for words, choices in cases.items():
+        scan, truth = make_phantom(PhantomSettings(**choices))
+        labels = segment(scan).segmentation.labels
+        worst = int((labels != truth.labels).sum((1, 2)).argmax())
+        there.append(_tile(_tinted(scan.voxels[worst], truth.labels[worst]), words))
+        said.append(_tile(_tinted(scan.voxels[worst], labels[worst]), "bundled model"))
+    return _stacked([_side_by_side(there), _side_by_side(said)])
+
+
 def tumours_painted() -> Image.Image:
     """Each kind of tumour in a phantom: the slice, and what the mask holds."""
     from napari_spineseg.synthesis.lesions import TUMOURS, Kind
@@ -168,6 +189,7 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
     "phantom-sequences": phantom_sequences,
     "phantom-slices": phantom_slices,
     "phantom-variants": phantom_variants,
+    "model-failures": model_failures,
     "tumours-painted": tumours_painted,
     "tumours-look-alikes": tumours_look_alikes,
     "prepare-page": prepare_page,
