@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Labels
 from qtpy.QtCore import Signal
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QGridLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_spineseg.corrections.doubt import Doubt, find_doubts
+from napari_spineseg.widgets.correct_ask import AskModel
 from napari_spineseg.widgets.keys import key_of
 from napari_spineseg.widgets.legend import scheme_of
 from napari_spineseg.widgets.parts import Words, tooltip
-from napari_spineseg.widgets.session import Session, about, layers_of
+from napari_spineseg.widgets.session import Session, layers_of, while_alive
 from napari_spineseg.widgets.view import go_to
 from napari_spineseg.widgets.worker import Job, report
 
@@ -32,17 +33,23 @@ class DoubtPanel(QWidget):
         self._session = session
         self._layer: Labels | None = None
         self._job: Job | None = None
+        self._once_more = False
         self._fine: list[Doubt] = []
         self.doubts: list[Doubt] = []
         self._at = -1
+        self.asking = AskModel(session)
         self.count = Words("", "muted")
+        # Nothing found by the rules is no promise; why nobody could be asked for more stands below.
+        self.why = Words("", "muted")
         self.reason = Words("")
         self.previous = self._button("previous", "Previous", lambda: self.step(-1))
         self.next = self._button("next", "Next", lambda: self.step(1))
         self.fine = self._button("fine", "Looks fine", self.looks_fine)
         self.again = QPushButton("Check again")
         self.again.setObjectName("check_again")
-        self.again.clicked.connect(lambda: self.check())
+        self.again.clicked.connect(self.check_again)
+        self.asking.answered.connect(self._on_answered)
+        while_alive(self, session.layers_changed, self._ask)  # the scan may be there now
         self._lay_out()
         self._say()
 
@@ -54,18 +61,32 @@ class DoubtPanel(QWidget):
     def show_layer(self, layer: Labels | None) -> None:
         """Look for the doubtful places of `layer`."""
         self._layer, self.doubts, self._at, self._fine = layer, [], -1, []
+        if layer is None:
+            self.asking.stop()
         self.check()
+        self._ask()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Only while somebody looks is the model asked where it guessed."""
+        super().showEvent(event)
+        self._ask()
+
+    def check_again(self) -> None:
+        """List the places anew; ask the model again if that was stopped or did not work."""
+        self.check()
+        self._ask(again=True)
 
     def check(self) -> None:
         """List the places anew, beside the window. Those found fine stay away."""
         layer = self._layer
+        # What is being looked for may be of another layer, or not know yet where the model guessed.
+        self._once_more = self._job is not None
         if layer is None or self._job is not None:
             self._say()
             return
         spacing = tuple(float(v) for v in layer.scale)
         scheme, numbering = scheme_of(layer)
-        uncertainty = uncertainty_of(self._session, layer)
-        seen = None if uncertainty is None else np.asarray(uncertainty.data)
+        seen = self.asking.seen(layer)
 
         def find(control: Control) -> list[Doubt]:
             # The same millisecond's voxels for every rule.
@@ -112,15 +133,29 @@ class DoubtPanel(QWidget):
         self._say()
         self.went.emit(doubt)
 
+    def _ask(self, again: bool = False) -> None:
+        if self._layer is not None and self.isVisible():
+            self.asking.ask(self._layer, again)
+            self._say()
+
+    def _on_answered(self, layer: Labels) -> None:
+        if layer is self._layer:
+            self.check()
+
     def _on_found(self, found: list[Doubt], layer: Labels) -> None:
         if layer is not self._layer:
             return
         spacing = tuple(float(v) for v in layer.scale)
+        current = self.current
         self.doubts = [d for d in found if not any(d.same_as(fine, spacing) for fine in self._fine)]
-        self._at = -1
+        # Who stands at a place stays there, wherever it is on the new list.
+        same = (n for n, d in enumerate(self.doubts) if current is not None and d.same_as(current, spacing))
+        self._at = next(same, -1)
 
     def _on_ended(self) -> None:
         self._job = None
+        if self._once_more:
+            self.check()
         self._say()
 
     def _say(self) -> None:
@@ -134,6 +169,7 @@ class DoubtPanel(QWidget):
         else:
             words = f"{self._at + 1} of {total}"
         self.count.say(words)
+        self.why.say(self.asking.why_not(self._layer) if self._layer is not None else "")
         self.reason.say(doubt.words if doubt is not None else "")
         for button, there in ((self.previous, total), (self.next, total), (self.fine, doubt is not None)):
             button.setEnabled(bool(there))
@@ -158,15 +194,7 @@ class DoubtPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.count)
+        layout.addWidget(self.asking)
+        layout.addWidget(self.why)
         layout.addWidget(self.reason)
         layout.addLayout(grid)
-
-
-def uncertainty_of(session: Session, layer: Labels) -> Image | None:
-    """The layer that shows how unsure the model was about `layer`."""
-    for other in reversed(layers_of(session.viewer)):
-        if isinstance(other, Image) and about(other).get("kind") == "uncertainty":
-            same = about(other).get("provenance") == about(layer).get("provenance")
-            if other.data.shape == layer.data.shape and same:
-                return other
-    return None

@@ -61,7 +61,7 @@ class ClickToFix(QObject):
         scan = self._session.scan_of(layer)
         if scan is None:
             return
-        key = (scan, _model_of(layer))
+        key = (scan, model_of(layer))
         if self._of == key:
             self._settle.start()
             return
@@ -138,7 +138,7 @@ def _on_failed(error: Exception) -> None:
         raise error
 
 
-def _model_of(layer: Labels) -> str:
+def model_of(layer: Labels) -> str:
     """The model that made the segmentation, as `get_model` takes it; empty if it is not known."""
     model = (about(layer).get("provenance") or {}).get("model") or {}
     if not model.get("name"):

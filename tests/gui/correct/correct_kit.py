@@ -5,19 +5,28 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from threading import Event
 from unittest.mock import patch
 
 import napari
 import numpy as np
-from gui_kit import PATIENCE_MS, add_scan, column_scan, sagittal_labels
+from gui_kit import PATIENCE_MS, TILES, add_scan, column_scan, sagittal_labels
 from napari.layers import Labels, Layer
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_spineseg.core.checkpoint import LoadedModel
+from napari_spineseg.corrections.doubt import Cells
+from napari_spineseg.corrections.doubt.unsure import expected_cells
 from napari_spineseg.io.layers import layer_tuple_for_segmentation
-from napari_spineseg.scan import Segmentation
+from napari_spineseg.progress import Control
+from napari_spineseg.scan import Scan, Segmentation
+
+UNSURE = (3, 15, 15)
+"""Where the model of these tests guessed, sagittal voxels: in the uppermost body."""
 
 
 def one_window() -> Iterator[napari.Viewer]:
@@ -92,11 +101,36 @@ def wait_until(done) -> None:
 
 def settle(page) -> None:
     """Wait until nothing is read, written or looked for."""
-    wait_until(lambda: not page.keeper.busy and page.doubts._job is None)
+    doubts = page.doubts
+    wait_until(lambda: not page.keeper.busy and doubts._job is None and not doubts.asking.busy)
+
+
+@dataclass
+class FakeAsk:
+    """Stands in for asking the model where it guessed: at `UNSURE`, tile by tile, when it may go on."""
+
+    may_go_on: Event = field(default_factory=Event)
+    models: list[str] = field(default_factory=list)
+    error: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.may_go_on.set()
+
+    def __call__(self, scan: Scan, model: LoadedModel, control: Control) -> Cells:
+        self.models.append(f"{model.card.name}@{model.card.version}")
+        for tile in range(TILES):
+            control.step("Segmenting", tile, TILES)
+            assert self.may_go_on.wait(PATIENCE_MS / 1000)
+        if self.error is not None:
+            raise self.error
+        sure = np.zeros(scan.sagittal().shape, np.float32)
+        index, row, column = UNSURE
+        sure[index, row - 4 : row + 5, column - 4 : column + 5] = 1
+        return expected_cells(sure, scan.grid.to_orientation().grid.spacing)
 
 
 def add_segmentation(
-    viewer, labels: np.ndarray | None = None, model: bool = True, name: str = "column"
+    viewer, labels: np.ndarray | None = None, model: str = "lumbar", name: str = "column"
 ) -> Labels:
     """The scan of the kit and a segmentation of it, as a model would have left them."""
     scan = column_scan(name)
@@ -104,9 +138,9 @@ def add_segmentation(
     return add_labels(viewer, scan, sagittal_labels() if labels is None else labels, model)
 
 
-def add_labels(viewer, scan, labels: np.ndarray, model: bool = True) -> Labels:
+def add_labels(viewer, scan, labels: np.ndarray, model: str = "lumbar") -> Labels:
     turn = scan.grid.to_orientation()
-    provenance = {"model": {"name": "lumbar", "version": "1", "sha256": "0"}} if model else {}
+    provenance = {"model": {"name": model, "version": "1", "sha256": "0"}} if model else {}
     segmentation = Segmentation(
         np.ascontiguousarray(turn.invert(labels)), scan.affine, f"{scan.name}_seg", provenance=provenance
     )

@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from correct_kit import (
     add_labels,
     add_segmentation,
-    dock_page,
-    emptied,
     key,
-    one_window,
     press,
     settle,
 )
-from gui_kit import add_scan, column_scan, sagittal_labels
-from qtpy.QtCore import Qt
+from gui_kit import add_scan, click, column_scan, sagittal_labels
 
 from napari_spineseg.corrections.journal import read_journal
 from napari_spineseg.corrections.store import CorrectionsStore, default_store
 from napari_spineseg.scan import Segmentation
-from napari_spineseg.widgets.correct_fix import ClickToFix
-from napari_spineseg.widgets.correct_page import CorrectPage
 
 
-@pytest.fixture(scope="module")
-def window(qapp):
-    yield from one_window()
-
-
-@pytest.fixture
-def viewer(window):
-    yield window
-    emptied(window)
-
-
-@pytest.fixture
-def page(viewer, qtbot, spineseg_home, monkeypatch):
-    monkeypatch.setattr(ClickToFix, "start", lambda self, layer: None)
-    return dock_page(viewer, CorrectPage(viewer))
-
-
-def open_column(viewer, page, qtbot, labels=None, model=True):
-    layer = add_segmentation(viewer, labels, model)
+def open_column(viewer, page, qtbot):
+    layer = add_segmentation(viewer)
     viewer.dims.set_current_step(0, 3)
     settle(page)
     return layer
@@ -93,7 +69,7 @@ def test_after_a_crash_there_is_one_question(viewer, page, qtbot):
     layer = open_column(viewer, page, qtbot)
     qtbot.waitUntil(page.offer_panel.isVisible)
     assert "1 change" in page.offer_panel.words.words and np.array_equal(layer.data, sagittal_labels())
-    qtbot.mouseClick(page.offer_panel.yes, Qt.MouseButton.LeftButton)
+    click(qtbot, page.offer_panel.yes)
     assert np.array_equal(layer.data, drawn) and not page.offer_panel.isVisible()
     assert layer.metadata["spineseg"]["numbering"] == {"lumbar": 6, "thoracic": 12}
     with qtbot.waitSignal(page.keeper.safe):
@@ -108,7 +84,7 @@ def test_what_is_not_wanted_is_kept_aside(viewer, page, qtbot):
     left_by_a_crash()
     layer = open_column(viewer, page, qtbot)
     qtbot.waitUntil(page.offer_panel.isVisible)
-    qtbot.mouseClick(page.offer_panel.no, Qt.MouseButton.LeftButton)
+    click(qtbot, page.offer_panel.no)
     assert np.array_equal(layer.data, sagittal_labels())
     entry = page.keeper.entry
     assert entry.unfinished() == [] and len(list(entry.journals.glob("*.discarded"))) == 1
@@ -124,7 +100,7 @@ def test_saving_makes_versions_with_state_and_note(viewer, page, qtbot):
     first = layer.data.copy()
     draw(viewer, layer, row=12)
     with qtbot.waitSignal(page.keeper.saved):
-        qtbot.mouseClick(page.run_bar.button, Qt.MouseButton.LeftButton)
+        click(qtbot, page.run_bar.button)
     (entry,) = CorrectionsStore(default_store()).entries(state="done")
     turn = entry.identity.grid.to_orientation()
     versions = [turn.apply(version.load().labels) for version in entry.versions]
@@ -144,14 +120,14 @@ def test_opening_it_again_offers_the_last_version(viewer, page, qtbot):
     layer = open_column(viewer, page, qtbot)
     qtbot.waitUntil(page.offer_panel.isVisible)
     assert "version 1" in page.offer_panel.words.words
-    qtbot.mouseClick(page.offer_panel.yes, Qt.MouseButton.LeftButton)
+    click(qtbot, page.offer_panel.yes)
     assert np.array_equal(layer.data, labels)
 
 
 def test_what_is_left_unsaved_is_taken_over_when_one_comes_back(viewer, page, qtbot):
     layer = open_column(viewer, page, qtbot)
     draw(viewer, layer)
-    other = add_labels(viewer, column_scan(), np.zeros_like(sagittal_labels()), model=False)
+    other = add_labels(viewer, column_scan(), np.zeros_like(sagittal_labels()), model="")
     settle(page)
     assert page.layer is other
     viewer.layers.selection.active = layer

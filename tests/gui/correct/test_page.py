@@ -7,58 +7,21 @@ import pytest
 from correct_kit import (
     add_segmentation,
     canvas_of,
-    dock_page,
-    emptied,
     key,
-    one_window,
     press,
     settle,
     wait_until,
 )
-from gui_kit import clipped, sagittal_labels
+from gui_kit import click, clipped, sagittal_labels
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_spineseg.anatomy import Numbering
 from napari_spineseg.corrections.confine import Confine
-from napari_spineseg.widgets.correct_fix import ClickToFix
 from napari_spineseg.widgets.correct_page import CorrectPage
 from napari_spineseg.widgets.dock import SpineSegDock
 from napari_spineseg.widgets.keys import CORRECT_KEYS
 from napari_spineseg.widgets.legend import scheme_of
-
-
-@pytest.fixture(scope="module")
-def window(qapp):
-    yield from one_window()
-
-
-@pytest.fixture
-def viewer(window):
-    yield window
-    emptied(window)
-
-
-@pytest.fixture
-def page(viewer, qtbot, spineseg_home, monkeypatch):
-    """The page in a dock of its own, as wide as it must work in. No network is loaded beside it."""
-    monkeypatch.setattr(ClickToFix, "start", lambda self, layer: None)
-    return dock_page(viewer, CorrectPage(viewer))
-
-
-@pytest.fixture
-def layer(viewer, page):
-    """A segmentation to correct, on its middle slice, with a brush of 6 pixels."""
-    layer = add_segmentation(viewer)
-    viewer.dims.set_current_step(0, 3)
-    layer.brush_size = 6
-    layer.selected_label = 2
-    settle(page)
-    return layer
-
-
-def click(qtbot, button) -> None:
-    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
 
 def test_it_is_a_step_of_the_dock(viewer, qtbot, spineseg_home):

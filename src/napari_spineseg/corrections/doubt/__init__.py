@@ -18,7 +18,7 @@ from napari_spineseg.corrections.doubt.rules import broken_rules
 from napari_spineseg.corrections.doubt.unsure import expected_cells, unsure_places
 from napari_spineseg.corrections.edit import Spacing
 
-__all__ = ["Doubt", "find_doubts"]
+__all__ = ["Cells", "Doubt", "find_doubts"]
 
 MOST = 15
 _LOOK_ML = float(4 / 3 * np.pi * np.prod(LOOK_MM)) / 1000
@@ -32,7 +32,7 @@ _USUAL_CREDENCE = 0.5
 def find_doubts(
     labels: np.ndarray,
     spacing: Spacing,
-    uncertainty: np.ndarray | None = None,
+    uncertainty: np.ndarray | Cells | None = None,
     numbering: Numbering = Numbering(),
     scheme: Scheme = "levels",
     most: int = MOST,
@@ -46,7 +46,8 @@ def find_doubts(
     spacing
         mm along these axes.
     uncertainty
-        The same shape, 0 sure to 1 unsure (entropy); without it only the rules speak.
+        The same shape, 0 sure to 1 unsure (entropy), or what `ask.ask_model` says of the scan; without
+        it only the rules speak.
     numbering
         For names.
     scheme
@@ -55,7 +56,7 @@ def find_doubts(
         How many places at most.
     """
     found = broken_rules(labels, spacing, numbering, scheme)
-    cells = expected_cells(uncertainty, spacing) if uncertainty is not None else None
+    cells = _cells(uncertainty, spacing)
     found = [_weighed(doubt, cells) for doubt in found]
     if cells is not None:
         # What a rule leads to need not be listed once more.
@@ -63,6 +64,15 @@ def find_doubts(
             cells.values[cells.seen_from(cells.cell_of(doubt.point))] = 0
         found += unsure_places(labels, cells, numbering, scheme, most)
     return sorted(found, key=lambda doubt: -doubt.score)[:most]
+
+
+def _cells(uncertainty: np.ndarray | Cells | None, spacing: Spacing) -> Cells | None:
+    """Expected errors to take places out of: never the caller's own."""
+    if uncertainty is None:
+        return None
+    if isinstance(uncertainty, Cells):
+        return replace(uncertainty, values=uncertainty.values.copy())
+    return expected_cells(uncertainty, spacing)
 
 
 def _weighed(doubt: Doubt, cells: Cells | None) -> Doubt:
