@@ -15,6 +15,7 @@ from napari_spineseg.learning.guard import guard_scans, guard_tally
 from napari_spineseg.learning.lessons import Lesson
 from napari_spineseg.learning.reading import Reader, class_table, class_titles, evenly
 from napari_spineseg.learning.scores import Tally, tally
+from napari_spineseg.learning.tumour_replay import looks_for_tumours_alone, tumour_guard
 from napari_spineseg.learning.workbook import Workbook
 from napari_spineseg.progress import Control
 
@@ -36,7 +37,9 @@ class Exam:
 
     def __init__(self, book: Workbook, card: ModelCard, parent: Reader, control: Control) -> None:
         self._book, self._titles = book, class_titles(card)
-        self._guard = guard_scans(card.input, class_table(card))
+        table = class_table(card)
+        tumours = looks_for_tumours_alone(table)
+        self._guard = tumour_guard(card.input) if tumours else guard_scans(card.input, table)
         started = time.monotonic()
         self._parent, self._control = parent, control
         self.parent_held, self._before = self._held_back(parent)

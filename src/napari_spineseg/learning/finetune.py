@@ -12,6 +12,7 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -77,13 +78,20 @@ class LessonSampler(CropSampler):
         return int(rng.choice(self._slices[volume.name])), centre
 
 
+class Replay(Protocol):
+    """Batches by step and number of samples."""
+
+    def batch(self, step: int, count: int) -> Batch:
+        """The batch of a step."""
+
+
 class TeachingSampler:
     """Joins corrections and replay into batches; the parent answers for the replay.
 
     `sampler.batch(step)` is a pure function of the step.
     """
 
-    def __init__(self, lessons: CropSampler, replay: CropSampler | None, count: int, teacher: Engine) -> None:
+    def __init__(self, lessons: Replay, replay: Replay | None, count: int, teacher: Engine) -> None:
         self._lessons, self._replay, self._teacher = lessons, replay, teacher
         self._replayed = count // 2 if replay is not None else 0
         self._count = count - self._replayed

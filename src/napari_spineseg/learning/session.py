@@ -46,6 +46,7 @@ from napari_spineseg.learning.register import (
 )
 from napari_spineseg.learning.replay import replay_maps
 from napari_spineseg.learning.timetable import Timetable, steps_for
+from napari_spineseg.learning.tumour_replay import TumourReplay, looks_for_tumours_alone, square
 from napari_spineseg.learning.workbook import Workbook, open_workbook
 
 
@@ -188,15 +189,16 @@ class Session:
             self._keep_what_there_is(trainer)
 
     def _sampler(self, book: Workbook, shrink: int) -> finetune.TeachingSampler:
-        spec, seed = self.card.input, self.settings.seed
-        lessons = finetune.LessonSampler(
-            book.drawn(), book.split.learn, finetune.crop_settings(spec, shrink), seed
-        )
-        replay = CropSampler(
-            replay_maps(spec, class_table(self.card)),
-            finetune.crop_settings(spec, shrink, replay=True),
-            seed + 1,
-        )
+        spec, seed, table = self.card.input, self.settings.seed, class_table(self.card)
+        crops = finetune.crop_settings(spec, shrink)
+        replay: finetune.Replay
+        if looks_for_tumours_alone(table):
+            crops, replay = square(crops, spec, shrink), TumourReplay(spec, seed + 1, shrink)
+        else:
+            replay = CropSampler(
+                replay_maps(spec, table), finetune.crop_settings(spec, shrink, replay=True), seed + 1
+            )
+        lessons = finetune.LessonSampler(book.drawn(), book.split.learn, crops, seed)
         return finetune.TeachingSampler(lessons, replay, self.settings.batch, self.reader.engine)
 
     def _every(self) -> int:
