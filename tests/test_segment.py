@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from napari_spineseg import segment as job
-from napari_spineseg.anatomy import Numbering, levels_to_structures
+from napari_spineseg.anatomy import levels_to_structures
 from napari_spineseg.errors import ModelError, ScanError, Stopped
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Scan
-from napari_spineseg.segment import SegmentSettings, preview_slice, segment, summarise
+from napari_spineseg.segment import SegmentSettings, preview_slice, segment
 
 
 @pytest.fixture(autouse=True)
@@ -90,25 +90,6 @@ def test_a_ragged_result_does_not_take_for_ever():
     started = time.process_time()
     label_levels(noise, (4.0, 1.0, 1.0))
     assert time.process_time() - started < 20
-
-
-@pytest.mark.parametrize(
-    ("labels", "words"),
-    [
-        ([], "nothing found"),
-        ([0], "nothing found"),
-        (range(1, 8), "L5–T11"),
-        ([1, 2, 5, 6], "L5–L4, L1–T12"),
-        ([1, 100, 201], "L5, 1 disc, spinal canal"),
-        ([100, 301, 302], "spinal canal, 2 tumours"),
-    ],
-)
-def test_summary_in_words(labels, words):
-    assert summarise(labels) == words
-
-
-def test_summary_counts_from_the_numbering():
-    assert summarise([1, 2], Numbering(lumbar=6)) == "L6–L5"
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 40, 40), (40, 40, 1), (40, 1, 40), (2, 3, 90)])

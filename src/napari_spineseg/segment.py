@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -14,12 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_spineseg import __version__
 from napari_spineseg.anatomy import (
-    Numbering,
     Scheme,
-    Structure,
     levels_to_structures,
-    structure_of,
 )
+from napari_spineseg.anatomy_words import summarise
 from napari_spineseg.errors import ScanError
 from napari_spineseg.models import ModelEntry, get_model, model_in_use
 from napari_spineseg.progress import Control
@@ -61,6 +58,7 @@ class SegmentSettings(BaseModel):
 
 # No scanner's field of view is this long: the spacing must be wrong, and the network's grid without end.
 _LONGEST_MM = 3000.0
+_NO_SPINE = "No spine was found in this scan, so the result is empty."
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,61 +105,83 @@ def segment(
     Stopped
         If `control` said so; nothing was changed.
     """
-    from napari_spineseg.core.predict import PredictOptions, predict
-    from napari_spineseg.instances import label_levels
-    from napari_spineseg.tumours.scan import WARNING, findings_in, finds_tumours, knows_anatomy, tumour_record
-
     settings, control = settings or SegmentSettings(), control or Control()
     _check_size(scan)
     clock = _Clock()
+    seen = _look(scan, settings, control, clock)
+    control.check()
+    return _numbered(scan, seen, settings, clock)
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What the networks said. `anatomy` is the companion's where the model itself knows no anatomy."""
+
+    model: ModelEntry
+    prediction: Prediction
+    anatomy: np.ndarray
+    companion: ModelEntry | None
+
+
+def _look(scan: Scan, settings: SegmentSettings, control: Control, clock: _Clock) -> _Seen:
+    from napari_spineseg.core.predict import PredictOptions, predict
+    from napari_spineseg.tumours.scan import finds_tumours, knows_anatomy
+
     entry = get_model(settings.model)
     model = loaded_model(entry)
     clock.lap("load model")
-    tumours = finds_tumours(entry.structures)
-    options = PredictOptions(
-        device=settings.device, mirror=settings.mirror, uncertainty=settings.uncertainty or tumours
-    )
+    # How sure it is of a tumour belongs to the finding.
+    uncertainty = settings.uncertainty or finds_tumours(entry.structures)
+    options = PredictOptions(device=settings.device, mirror=settings.mirror, uncertainty=uncertainty)
     prediction = predict(scan, model, options, control)
     clock.lap("predict")
-    companion = None if knows_anatomy(entry.structures) else anatomy_model()
-    anatomy = prediction.structures
-    if companion is not None:
-        anatomy = predict(scan, loaded_model(companion), PredictOptions(device=settings.device), control)
-        anatomy = anatomy.structures
-        clock.lap("predict anatomy")
+    if knows_anatomy(entry.structures):
+        return _Seen(entry, prediction, prediction.structures, None)
+    companion = anatomy_model()
+    anatomy = predict(scan, loaded_model(companion), PredictOptions(device=settings.device), control)
+    clock.lap("predict anatomy")
+    return _Seen(entry, prediction, anatomy.structures, companion)
 
-    control.check()
-    sagittal = scan.grid.to_orientation()
-    result = label_levels(sagittal.apply(anatomy), sagittal.grid.spacing)
-    labels, findings = result.levels, []
-    if tumours:
+
+def _numbered(scan: Scan, seen: _Seen, settings: SegmentSettings, clock: _Clock) -> SegmentResult:
+    """Tell vertebrae and discs apart, number them, add tumours, and go back to the scan's grid."""
+    from napari_spineseg.instances import label_levels
+    from napari_spineseg.tumours.scan import WARNING, findings_in, finds_tumours, tumour_record
+
+    sagittal, prediction = scan.grid.to_orientation(), seen.prediction
+    result = label_levels(sagittal.apply(seen.anatomy), sagittal.grid.spacing)
+    labels, findings = result.levels, None
+    if finds_tumours(seen.model.structures):
         found, findings = findings_in(
             prediction.structures, prediction.uncertainty, labels, scan.grid, result.numbering
         )
         labels = np.where(found > 0, found, labels)
-    numbers = np.unique(labels)
+    summary = summarise(np.unique(labels), result.numbering)
     labels = labels if settings.scheme == "levels" else levels_to_structures(labels)
     labels = np.ascontiguousarray(sagittal.invert(labels).astype(np.uint16, copy=False))
     clock.lap("number levels")
-
-    # Doubts about the levels mean nothing where there are none.
-    doubts = (
-        result.warnings if labels.any() else ("No spine was found in this scan, so the result is empty.",)
-    )
     segmentation = Segmentation(
         labels,
         scan.affine,
         name=f"{scan.name}_seg",
         scheme=settings.scheme,
         numbering=result.numbering,
-        provenance=_provenance(scan, entry, settings, prediction, result, clock)
-        | tumour_record(findings if tumours else None, companion),
-        warnings=(*prediction.warnings, *doubts, *((WARNING,) if tumours else ())),
+        provenance=_provenance(scan, seen.model, settings, prediction, result, clock)
+        | tumour_record(findings, seen.companion),
+        warnings=(
+            *prediction.warnings,
+            # Doubts about the levels mean nothing where there are none.
+            *(result.warnings if labels.any() else (_NO_SPINE,)),
+            *((WARNING,) if findings is not None else ()),
+        ),
     )
-    summary = summarise(numbers, result.numbering)
-    uncertainty = prediction.uncertainty if settings.uncertainty else None
     return SegmentResult(
-        segmentation, uncertainty, clock.laps, summary, tuple(result.alternatives), tuple(findings)
+        segmentation,
+        prediction.uncertainty if settings.uncertainty else None,
+        clock.laps,
+        summary,
+        tuple(result.alternatives),
+        tuple(findings or ()),
     )
 
 
@@ -207,44 +227,6 @@ def _load(weights: Path, sha256: str) -> LoadedModel:
     from napari_spineseg.core.checkpoint import load_model
 
     return load_model(weights)
-
-
-def summarise(labels: Iterable[int], numbering: Numbering = Numbering()) -> str:
-    """Say in words what is there.
-
-    >>> summarise([1, 2, 3, 100, 201, 202])
-    'L5–L3, 2 discs, spinal canal'
-    >>> summarise([1, 3])
-    'L5, L3'
-    >>> summarise([])
-    'nothing found'
-    """
-    kinds: dict[Structure, list[int]] = {}
-    for label in sorted(int(n) for n in labels if n):
-        kinds.setdefault(structure_of(label), []).append(label)
-    parts = [_span(run, numbering) for run in _runs(kinds.get(Structure.VERTEBRA, []))]
-    for structure in (Structure.DISC, Structure.TUMOUR):
-        if number := len(kinds.get(structure, [])):
-            parts.append(f"{number} {structure.title}{'s' if number > 1 else ''}")
-    if Structure.CANAL in kinds:
-        parts.insert(len(parts) - (Structure.TUMOUR in kinds), Structure.CANAL.title)
-    return ", ".join(parts) or "nothing found"
-
-
-def _span(run: list[int], numbering: Numbering) -> str:
-    lowest, highest = numbering.vertebra(run[0]), numbering.vertebra(run[-1])
-    return lowest if lowest == highest else f"{lowest}–{highest}"
-
-
-def _runs(labels: list[int]) -> list[list[int]]:
-    """Split sorted numbers where one is missing."""
-    runs: list[list[int]] = []
-    for label in labels:
-        if runs and label == runs[-1][-1] + 1:
-            runs[-1].append(label)
-        else:
-            runs.append([label])
-    return runs
 
 
 class _Clock:

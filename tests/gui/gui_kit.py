@@ -7,10 +7,11 @@ from threading import Event
 
 import numpy as np
 
+from napari_spineseg.anatomy_words import summarise
 from napari_spineseg.grid import SAGITTAL, Grid
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Scan, Segmentation
-from napari_spineseg.segment import SegmentResult, SegmentSettings, summarise
+from napari_spineseg.segment import SegmentResult, SegmentSettings
 
 TILES = 8
 PATIENCE_MS = 60_000

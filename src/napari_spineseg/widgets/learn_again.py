@@ -10,8 +10,8 @@ from qtpy.QtCore import QObject, Signal
 from napari_spineseg.io.layers import scan_from_layer
 from napari_spineseg.progress import Control
 from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
+from napari_spineseg.widgets.result_layers import result_layer
 from napari_spineseg.widgets.run_bar import RunBar
-from napari_spineseg.widgets.segment_page import result_layer
 from napari_spineseg.widgets.session import Session, layers_of
 from napari_spineseg.widgets.worker import Job, report
 

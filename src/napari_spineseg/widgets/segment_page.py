@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
@@ -12,20 +11,20 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QPushButton, QWidget
 
 from napari_spineseg.errors import ModelError, SpineSegError
-from napari_spineseg.io.layers import layer_tuple_for_segmentation, scan_from_layer
+from napari_spineseg.io.layers import scan_from_layer
 from napari_spineseg.models import ModelEntry, get_model, list_models, model_in_use
 from napari_spineseg.progress import Control
-from napari_spineseg.segment import SegmentResult, SegmentSettings, segment, summarise
+from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
 from napari_spineseg.widgets.find_tumours import FindTumours, tumour_model_there
-from napari_spineseg.widgets.legend import Legend, labels_in, scheme_of
+from napari_spineseg.widgets.legend import Legend
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label, tooltip
 from napari_spineseg.widgets.picker import LayerPicker
 from napari_spineseg.widgets.preview import SlicePreview
+from napari_spineseg.widgets.result_layers import result_layer, summary_of, uncertainty_layer
 from napari_spineseg.widgets.save_panel import SavePanel
-from napari_spineseg.widgets.session import KEY, about, layers_of, while_alive
+from napari_spineseg.widgets.session import about, layers_of, while_alive
 from napari_spineseg.widgets.settings_form import Choices, SettingsForm, settings_from
-from napari_spineseg.widgets.view import placement_of
 from napari_spineseg.widgets.worker import Job, report
 
 if TYPE_CHECKING:
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from napari_spineseg.scan import Scan
 
 _FADE_MS = 6000
-# Light enough to judge the anatomy below, strong enough to tell neighbours apart.
-_OPACITY = 0.45
 _DEVICES = [
     ("auto", "Automatic"),
     ("cpu", "Processor (CPU)"),
@@ -197,7 +194,7 @@ class SegmentPage(Page):
             return
         known = about(layer)
         warnings = known.get("warnings", ())
-        headline = known.get("summary") or _summary_of(layer)
+        headline = known.get("summary") or summary_of(layer)
         self.card.say(
             headline[:1].upper() + headline[1:],
             places_to_look(len(warnings)),
@@ -257,51 +254,3 @@ def places_to_look(number: int) -> str:
     ('', '1 place to look at')
     """
     return f"{number} place{'s' if number != 1 else ''} to look at" if number else ""
-
-
-def result_layer(result: SegmentResult, scan: Scan, scan_layer: Image) -> Labels:
-    """The segmentation as a labels layer that lies where the scan's layer lies."""
-    data, options, _ = layer_tuple_for_segmentation(result.segmentation)
-    layer = Labels(data, **{**options, **placement_of(scan_layer)}, opacity=_OPACITY)
-    layer.metadata[KEY] = {
-        **about(layer),
-        "summary": result.summary,
-        "warnings": tuple(dict.fromkeys((*scan.warnings, *result.segmentation.warnings))),
-        "footnote": _footnote(result),
-    }
-    return layer
-
-
-def uncertainty_layer(result: SegmentResult, scan: Scan, segmentation: Labels) -> Image:
-    """How unsure the model is, 0 to 1, as an image over the scan; hidden until it is asked for."""
-    shown = scan.grid.to_orientation().apply(result.uncertainty)
-    return Image(
-        shown.astype(np.float32),
-        name=f"{scan.name}_uncertainty",
-        colormap="inferno",
-        blending="additive",
-        contrast_limits=(0, 1),
-        visible=False,
-        metadata={KEY: {**about(segmentation), "kind": "uncertainty"}},
-        **placement_of(segmentation),
-    )
-
-
-def _summary_of(layer: Labels) -> str:
-    """What is in a segmentation that was opened or drawn, in words."""
-    scheme, numbering = scheme_of(layer)
-    labels = labels_in(layer)
-    if scheme == "structures":
-        return f"{len(labels)} structure{'s' if len(labels) != 1 else ''}" if labels else "nothing found"
-    return summarise(labels, numbering)
-
-
-def _footnote(result: SegmentResult) -> str:
-    """Which model, how long and where."""
-    provenance = result.segmentation.provenance
-    model = provenance.get("model", {})
-    parts = [f"Model {model['name']} {model['version']}"] if {"name", "version"} <= set(model) else []
-    parts.append(f"{sum(result.seconds.values()):.1f} s")
-    if "device" in provenance:
-        parts.append(str(provenance["device"]))
-    return " · ".join(parts)

@@ -1,0 +1,69 @@
+"""What came of segmenting, as layers over the scan, and the words that go with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from napari.layers import Image, Labels
+
+from napari_spineseg.anatomy_words import summarise
+from napari_spineseg.io.layers import layer_tuple_for_segmentation
+from napari_spineseg.segment import SegmentResult
+from napari_spineseg.widgets.legend import labels_in, scheme_of
+from napari_spineseg.widgets.session import KEY, about
+from napari_spineseg.widgets.view import placement_of
+
+if TYPE_CHECKING:
+    from napari_spineseg.scan import Scan
+
+# Light enough to judge the anatomy below, strong enough to tell neighbours apart.
+_OPACITY = 0.45
+
+
+def result_layer(result: SegmentResult, scan: Scan, scan_layer: Image) -> Labels:
+    """The segmentation as a labels layer that lies where the scan's layer lies."""
+    data, options, _ = layer_tuple_for_segmentation(result.segmentation)
+    layer = Labels(data, **{**options, **placement_of(scan_layer)}, opacity=_OPACITY)
+    layer.metadata[KEY] = {
+        **about(layer),
+        "summary": result.summary,
+        "warnings": tuple(dict.fromkeys((*scan.warnings, *result.segmentation.warnings))),
+        "footnote": _footnote(result),
+    }
+    return layer
+
+
+def uncertainty_layer(result: SegmentResult, scan: Scan, segmentation: Labels) -> Image:
+    """How unsure the model is, 0 to 1, as an image over the scan; hidden until it is asked for."""
+    shown = scan.grid.to_orientation().apply(result.uncertainty)
+    return Image(
+        shown.astype(np.float32),
+        name=f"{scan.name}_uncertainty",
+        colormap="inferno",
+        blending="additive",
+        contrast_limits=(0, 1),
+        visible=False,
+        metadata={KEY: {**about(segmentation), "kind": "uncertainty"}},
+        **placement_of(segmentation),
+    )
+
+
+def summary_of(layer: Labels) -> str:
+    """What is in a segmentation that was opened or drawn, in words."""
+    scheme, numbering = scheme_of(layer)
+    labels = labels_in(layer)
+    if scheme == "structures":
+        return f"{len(labels)} structure{'s' if len(labels) != 1 else ''}" if labels else "nothing found"
+    return summarise(labels, numbering)
+
+
+def _footnote(result: SegmentResult) -> str:
+    """Which model, how long and where."""
+    provenance = result.segmentation.provenance
+    model = provenance.get("model", {})
+    parts = [f"Model {model['name']} {model['version']}"] if {"name", "version"} <= set(model) else []
+    parts.append(f"{sum(result.seconds.values()):.1f} s")
+    if "device" in provenance:
+        parts.append(str(provenance["device"]))
+    return " · ".join(parts)
