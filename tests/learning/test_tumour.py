@@ -76,7 +76,7 @@ def test_batches_depend_on_seed_and_step_alone(volumes):
 
 def test_each_batch_comes_back_with_its_neighbours_changed_over(volumes):
     sampler = PatchSampler(volumes, SMALL, 1)
-    first, second, third = (sampler.batch(1 + k * ECHO_AFTER, 4) for k in range(ECHOES))
+    first, second, third, *_ = (sampler.batch(1 + k * ECHO_AFTER, 4) for k in range(ECHOES))
     assert torch.equal(first.image, third.image) and torch.equal(first.image.flip(1), second.image)
     assert torch.equal(first.target, second.target)
     # After a restart the echo is drawn anew, and is the same.

@@ -32,7 +32,7 @@ from napari_spineseg.synthesis.lesions import (
 from napari_spineseg.synthesis.tissues import Tissue
 
 PATCH_CLASSES = ("background", "look-alike", "tumour")
-ECHO_AFTER, ECHOES = 40, 3
+ECHO_AFTER, ECHOES = 40, 4
 """Steps after which a batch comes back, and how often it is learnt from in all."""
 _Spot = tuple[float, float]
 
