@@ -132,7 +132,7 @@ def toy_guard(monkeypatch):
     """
     from napari_spineseg.anatomy import levels_to_structures
     from napari_spineseg.datasets.prepared import PreparedVolume, windowed
-    from napari_spineseg.learning import best, exam, gate
+    from napari_spineseg.learning import best, exam, finetune, gate
     from napari_spineseg.learning.guard import GuardScan
 
     found = []
@@ -146,6 +146,7 @@ def toy_guard(monkeypatch):
         found.append(GuardScan(PreparedVolume("g", "g", "image", values, structures, *SPACING[:2]), [2, 4]))
     monkeypatch.setattr(exam, "guard_scans", lambda spec, table: found)
     monkeypatch.setattr(best, "_COST", 0.0)
+    monkeypatch.setattr(finetune, "_REPLAY_WEIGHT", 10.0)
     monkeypatch.setattr(gate, "GUARD_LOSS", 1.0)
     monkeypatch.setattr(gate, "GUARD_LOSS_AT_WORST", 1.0)
 

@@ -40,6 +40,9 @@ resumed)."""
 
 _STARTUP_SECONDS = 60.0
 _POLL_SECONDS = 0.1
+# Threads that wait for each other sleep: by default they spin, and beside a busy window a step then took
+# twice the processor time.
+_WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 class LearningRun:
@@ -195,6 +198,7 @@ class LearningRun:
                 stdin=subprocess.DEVNULL if outlives else subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
+                env=_WAITING | os.environ,
                 # Ctrl-C in the terminal is for the client, who then asks the worker to stop.
                 start_new_session=os.name != "nt",
             )

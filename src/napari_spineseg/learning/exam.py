@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_spineseg.core.checkpoint import ModelCard
 from napari_spineseg.io.write import put
-from napari_spineseg.learning.events import PreviewEvent, Scores
+from napari_spineseg.learning.events import Change, PreviewEvent, Scores
 from napari_spineseg.learning.guard import guard_scans, guard_tally
 from napari_spineseg.learning.lessons import Lesson
 from napari_spineseg.learning.reading import Reader, class_table, class_titles, evenly
@@ -52,13 +52,17 @@ class Exam:
         held, _ = self._held_back(reader, max(1, _QUICK // max(1, len(self._book.held_back))))
         return held.scores(), guard_tally(reader, self._guard, self._titles, quick=True).scores()
 
-    def full(self, reader: Reader) -> tuple[Tally, Tally]:
-        """Everything, of a candidate."""
+    def held_back(self, reader: Reader) -> dict[str, Change]:
+        """What became of the scores on everything held back, with a candidate."""
         held, self._after = self._held_back(reader)
-        return held, guard_tally(reader, self._guard, self._titles)
+        return self.parent_held.changes(held)
+
+    def guard(self, reader: Reader) -> dict[str, Change]:
+        """What became of the scores on the whole guard set, with a candidate."""
+        return self.parent_guard.changes(guard_tally(reader, self._guard, self._titles))
 
     def previews(self, folder: Path) -> Iterator[PreviewEvent]:
-        """Pictures of slices that changed most, before and after; `full` was asked before."""
+        """Pictures of slices that changed most, before and after; `held_back` was asked before."""
         rows = [
             (self._dice(self._after[place], place), self._dice(self._before[place], place), place)
             for place in self._after

@@ -41,7 +41,7 @@ def judge(held_back: Mapping[str, Change], guard: Mapping[str, Change], honest: 
     honest
         Whether anything was held back; if not, nothing can be promoted.
     """
-    objections = [*_not_independent(honest), *_not_better(held_back), *_lost(held_back), *_forgot(guard)]
+    objections = [*_not_independent(honest), *_not_better(held_back), *_lost(held_back), *forgotten(guard)]
     figures = (
         f"Held-back corrections {_say(held_back['mean'])}; guard {_say(guard['mean'])} (mean Dice, with the "
         "95 % interval of the change)."
@@ -49,6 +49,18 @@ def judge(held_back: Mapping[str, Change], guard: Mapping[str, Change], honest: 
     if objections:
         return Judgement(False, f"Not promoted: {'; '.join(objections)}. {figures}")
     return Judgement(True, f"Promoted: better on held-back corrections and not worse elsewhere. {figures}")
+
+
+def forgotten(changes: Mapping[str, Change]) -> list[str]:
+    """What rule 3 has to say against changes on the guard set; empty where it is kept."""
+    mean = changes["mean"]
+    if mean.change is None or mean.low is None:
+        return ["the guard scans could not be scored"]
+    if mean.change < -GUARD_LOSS:
+        return [f"it lost {-mean.change:.3f} Dice on the guard scans, and {GUARD_LOSS} is allowed"]
+    if mean.low < -GUARD_LOSS_AT_WORST:
+        return [f"it may have lost up to {-mean.low:.3f} Dice on the guard scans"]
+    return []
 
 
 def cost_of_overruling(held_back: Mapping[str, Change], guard: Mapping[str, Change]) -> str:
@@ -83,17 +95,6 @@ def _lost(changes: Mapping[str, Change]) -> list[str]:
         for title, change in changes.items()
         if title != "mean" and change.high is not None and change.high < -STRUCTURE_LOSS
     ]
-
-
-def _forgot(changes: Mapping[str, Change]) -> list[str]:
-    mean = changes["mean"]
-    if mean.change is None or mean.low is None:
-        return ["the guard scans could not be scored"]
-    if mean.change < -GUARD_LOSS:
-        return [f"it lost {-mean.change:.3f} Dice on the guard scans, and {GUARD_LOSS} is allowed"]
-    if mean.low < -GUARD_LOSS_AT_WORST:
-        return [f"it may have lost up to {-mean.low:.3f} Dice on the guard scans"]
-    return []
 
 
 def _say(change: Change) -> str:

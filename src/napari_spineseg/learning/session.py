@@ -22,7 +22,9 @@ from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.errors import SpineSegError, Stopped
 from napari_spineseg.learning import finetune
 from napari_spineseg.learning.best import Best
+from napari_spineseg.learning.blend import as_far_as_allowed
 from napari_spineseg.learning.events import (
+    Change,
     Event,
     FiguresEvent,
     NoteEvent,
@@ -233,16 +235,14 @@ class Session:
             self._best.take(trainer.step, trainer.averaged)
 
     def _judge(self, book: Workbook) -> VerdictEvent:
-        network = self._best.load().network
-        held, guard = self._exam.full(self._reader(network))
-        held_back = self._exam.parent_held.changes(held)
-        on_guard = self._exam.parent_guard.changes(guard)
+        network, share, on_guard = self._candidate()
+        held_back = self._exam.held_back(self._reader(network))
         judgement = judge(held_back, on_guard, book.split.honest)
         for preview in self._exam.previews(self.folder.path):
             self._say(preview)
         seconds = self.clock.seconds()
         weights = self.folder.path / "candidate.safetensors"
-        card = self._candidate_card(book, seconds)
+        card = self._candidate_card(book, seconds, share)
         figures = figures_record(held_back, on_guard, judgement.promoted, judgement.reason)
         save_model(network, card.model_copy(update={"figures": figures}), weights)
         entry, in_use = register(
@@ -263,7 +263,22 @@ class Session:
         self._say(StateEvent(phase="finished", sentence=judgement.reason))
         return verdict
 
-    def _candidate_card(self, book: Workbook, seconds: float) -> ModelCard:
+    def _candidate(self) -> tuple[nn.Module, float, dict[str, Change]]:
+        """The best network, taken back towards its parent where it forgot; its share; its guard."""
+        trained = self._best.load().network
+        network, share, on_guard = as_far_as_allowed(
+            self.model.network, trained, lambda network: self._exam.guard(self._reader(network))
+        )
+        if share < 1:
+            self._say(
+                NoteEvent(
+                    sentence=f"It had lost too much on the guard scans, and goes {share:.0%} of the way from "
+                    "its parent now."
+                )
+            )
+        return network, share, on_guard
+
+    def _candidate_card(self, book: Workbook, seconds: float, share: float) -> ModelCard:
         training = training_record(
             self.folder.id,
             self.settings,
@@ -271,6 +286,6 @@ class Session:
             seconds,
             self.device.type,
             precision_name(self.dtype),
-        )
+        ) | {"share": share}
         data = data_record(self.entry.key, book.lessons, book.roles())
         return candidate_card(self.card, self.entry.key, self._name(), training, data)
