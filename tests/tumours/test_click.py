@@ -80,6 +80,19 @@ def test_a_click_beside_it_takes_away():
     assert kept[gone].mean() < 0.35 and kept[ball(CENTRE, 6)].mean() > 0.9
 
 
+def test_the_network_is_warm_before_the_first_click(monkeypatch):
+    sizes = []
+    forward = Bright.forward
+    monkeypatch.setattr(
+        Bright, "forward", lambda self, image: (sizes.append(image.shape), forward(self, image))[1]
+    )
+    answers = clicks_on(60)
+    before = set(sizes)
+    answers.outline(Hints(inside=(tuple(map(float, CENTRE)),)))
+    # All that a click asks the network has been asked once.
+    assert before and set(sizes) == before
+
+
 def test_a_box_takes_what_is_in_it_and_nothing_else():
     answers = clicks_on(60, second=60)
     outline = answers.outline(Hints(), within=((7.0, 46.0, 36.0), (7.0, 74.0, 64.0)))

@@ -34,7 +34,7 @@ PUBLISHED = {
 """Chen et al. 2024, J Bone Oncol 49, 100649: contrast-enhanced T1 of patients; the split is not published."""
 # A tumour is found where a finding covers at least this share of it.
 _FOUND = 0.1
-_PATCH_SEED = 777
+_PATCH_SEED, _PATCH_MM = 777, 58.0
 
 
 @dataclass
@@ -69,12 +69,12 @@ def held_out(prepared: Path) -> list[PreparedVolume]:
 
 
 def patch_level(model: LoadedModel, volumes: list[PreparedVolume], settings: MeasureSettings) -> dict:
-    """Class-balanced patches of 58 mm around tumours, their borders and look-alikes."""
+    """Class-balanced patches of about 58 mm around tumours, their borders and look-alikes."""
     forms = HELD_OUT_FORMS if settings.held_out_forms else TRAINING_FORMS
     spec = model.card.input
     patches = PatchSettings(
         pixel_mm=spec.spacing_mm,
-        sizes_px=(96,),
+        sizes_px=(max(1, round(_PATCH_MM / spec.spacing_mm / spec.stride)) * spec.stride,),
         forms=forms,
         tumour_share=0.5,
         border_share=0.25,
