@@ -6,7 +6,7 @@ DATA ?= ../shared/data
 SCORE ?= ../shared/tools/score.py
 OUT ?= runs/accuracy
 
-.PHONY: help demo test test-slow accuracy benchmark lint docs-pictures sample-data clean
+.PHONY: help demo test test-slow test-kill accuracy benchmark lint docs-pictures sample-data clean
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,6 +22,10 @@ test: $(VENV)/.tox  ## the whole test suite, GUI included, on the built wheel
 test-slow: $(VENV)/.tox  ## the long checks
 	@scripts/system-libraries xvfb
 	$(BIN)/tox run -e slow
+
+test-kill: $(VENV)/.tox  ## kill training and napari at a hundred random moments: nothing is half written
+	@scripts/system-libraries xvfb
+	$(BIN)/tox run -e slow -- -k kill
 
 accuracy: $(VENV)/.package  ## score the bundled model on the real scans, where they are
 	@scripts/accuracy $(BIN) "$(DATA)" "$(SCORE)" "$(OUT)"

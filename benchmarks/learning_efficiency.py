@@ -39,7 +39,7 @@ from napari_spineseg.scan import Scan, Segmentation
 HERE = Path(__file__).parent
 SLICES = 5
 # Pixels of a prepared volume are square, its axes those of the sagittal view.
-_AXES = np.array([[1, 0, 0, 0], [0, 0, -1, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])
+AXES = np.array([[1, 0, 0, 0], [0, 0, -1, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])
 
 
 def main() -> None:
@@ -147,9 +147,9 @@ def scores(reader: Reader, volumes: list[PreparedVolume]) -> dict:
     return Tally.joined(parts).scores()
 
 
-def add(store: CorrectionsStore, volume: PreparedVolume, reader: Reader) -> None:
+def add(store: CorrectionsStore, volume: PreparedVolume, reader: Reader) -> Scan:
     """A volume with its reference as a correction of what the model says of it."""
-    affine = _AXES @ np.diag([volume.slice_mm, volume.spacing_mm, volume.spacing_mm, 1.0])
+    affine = AXES @ np.diag([volume.slice_mm, volume.spacing_mm, volume.spacing_mm, 1.0])
     scan = Scan(volume.values, affine, name=f"{volume.patient}_{volume.name}")
     seen = reader.all_classes(volume, range(len(volume.values)))
     made = [
@@ -158,6 +158,7 @@ def add(store: CorrectionsStore, volume: PreparedVolume, reader: Reader) -> None
     ]
     store.add_correction(scan, made[0], made[1], model={"name": "lumbar"})
     store.find(scan).say("done")
+    return scan
 
 
 if __name__ == "__main__":

@@ -106,6 +106,25 @@ def put_toy(home: Path, weights: Path) -> str:
     return "toy"
 
 
+def opens(store: Path, before: str) -> None:
+    """What must hold at any moment: models load, the one in use too, and the store gives its scans."""
+    from napari_spineseg.core.checkpoint import load_model
+    from napari_spineseg.models import get_model, list_models
+
+    for entry in list_models():
+        if not entry.bundled:
+            load_model(entry.weights)
+    assert get_model().key in {before, *(e.key for e in list_models() if e.card.get("promoted"))}
+    opened = CorrectionsStore(store)
+    assert not opened.damaged() and all(e.latest.load() is not None for e in opened.entries("done"))
+
+
+@pytest.fixture
+def everything_opens():
+    """`everything_opens(store, before)`: fails unless models, the one in use and the store can be read."""
+    return opens
+
+
 @pytest.fixture
 def toy_model(spineseg_home, toy_weights) -> str:
     """The toy model in an empty home; its name."""

@@ -8,13 +8,12 @@ import time
 
 import pytest
 
-from napari_spineseg.core.checkpoint import load_model
-from napari_spineseg.corrections.store import CorrectionsStore
 from napari_spineseg.errors import SpineSegError
 from napari_spineseg.learning.client import LearningRun, interrupted_runs, living_runs, open_run
 from napari_spineseg.learning.events import FiguresEvent, ProgressEvent, VerdictEvent, read_event
 from napari_spineseg.learning.folder import RunFolder, device_lock
-from napari_spineseg.models import get_model, list_models
+from napari_spineseg.models import list_models
+from napari_spineseg.models.registry import home
 from napari_spineseg.models.versions import use_model
 
 SECONDS = 240
@@ -79,29 +78,34 @@ def test_nothing_to_learn_from_fails_with_one_sentence(toy_store, learn_settings
         run.resume()
 
 
-def kill_at_random(run: LearningRun, seconds: float) -> None:
-    time.sleep(seconds)
+# Any moment of a run, and of those that matter: moments are drawn from these, by name.
+MOMENTS = ("any", "registering", "training", "judging", "any")
+
+
+def kill_at_random(run: LearningRun, moment: str, wait: float) -> None:
+    """Kill the worker at a share `wait` (0..1) of the time that its moment lasts, or when it is done."""
+    versions = home() / "models" / "toy"
+    before = len(list(versions.iterdir()))
+    reached = {
+        "any": lambda: True,
+        "training": lambda: run.status in ("training", "judging"),
+        "judging": lambda: run.status == "judging",
+        "registering": lambda: len(list(versions.iterdir())) > before,
+    }[moment]
+    while run.pid is not None and not reached():
+        time.sleep(0.005)
+    time.sleep(wait * {"any": 8, "training": 2, "judging": 2, "registering": 0.03}[moment])
     if run.pid is not None:
         run._process.kill()
         run._process.wait()
 
 
-def everything_opens(store, before: str) -> None:
-    """What must hold at any moment: models load, the one in use too, and the store gives its scans."""
-    for entry in list_models():
-        if not entry.bundled:
-            load_model(entry.weights)
-    assert get_model().key in {before, *(e.key for e in list_models() if e.card.get("promoted"))}
-    opened = CorrectionsStore(store)
-    assert not opened.damaged() and all(e.latest.load() is not None for e in opened.entries("done"))
-
-
-def killed_again_and_again(store, settings, kills: int, longest: float) -> None:
+def killed_again_and_again(store, settings, kills: int, everything_opens) -> None:
     use_model("toy@1")
     rng = random.Random(kills)
     run = LearningRun.start(settings)
-    for _ in range(kills):
-        kill_at_random(run, rng.uniform(0, longest))
+    for number in range(kills):
+        kill_at_random(run, MOMENTS[number % len(MOMENTS)], rng.random())
         everything_opens(store, "toy@1")
         run = LearningRun(run.folder)
         if run.status == "interrupted":
@@ -115,12 +119,12 @@ def killed_again_and_again(store, settings, kills: int, longest: float) -> None:
     assert names and len(names) == len(set(names)), "a run registered its candidate twice"
 
 
-def test_killed_at_random_moments_nothing_is_half_written(toy_store, learn_settings):
+def test_killed_at_random_moments_nothing_is_half_written(toy_store, learn_settings, everything_opens):
     store = toy_store(1)
-    killed_again_and_again(store, learn_settings(store, steps=20), kills=4, longest=8)
+    killed_again_and_again(store, learn_settings(store, steps=5), 2, everything_opens)
 
 
 @pytest.mark.slow
-def test_killed_a_hundred_times_nothing_is_half_written(toy_store, learn_settings):
+def test_killed_a_hundred_times_nothing_is_half_written(toy_store, learn_settings, everything_opens):
     store = toy_store(1)
-    killed_again_and_again(store, learn_settings(store, steps=20), kills=100, longest=10)
+    killed_again_and_again(store, learn_settings(store, steps=10), 100, everything_opens)

@@ -74,13 +74,21 @@ def _drawn(spec: InputSpec, table: np.ndarray) -> list[GuardScan]:
         tissues = maps[(number + number // len(_LOOKS)) % len(maps)]
         generator = torch.Generator().manual_seed(1000 + number)
         slices = evenly(np.flatnonzero(tissues.structures.any((1, 2))), _SLICES_A_LOOK)
-        drawn = draw_look(generator, look)
-        image = render(torch.from_numpy(tissues.values), drawn, tissues.spacing_mm, generator)
-        image = (image + _NOISE * torch.randn(image.shape, generator=generator)).clamp(0, 1.3)
+        image = np.zeros(tissues.values.shape, np.float32)
         spacing = (tissues.slice_mm, tissues.spacing_mm, tissues.spacing_mm)
-        volume = _on_grid(f"drawn {look} {number}", image.numpy(), tissues.structures, spacing, spec, slices)
+        needed = _needed(slices, len(image), spacing[0], spec)
+        painted = torch.from_numpy(tissues.values[needed])
+        drawn = render(painted, draw_look(generator, look), tissues.spacing_mm, generator)
+        noise = _NOISE * torch.randn(drawn.shape, generator=generator)
+        image[needed] = (drawn + noise).clamp(0, 1.3).numpy()
+        volume = _on_grid(f"drawn {look} {number}", image, tissues.structures, spacing, spec, slices)
         found.append(GuardScan(volume, slices))
     return found
+
+
+def _needed(slices: list[int], count: int, slice_mm: float, spec: InputSpec) -> list[int]:
+    """Slices that a network sees when it is asked about `slices`."""
+    return sorted({int(n) for i in slices for n in neighbour_indices(i, count, slice_mm, spec)})
 
 
 def _on_grid(
@@ -93,7 +101,7 @@ def _on_grid(
 ) -> PreparedVolume:
     """A prepared volume; slices that nobody will look at stay empty, which saves their resampling."""
     size = spec.working_size(*image.shape[1:], spacing[1:])
-    needed = {n for i in slices for n in neighbour_indices(i, len(image), spacing[0], spec)}
+    picked = _needed(slices, len(image), spacing[0], spec)
     volume = PreparedVolume(
         name=name,
         patient=name,
@@ -103,7 +111,6 @@ def _on_grid(
         slice_mm=spacing[0],
         spacing_mm=spacing[1] * image.shape[1] / size[0],
     )
-    picked = sorted(needed)
     volume.values[picked] = windowed(resized(windowed(image[picked]), size))
     volume.structures[slices] = resized_labels(classes[slices], size, np.unique(classes[slices]))
     return volume
