@@ -30,7 +30,7 @@ from napari_spineseg.learning.settings import LearnSettings
 
 _AVERAGE = 0.95
 # A model that forgets changes few pixels at first: the mean divergence is small beside the other loss.
-_REPLAY_WEIGHT = 40.0
+_REPLAY_WEIGHT = 20.0
 _WARM_UP = 5
 _CROP_MM = (192.0, 128.0)
 # Milder than in pretraining: what is to be learnt is these scans' look.
@@ -109,7 +109,7 @@ class TeachingSampler:
 
 
 class TeachingLoss:
-    """Corrections' loss + 40 · replay's loss + pull · Σ (w - w₀)².
+    """Corrections' loss + 20 · replay's loss + pull · Σ (w - w₀)².
 
     The replay's is the Kullback-Leibler divergence from the parent's shares: 0 for the parent itself.
     `hold(network)` says whose weights are pulled, and to where: to what they are then.

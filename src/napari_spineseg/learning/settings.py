@@ -52,7 +52,7 @@ class LearnSettings(BaseModel):
         8, ge=2, le=64, title="Crops a step", description="Half of them corrections, half replayed"
     )
     learning_rate: float = Field(
-        1e-3,
+        2e-3,
         gt=0,
         le=0.01,
         title="Learning rate",
