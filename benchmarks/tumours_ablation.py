@@ -61,6 +61,7 @@ def settings_of(base: TumourSettings, arm: str, seed: int, steps: int) -> Tumour
             "optimiser": name,
             "learning_rate": rate,
             "steps": steps - sum(stages),
+            "stop_after": None,
             "batch": 12,
             "warm_up": 20,
             "average": 0.0 if name == "sgd" else 0.98,
@@ -74,6 +75,7 @@ def settings_of(base: TumourSettings, arm: str, seed: int, steps: int) -> Tumour
             "reconstruct_steps": stages[0],
             "classify_steps": stages[1],
             "train": train,
+            "last": None,
         }
     )
 

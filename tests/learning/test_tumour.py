@@ -14,6 +14,7 @@ from napari_spineseg.core.networks.penn import PENN
 from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.learning.pretrain import find_recipe, read_recipe
 from napari_spineseg.learning.tumour import (
+    LastStage,
     TumourSettings,
     figures_of,
     fitted_temperature,
@@ -115,6 +116,7 @@ def tiny(**changes) -> TumourSettings:
         "patches": SMALL,
         "reconstruct_steps": 2,
         "classify_steps": 2,
+        "last": LastStage(steps=2, patches=SMALL),
         "train": train,
         "held_out_tissues": (),
     }
@@ -132,7 +134,7 @@ def test_a_recipe_becomes_a_model_with_an_honest_card(prepared, tmp_path):
     assert card.structures == ["background", "tumour"]
     assert set(card.figures["held-out patches"]) == {"precision", "recall", "accuracy", "f1", "iou", "dice"}
     assert card.data["patients"] == ["a", "b"]
-    assert {"reconstruct", "classify"} <= {path.name for path in tmp_path.iterdir()}
+    assert {"reconstruct", "classify", "last"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_a_finished_run_is_not_trained_again(prepared, tmp_path):

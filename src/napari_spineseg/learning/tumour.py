@@ -38,6 +38,20 @@ _MASKED_SHARE, _BLOCK = 0.5, 16
 _VALIDATION_SEED, _VALIDATION_BATCHES = 99, 6
 
 
+class LastStage(BaseModel):
+    """Training once more with patches that seldom show a tumour, as a scan does.
+
+    Patches of the stage before mostly show one, which is quick to learn from, and teaches that there is
+    one: over whole scans such a network marks too much.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    steps: int = Field(2000, gt=0)
+    learning_rate: float = Field(1e-3, gt=0)
+    patches: PatchSettings = PatchSettings(tumour_share=0.2, border_share=0.08, hard_share=0.3)
+
+
 class TumourSettings(BaseModel):
     """One recipe of a tumour model."""
 
@@ -53,6 +67,7 @@ class TumourSettings(BaseModel):
     classify_steps: int = Field(150, ge=0, title="Steps of patch classification")
     anatomy_weight: float = Field(0.5, ge=0, description="how much the second head's loss counts")
     train: OptimiserSettings = OptimiserSettings()
+    last: LastStage | None = Field(None, description="stage with few tumours at the end")
     train_folders: tuple[str, ...] = ("train", "tissues")
     validation_folders: tuple[str, ...] = ("val",)
     held_out_tissues: tuple[str, ...] = Field((), description="patients whose tissue maps are kept for tests")
@@ -108,7 +123,7 @@ def train_stages(
     control: Control = Control(),
     sampler_of: Callable[..., Any] = PatchSampler,
 ) -> nn.Module:
-    """The three stages one after the other; the averaged network of the last.
+    """The stages one after the other; the averaged network of the last.
 
     `sampler_of` makes what gives the batches, from volumes, patch settings and a seed.
     """
@@ -116,17 +131,24 @@ def train_stages(
     network: PENN = build_network(settings.network, settings.arguments)
     for stage in (reconstruct, classify):
         stage(network, settings, volumes, out / stage.__name__, device, control, sampler_of)
-    sampler = sampler_of(volumes, settings.patches, settings.train.seed)
-    trainer = OptimiserTrainer(
-        AnatomyAided(network),
-        lambda step: sampler.batch(step, settings.train.batch),
-        lambda logits, batch: _loss(logits, batch, network.classes, settings.anatomy_weight),
-        settings.train,
-        out,
-        None if validate is None else lambda averaged: validate(averaged.network),
-        device,
-    )
-    return trainer.run(control).network
+    aided = AnatomyAided(network)
+    stages = [(settings.patches, settings.train, out)]
+    if settings.last is not None:
+        last = {"stop_after": None, **settings.last.model_dump(include={"steps", "learning_rate"})}
+        stages.append((settings.last.patches, settings.train.model_copy(update=last), out / "last"))
+    for number, (patches, train, folder) in enumerate(stages):
+        sampler = sampler_of(volumes, patches, train.seed + 10 * number)
+        trainer = OptimiserTrainer(
+            aided,
+            lambda step, sampler=sampler: sampler.batch(step, settings.train.batch),
+            lambda logits, batch: _loss(logits, batch, network.classes, settings.anatomy_weight),
+            train,
+            folder,
+            None if validate is None else lambda averaged: validate(averaged.network),
+            device,
+        )
+        aided.load_state_dict(trainer.run(control).state_dict())
+    return aided.eval().network
 
 
 def _loss(logits: torch.Tensor, batch: PatchBatch, classes: int, anatomy_weight: float) -> torch.Tensor:
