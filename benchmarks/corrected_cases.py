@@ -15,7 +15,7 @@ import nibabel as nib
 import numpy as np
 
 from napari_spineseg import io
-from napari_spineseg.anatomy import levels_to_structures
+from napari_spineseg.anatomy import CANAL_LABEL, FIRST_DISC_LABEL, FIRST_TUMOUR_LABEL, levels_to_structures
 from napari_spineseg.instances import label_levels
 from napari_spineseg.models import get_model
 from napari_spineseg.scan import Scan
@@ -31,7 +31,8 @@ class Case:
     Attributes
     ----------
     labels, reference
-        In levels, counted from the lumbosacral junction in both.
+        In levels. The reference says structures only, so it is numbered as the labels are: which level is
+        the lumbosacral one is a matter for *Renumber the column*, not for the outlines.
     uncertainty
         0 sure to 1 unsure.
     """
@@ -91,8 +92,21 @@ def _case(path: Path, model: str, keep: Path | None) -> Case:
     raw = np.asarray(nib.load(path.with_name(f"{name}_labels.nii.gz")).dataobj).astype(np.uint8)
     reference = label_levels(np.ascontiguousarray(turn.apply(raw)), turn.grid.spacing).levels
     labels, uncertainty = _predicted(name, scan, model, keep)
-    spacing = tuple(float(v) for v in turn.grid.spacing)
-    return Case(name, scan, turn.apply(labels), reference, turn.apply(uncertainty), spacing)
+    labels, spacing = turn.apply(labels), tuple(float(v) for v in turn.grid.spacing)
+    return Case(name, scan, labels, numbered_as(labels, reference), turn.apply(uncertainty), spacing)
+
+
+def numbered_as(labels: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """The reference with all its levels moved up or down by as many as agrees best with `labels`."""
+
+    def moved(by: int) -> np.ndarray:
+        lookup = np.arange(400)
+        for first, last in ((1, CANAL_LABEL - 1), (FIRST_DISC_LABEL, FIRST_TUMOUR_LABEL - 2)):
+            levels = lookup[(lookup >= first) & (lookup <= last)]
+            lookup[levels] = np.clip(levels + by, first, last)
+        return lookup[reference].astype(reference.dtype)
+
+    return max(map(moved, (0, 1, -1, 2, -2)), key=lambda one: np.count_nonzero((one == labels) & (one > 0)))
 
 
 def _predicted(name: str, scan: Scan, model: str, keep: Path | None) -> tuple[np.ndarray, np.ndarray]:

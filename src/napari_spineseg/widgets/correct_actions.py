@@ -23,6 +23,7 @@ def actions_of(page: CorrectPage) -> dict[str, Callable[[], object]]:
         **{action: partial(page.set_mode, mode) for action, mode in _MODES.items()},
         **{action: partial(page.run_tool, action) for action in TOOLS},
         **{action: partial(page.start_clicks, action) for action in WAITING},
+        "carry": page.carry.run,
         **{f"recent_{place}": partial(page.picker.take_recent, place) for place in recent},
         "smaller_brush": partial(page.draw.change_size, -1),
         "larger_brush": partial(page.draw.change_size, 1),

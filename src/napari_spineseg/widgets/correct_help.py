@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import groupby
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from napari_spineseg.widgets.keys import CORRECT_KEYS
-from napari_spineseg.widgets.parts import Words
+from napari_spineseg.widgets.keys import CORRECT_KEYS, key_of
+from napari_spineseg.widgets.parts import Words, tooltip
 from napari_spineseg.widgets.style import give_role, sheet
 
 
@@ -42,3 +43,12 @@ class HelpSheet(QDialog):
         layout.addWidget(Words("Keys work in the picture and on the page.", "muted"))
         layout.addWidget(area)
         self.resize(420, 640)
+
+
+def help_button(show: Callable[[], object]) -> QPushButton:
+    """The button that opens the sheet."""
+    button = QPushButton("Keys")
+    button.setObjectName("help")
+    button.setToolTip(tooltip(f"All keys on one sheet ({key_of('help').text})"))
+    button.clicked.connect(lambda: show())
+    return button

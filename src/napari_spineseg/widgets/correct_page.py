@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QCheckBox, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_spineseg.anatomy import Numbering
 from napari_spineseg.corrections import tools
@@ -17,23 +17,24 @@ from napari_spineseg.corrections.entry import Version, numbering_from
 from napari_spineseg.errors import SpineSegError
 from napari_spineseg.widgets.correct_actions import actions_of
 from napari_spineseg.widgets.correct_brush import Brush, rule_for_tools
+from napari_spineseg.widgets.correct_carry import CarryOver, Drawn
 from napari_spineseg.widgets.correct_clicks import Gesture
 from napari_spineseg.widgets.correct_column import ColumnPanel
 from napari_spineseg.widgets.correct_doubts import DoubtPanel
 from napari_spineseg.widgets.correct_draw import DrawPanel
 from napari_spineseg.widgets.correct_gestures import Gestures, is_request
-from napari_spineseg.widgets.correct_help import HelpSheet
+from napari_spineseg.widgets.correct_help import HelpSheet, help_button
 from napari_spineseg.widgets.correct_history import History
 from napari_spineseg.widgets.correct_keeper import Keeper
 from napari_spineseg.widgets.correct_linked import LinkedDock
 from napari_spineseg.widgets.correct_offer import OfferPanel
 from napari_spineseg.widgets.correct_picker import StructurePicker
 from napari_spineseg.widgets.correct_review import ReviewPanel
-from napari_spineseg.widgets.correct_tools import TOOLS, Place, ToolGrid, place_of
+from napari_spineseg.widgets.correct_tools import ALL_SLICES, TOOLS, Place, ToolGrid, place_of
 from napari_spineseg.widgets.correct_work import Offer
-from napari_spineseg.widgets.keys import LayerKeys, add_shortcuts, key_of
+from napari_spineseg.widgets.keys import LayerKeys, add_shortcuts
 from napari_spineseg.widgets.page import Page
-from napari_spineseg.widgets.parts import Words, row_label, tooltip
+from napari_spineseg.widgets.parts import Words, row_label
 from napari_spineseg.widgets.picker import LayerPicker
 from napari_spineseg.widgets.session import layers_of, while_alive
 from napari_spineseg.widgets.worker import report
@@ -59,6 +60,7 @@ class CorrectPage(Page):
         self.keeper = Keeper(self)
         self.linked = LinkedDock(self.session, self)
         self.gestures = Gestures(self.session, self._place, self.apply, self)
+        self.carry = CarryOver(self.session, self.apply, self)
         self.offer_panel = OfferPanel()
         self.doubts = DoubtPanel(self.session)
         self.picker = StructurePicker()
@@ -107,7 +109,8 @@ class CorrectPage(Page):
         if not at.label and action != "erase_islands":
             self.say("Choose a structure first.")
             return
-        self._guarded(lambda: self.apply(TOOLS[action](at)))
+        drawn = "through" if self.whole.isChecked() or action in ALL_SLICES else "here"
+        self._guarded(lambda: self.apply(TOOLS[action](at)), drawn)
 
     def start_clicks(self, action: str) -> None:
         """Let a tool wait for clicks in the picture; the same tool again ends it."""
@@ -125,9 +128,8 @@ class CorrectPage(Page):
         """The chosen structure is really `name`, in a spine with this numbering."""
         at = self._place()
         if at is not None:
-            self._guarded(
-                lambda: self.apply(tools.relabel_column(at.labels, at.label, name, numbering), numbering)
-            )
+            wanted = at.labels, at.label, name, numbering
+            self._guarded(lambda: self.apply(tools.relabel_column(*wanted), numbering), "anew")
             self.picker.refresh()
 
     def save(self) -> None:
@@ -165,7 +167,7 @@ class CorrectPage(Page):
         self.keeper.detach()
         self.offer_panel.clear()
         self._layer = layer
-        for part in (self.picker, self.column, self.doubts):
+        for part in (self.picker, self.column, self.doubts, self.carry):
             part.show_layer(layer)
         if layer is not None:
             there = layers_of(self.session.viewer)
@@ -213,15 +215,16 @@ class CorrectPage(Page):
         dims = self.session.viewer.dims
         return place_of(self._layer, self._scan(), dims, self.whole.isChecked(), rule)
 
-    def _guarded(self, work: Callable[[], object]) -> None:
+    def _guarded(self, work: Callable[[], object], drawn: Drawn = "here") -> None:
         """What cannot be done is said in the page."""
         try:
-            work()
+            with self.carry.drawing(drawn):
+                work()
         except SpineSegError as error:
             self.say(str(error))
 
     def _on_gesture(self, tool: str, gesture: Gesture) -> None:
-        self._guarded(lambda: self.gestures.do(tool, gesture))
+        self._guarded(lambda: self.gestures.do(tool, gesture), "here" if tool == "fix" else "anew")
 
     def _show_tool(self, tool: str | None) -> None:
         self.tools.show_active(tool)
@@ -236,7 +239,8 @@ class CorrectPage(Page):
     def _on_accepted(self, offer: Offer) -> None:
         if self._layer is None or offer.labels.shape != self._layer.data.shape:
             return
-        self.apply(offer.edit(self._layer.data), numbering_from(offer.about))
+        with self.carry.drawing("anew"):
+            self.apply(offer.edit(self._layer.data), numbering_from(offer.about))
         self.keeper.accepted(offer)
         self.picker.refresh()
         self.doubts.check()
@@ -266,17 +270,12 @@ class CorrectPage(Page):
         self._section("Levels", self.column)
         self.advanced.addWidget(self.review)
         self.advanced.setText("Review")
-        help_button = QPushButton("Keys")
-        help_button.setObjectName("help")
-        help_button.setToolTip(tooltip(f"All keys on one sheet ({key_of('help').text})"))
-        help_button.clicked.connect(self.show_help)
-        self.run_bar.add_beside(help_button)
+        self.run_bar.add_beside(help_button(self.show_help))
         self._forget = QTimer(self, singleShot=True, interval=_HINT_MS)
         self._forget.timeout.connect(lambda: self.hint.say(""))
 
     def _section(self, title: str, *widgets: QWidget) -> None:
-        self.settings.addWidget(Words(title, "title"))
-        for widget in widgets:
+        for widget in (Words(title, "title"), *widgets):
             self.settings.addWidget(widget)
 
     def _connect(self) -> None:
@@ -284,6 +283,7 @@ class CorrectPage(Page):
         self.tools.chosen.connect(lambda action: self.actions[action]())
         self.draw.chosen.connect(lambda action: self.actions[action]())
         self.column.renumber.connect(self.relabel)
+        self.carry.told.connect(self.say)
         self.gestures.clicks.made.connect(self._on_gesture)
         self.gestures.began.connect(self._show_tool)
         self.gestures.asked.connect(lambda words: self.say(words, stays=True))

@@ -98,8 +98,13 @@ TOOLS: Mapping[str, Callable[[Place], Edit]] = {
 }
 """Tools that need nothing but a place: by the name of their key."""
 
+ALL_SLICES = ("fill_between", "keep_largest", "erase_islands")
+"""Tools that work through all slices whatever is ticked."""
+
 # Short enough for half of a narrow dock.
 _TITLES = {
+    "carry": "Carry over",
+    "fix": "Click to fix",
     "fill_between": "Fill between",
     "grow": "Grow",
     "shrink": "Shrink",
@@ -113,7 +118,6 @@ _TITLES = {
     "split": "Split",
     "split_line": "Split by line",
     "merge": "Merge",
-    "fix": "Click to fix",
 }
 CLICK_TOOLS = ("split", "split_line", "merge", "fix")
 """Tools that go on by clicks in the picture."""

@@ -66,6 +66,7 @@ CORRECT_KEYS: tuple[Key, ...] = (
         Key(f"recent_{n}", str(n), f"Structure used {'last' if n == 1 else f'{n - 1} before'}", _STRUCTURE)
         for n in range(1, RECENT + 1)
     ),
+    Key("carry", "G", "Carry the corrected slices over to the others", _SHAPE),
     Key("fill_between", "I", "Fill the slices in between", _SHAPE),
     Key("grow", "=", "Grow by a pixel", _SHAPE),
     Key("shrink", "-", "Shrink by a pixel", _SHAPE),

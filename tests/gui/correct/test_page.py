@@ -22,6 +22,7 @@ from napari_spineseg.widgets.correct_page import CorrectPage
 from napari_spineseg.widgets.dock import SpineSegDock
 from napari_spineseg.widgets.keys import CORRECT_KEYS
 from napari_spineseg.widgets.legend import scheme_of
+from napari_spineseg.widgets.segment_page import SegmentPage
 
 
 def test_it_is_a_step_of_the_dock(viewer, qtbot, spineseg_home):
@@ -333,3 +334,43 @@ def test_another_layer_another_history(viewer, page, layer, qtbot):
     settle(page)
     key(viewer, "Control-Z")
     assert np.array_equal(layer.data, before)
+
+
+def test_another_model_in_between_leaves_undo_as_it_was(viewer, page, layer, tiny_home, monkeypatch):
+    """Draw, segment the same scan with another version, draw there, come back: each layer its own steps."""
+    monkeypatch.setenv("SPINESEG_HOME", str(tiny_home))
+    before = layer.data.copy()
+    key(viewer, "P")
+    press(viewer, layer, (3, 5, 35))
+    key(viewer, "=")
+    states = [before, None, layer.data.copy()]
+    key(viewer, "Control-Z")
+    states[1] = layer.data.copy()
+    key(viewer, "Control-Shift-Z")
+    segmenter = SegmentPage(viewer)
+    segmenter.segment("tiny")
+    wait_until(lambda: segmenter.job is None)
+    settle(page)
+    other = page.layer
+    assert other is not layer and other.metadata["spineseg"]["provenance"]["model"]["name"] == "tiny"
+    there = other.data.copy()
+    key(viewer, "P")
+    other.selected_label = 7
+    press(viewer, other, (3, 5, 33))
+    assert not np.array_equal(other.data, there) and np.array_equal(layer.data, states[2])
+    viewer.layers.selection.active = layer
+    settle(page)
+    for state in (states[1], states[0]):
+        key(viewer, "Control-Z")
+        assert np.array_equal(layer.data, state)
+    viewer.layers.selection.active = other
+    settle(page)
+    key(viewer, "Control-Z")
+    assert np.array_equal(other.data, there)
+    viewer.layers.remove(other)
+    settle(page)
+    viewer.layers.selection.active = layer
+    for state in (states[1], states[2]):
+        key(viewer, "Control-Shift-Z")
+        assert np.array_equal(layer.data, state)
+    segmenter.deleteLater()

@@ -1,0 +1,98 @@
+"""Carry over on the page: correct a slice by hand, press a key, and the others follow as one step."""
+
+from __future__ import annotations
+
+import numpy as np
+from correct_kit import add_segmentation, key, press, settle, wait_until
+from gui_kit import click, sagittal_labels
+
+
+def open_short_body(viewer, page):
+    """L4 lacks its upper half on every slice; a large brush that may only paint over background."""
+    labels = sagittal_labels()
+    body = labels[:, 47:53]
+    body[body == 2] = 0
+    layer = add_segmentation(viewer, labels)
+    viewer.dims.set_current_step(0, 2)
+    layer.brush_size = 7
+    layer.selected_label = 2
+    settle(page)
+    return layer
+
+
+def paint_upper_half(viewer, layer) -> None:
+    key(viewer, "P")
+    press(viewer, layer, (2, 50, 10), (2, 50, 15), (2, 50, 19))
+
+
+def carry(viewer, page) -> None:
+    key(viewer, "G")
+    wait_until(lambda: not page.carry.busy)
+
+
+def test_what_was_painted_on_a_slice_comes_to_the_others_as_one_step(viewer, page, qtbot):
+    layer = open_short_body(viewer, page)
+    before = layer.data.copy()
+    paint_upper_half(viewer, layer)
+    painted = layer.data.copy()
+    assert page.carry.corrected == [2]
+    click(qtbot, page.tools.buttons["carry"])
+    wait_until(lambda: not page.carry.busy)
+    carried = layer.data.copy()
+    changed = carried != painted
+    assert changed[[1, 3, 4]].any((1, 2)).all() and not changed[[0, 2, 5]].any()
+    assert set(np.unique(carried[changed])) == {2} and (painted[changed] == 0).all()
+    assert "Carried 1 corrected slice" in page.hint.words and page.carry.corrected == [2]
+    for _ in range(2):
+        key(viewer, "Control-Z")
+        assert np.array_equal(layer.data, painted) and page.carry.corrected == [2]
+        key(viewer, "Control-Shift-Z")
+        assert np.array_equal(layer.data, carried)
+    key(viewer, "Control-Z")
+    key(viewer, "Control-Z")
+    assert np.array_equal(layer.data, before) and page.carry.corrected == []
+
+
+def test_without_a_corrected_slice_it_says_what_to_do(viewer, page):
+    layer = open_short_body(viewer, page)
+    before = layer.data.copy()
+    carry(viewer, page)
+    assert page.hint.words.startswith("Correct a slice first") and np.array_equal(layer.data, before)
+
+
+def test_tools_through_all_slices_are_no_corrections_by_hand(viewer, page):
+    layer = open_short_body(viewer, page)
+    page.whole.setChecked(True)
+    key(viewer, "=")
+    assert page.carry.corrected == []
+    paint_upper_half(viewer, layer)
+    assert page.carry.corrected == [2]
+    key(viewer, "=")
+    assert page.carry.corrected == [2]  # it was corrected before, and still is
+    layer.selected_label = 1
+    key(viewer, "M")
+    press(viewer, layer, (2, 57, 15))
+    assert page.carry.corrected == []  # other structures: it begins anew
+
+
+def test_drawing_meanwhile_loses_nothing(viewer, page):
+    layer = open_short_body(viewer, page)
+    paint_upper_half(viewer, layer)
+    page.carry.run()
+    press(viewer, layer, (2, 5, 35))
+    drawn = layer.data.copy()
+    wait_until(lambda: not page.carry.busy)
+    assert np.array_equal(layer.data, drawn) and "again" in page.hint.words
+    carry(viewer, page)
+    assert not np.array_equal(layer.data, drawn)
+
+
+def test_what_is_corrected_is_remembered_from_layer_to_layer(viewer, page):
+    layer = open_short_body(viewer, page)
+    paint_upper_half(viewer, layer)
+    other = add_segmentation(viewer, name="other")
+    settle(page)
+    assert page.layer is other and page.carry.corrected == []
+    viewer.layers.selection.active = layer
+    settle(page)
+    assert page.carry.corrected == [2]
