@@ -27,6 +27,7 @@ from napari_spineseg.learning.folder import RunFolder
 from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.models import get_model, list_models
 from napari_spineseg.models.versions import add_version, use_model
+from napari_spineseg.widgets.learn_curves import LearnCurves
 from napari_spineseg.widgets.learn_page import LearnPage
 
 _PLACE = Path(__file__).parents[1] / "learning" / "conftest.py"
@@ -283,6 +284,22 @@ def test_there_is_nothing_to_roll_back_to_until_another_model_was_used(
     assert panel.buttons["rollback"].isEnabled() and bundled in panel.buttons["rollback"].toolTip()
     click(qtbot, panel.buttons["rollback"])
     assert get_model().key == bundled and not panel.buttons["rollback"].isEnabled()
+
+
+def test_curves_keep_their_contrast_when_the_theme_changes(qtbot):
+    curves = LearnCurves("dark")
+    qtbot.addWidget(curves)
+    curves.add(FiguresEvent(step=1, steps=2, loss=0.5, held_back={"vertebra": 0.5}, guard={"mean": 0.9}))
+    vertebra = pen_of(curves, "vertebra")
+    for theme, bright in (("dark", True), ("light", False)):
+        curves.restyle(theme)
+        assert (pen_of(curves, "loss").lightness() > 128) is bright
+        assert (pen_of(curves, "guard (mean)").lightness() > 128) is bright
+        assert pen_of(curves, "vertebra") == vertebra
+
+
+def pen_of(curves: LearnCurves, name: str):
+    return curves._lines[name].opts["pen"].color()
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

@@ -71,16 +71,25 @@ class LearnCurves(QWidget):
                 plot.getAxis(side).setTextPen(text)
             plot.setTitle(plot.words, color=text, size="9pt")
         self._ink = text
+        for name, line in self._lines.items():
+            self._draw(name, line)
 
     def _add(self, plot: pg.PlotWidget, name: str, step: int, value: float) -> None:
         points = self._points.setdefault(name, [])
         points.append((step, value))
         if name not in self._lines:
-            dashed = Qt.PenStyle.DashLine if name == _GUARD else Qt.PenStyle.SolidLine
-            pen = pg.mkPen(_colour(name) or self._ink, width=2, style=dashed)
-            self._lines[name] = plot.plot(pen=pen, symbol="o", symbolSize=4, symbolBrush=pen.color())
+            self._lines[name] = plot.plot(symbol="o", symbolSize=4)
+            self._draw(name, self._lines[name])
         steps, values = zip(*points, strict=True)
         self._lines[name].setData(steps, values)
+
+    def _draw(self, name: str, line: pg.PlotDataItem) -> None:
+        """A structure in its colour, anything else in the theme's ink."""
+        dashed = Qt.PenStyle.DashLine if name == _GUARD else Qt.PenStyle.SolidLine
+        pen = pg.mkPen(_colour(name) or self._ink, width=2, style=dashed)
+        line.setPen(pen)
+        line.setSymbolPen(pen.color())
+        line.setSymbolBrush(pen.color())
 
 
 def _plot(title: str) -> pg.PlotWidget:
