@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from napari_spineseg.cli import main
 from napari_spineseg.io import write_scan, write_segmentation
 from napari_spineseg.scan import Scan, Segmentation
 
@@ -16,14 +16,8 @@ AFFINE = np.array([[4.0, 0, 0, -14], [0, 0, -1.0, 20], [0, -1.0, 0, 40], [0, 0, 
 
 
 @pytest.fixture
-def call(capsys):
-    def run(*words):
-        with pytest.raises(SystemExit) as done:
-            main(["dataset", *map(str, words)])
-        out, err = capsys.readouterr()
-        return done.value.code, out, err
-
-    return run
+def call(spineseg):
+    return partial(spineseg, "dataset")
 
 
 @pytest.fixture

@@ -1,9 +1,11 @@
+from functools import partial
+
 import nibabel as nib
 import pytest
 from PIL import Image
 
 from napari_spineseg import io
-from napari_spineseg.cli import demo, main
+from napari_spineseg.cli import demo
 from napari_spineseg.segment import SegmentSettings
 
 
@@ -17,19 +19,13 @@ def sample(tmp_path, small_scan):
 
 
 @pytest.fixture
-def call(capfd, monkeypatch, tmp_path, tiny_home, sample):
+def call(spineseg, monkeypatch, tmp_path, tiny_home, sample):
     """Run the demo with the tiny model in an empty folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SPINESEG_HOME", str(tiny_home))
     monkeypatch.setattr(demo, "sample_path", lambda: sample)
     monkeypatch.setattr(demo, "SegmentSettings", lambda: SegmentSettings(model="tiny", device="cpu"))
-
-    def run(*words):
-        with pytest.raises(SystemExit) as exit_:
-            main(["demo", *words])
-        return (exit_.value.code or 0, *capfd.readouterr())
-
-    return run
+    return partial(spineseg, "demo")
 
 
 def test_headless_writes_both_files_and_says_where(call, tmp_path, sample):

@@ -1,10 +1,9 @@
 import json
+from functools import partial
 
 import nibabel as nib
 import numpy as np
 import pytest
-
-from napari_spineseg.cli import main
 
 
 @pytest.fixture
@@ -21,13 +20,8 @@ def folders(tmp_path):
 
 
 @pytest.fixture
-def call(capfd):
-    def run(*words):
-        with pytest.raises(SystemExit) as exit_:
-            main(["evaluate", *map(str, words)])
-        return (exit_.value.code or 0, *capfd.readouterr())
-
-    return run
+def call(spineseg):
+    return partial(spineseg, "evaluate")
 
 
 def test_tables_for_a_person(call, folders):

@@ -1,22 +1,13 @@
 import json
+from functools import partial
 
 import pytest
 
-from napari_spineseg.cli import main
-
 
 @pytest.fixture
-def call(capfd, tiny_home, monkeypatch):
+def call(spineseg, tiny_home, monkeypatch):
     monkeypatch.setenv("SPINESEG_HOME", str(tiny_home))
-
-    def run(*words):
-        try:
-            main(["models", *words])
-        except SystemExit as exit_:
-            return (exit_.code or 0, *capfd.readouterr())
-        raise AssertionError("the command did not exit")
-
-    return run
+    return partial(spineseg, "models")
 
 
 def test_list_names_every_model(call):

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import nibabel as nib
 import numpy as np
 import pytest
 
-from napari_spineseg.cli import main
 from napari_spineseg.io import read_scan
 from napari_spineseg.preprocess import preprocess
 from napari_spineseg.preprocessing import Pipeline, bundled, find_preset
 
 
 @pytest.fixture
-def call(capsys):
-    """Run the command; returns exit status, stdout and stderr."""
-
-    def run(*words):
-        with pytest.raises(SystemExit) as done:
-            main(["preprocess", *map(str, words)])
-        out, err = capsys.readouterr()
-        return done.value.code, out, err
-
-    return run
+def call(spineseg):
+    return partial(spineseg, "preprocess")
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import pytest
 
-from napari_spineseg.cli import main
 from napari_spineseg.learning.ahmed2024 import reproduce as work
 
 FIGURES = dict(
@@ -15,14 +15,8 @@ FIGURES = dict(
 
 
 @pytest.fixture
-def call(capsys):
-    def run(*words):
-        with pytest.raises(SystemExit) as done:
-            main(["reproduce", *map(str, words)])
-        out, err = capsys.readouterr()
-        return done.value.code, out, err
-
-    return run
+def call(spineseg):
+    return partial(spineseg, "reproduce")
 
 
 @pytest.fixture

@@ -9,13 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
-
-from napari_spineseg.cli import main
 
 MODEL = ("--model", "tiny", "--device", "cpu")
 
@@ -37,17 +36,8 @@ def save(scan, path: Path) -> Path:
 
 
 @pytest.fixture
-def call(capfd):
-    """Run the command in this process; returns its exit status, stdout and stderr."""
-
-    def run(*words) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as exit_:
-            main(["segment", *map(str, words)])
-        out, err = capfd.readouterr()
-        print(err)  # for the report of a test that fails
-        return int(exit_.value.code or 0), out, err
-
-    return run
+def call(spineseg):
+    return partial(spineseg, "segment")
 
 
 def bad_file(folder: Path, name: str = "bad.nii.gz") -> Path:

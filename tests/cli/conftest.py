@@ -1,0 +1,23 @@
+"""The command as its user meets it, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from napari_spineseg.cli import main
+
+
+@pytest.fixture
+def spineseg(capfd) -> Callable[..., tuple[int, str, str]]:
+    """Run `spineseg` with words; returns its exit status, stdout and stderr."""
+
+    def run(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as done:
+            main([str(word) for word in words])
+        out, err = capfd.readouterr()
+        print(err)  # for the report of a test that fails
+        return int(done.value.code or 0), out, err
+
+    return run
