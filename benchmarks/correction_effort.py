@@ -9,7 +9,8 @@ wrong in one way, however large; it is one action, and its voxels are painted vo
 - *Painting alone*: the largest patch of the scan, again and again.
 - *With the tools*: the slice with most wrong voxels is put right, the largest patch first, down to
   patches of `_LEAST_PIXELS`; then *Carry over*, one action, mends the others after it. What makes it
-  worse is taken back: one action more. Then the next slice, whichever is the worst by now.
+  worse is taken back: one action more. Then the next slice, whichever is the worst by now. When all slices
+  were put right in this way, what is left is painted as above.
 
 Finding the place, choosing the structure and looking cost nothing in either way.
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import cc3d
 import numpy as np
@@ -29,7 +31,7 @@ from napari_spineseg.corrections.carry import carry_over
 from napari_spineseg.corrections.edit import Edit
 
 GOALS = (0.90, 0.92, 0.94, 0.95, 0.97)
-_LEAST_PIXELS = 40
+_LEAST_PIXELS = 60
 _MOST_STROKES = 20_000
 _STRUCTURES = (1, 2, 3)
 
@@ -142,9 +144,9 @@ def _spans(used: np.ndarray) -> tuple[slice, slice]:
     return tuple(out)
 
 
-def by_painting(case: Case) -> Effort:
-    """Patch after patch by hand."""
-    bench, effort = Bench(case), Effort()
+def by_painting(case: Case, bench: Bench | None = None, effort: Effort | None = None) -> Effort:
+    """Patch after patch by hand, from the start or from what was done to `bench` with `effort` before."""
+    bench, effort = bench or Bench(case), effort or Effort()
     while (
         not effort.note(bench.dice)
         and effort.actions < _MOST_STROKES
@@ -173,7 +175,7 @@ def with_tools(case: Case) -> Effort:
             bench.apply(edit)
         else:
             effort.actions += bool(len(edit))
-    return effort
+    return by_painting(case, bench, effort)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -188,6 +190,8 @@ def main(arguments: list[str] | None = None) -> None:
     for case in found:
         painting, tooled = by_painting(case), with_tools(case)
         figures.append({"scan": case.name, "dice": case.dice, "painting": painting, "tools": tooled})
+        if chosen.json:
+            _write(chosen.json, figures)
         print(f"{case.name} from Dice {case.dice:.3f}", flush=True)
         for goal in GOALS:
             print(f"  to {goal}: {_line(painting.reached.get(goal), tooled.reached.get(goal))}", flush=True)
@@ -198,10 +202,13 @@ def main(arguments: list[str] | None = None) -> None:
             if ratios:
                 spread = f"{min(ratios):.2f} to {max(ratios):.2f}, {len(ratios)} scans"
                 print(f"to {goal}, {what}: {np.median(ratios):.2f} of painting alone ({spread})")
-    if chosen.json:
-        chosen.json.parent.mkdir(parents=True, exist_ok=True)
-        plain = [{**f, "painting": vars(f["painting"]), "tools": vars(f["tools"])} for f in figures]
-        chosen.json.write_text(json.dumps(plain, indent=1) + "\n")
+
+
+def _write(path: Path, figures: list[dict]) -> None:
+    """What is known by now, to `path`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plain = [{**f, "painting": vars(f["painting"]), "tools": vars(f["tools"])} for f in figures]
+    path.write_text(json.dumps(plain, indent=1) + "\n")
 
 
 def _line(painting: tuple[int, int] | None, tooled: tuple[int, int] | None) -> str:

@@ -50,7 +50,7 @@ class Handmade:
 
     def corrected(self, labels: np.ndarray) -> list[int]:
         """The slices that somebody drew on."""
-        return [n for n, plane in enumerate(labels) if _digest(plane) not in self._known[n]]
+        return [n for n, digest in enumerate(state_of(labels)) if digest not in self._known[n]]
 
     def before(self) -> np.ndarray:
         """(slices, rows, columns): what was there before anybody drew."""
@@ -58,6 +58,11 @@ class Handmade:
         for plane, packed in zip(out, self._last, strict=True):
             plane[:] = np.frombuffer(zlib.decompress(packed), self._type).reshape(plane.shape)
         return out
+
+
+def state_of(labels: np.ndarray) -> list[bytes]:
+    """A digest of every slice: for knowing later whether anything was drawn since."""
+    return [_digest(plane) for plane in labels]
 
 
 def _digest(plane: np.ndarray) -> bytes:

@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_spineseg.corrections.carry import carry_over
 from napari_spineseg.corrections.edit import Edit
-from napari_spineseg.corrections.handmade import Handmade
+from napari_spineseg.corrections.handmade import Handmade, state_of
 from napari_spineseg.widgets.session import Session
 from napari_spineseg.widgets.view import sagittal_index
 from napari_spineseg.widgets.worker import Job, report
@@ -44,6 +44,7 @@ class CarryOver(QObject):
         self._layer: Labels | None = None
         self._how: Drawn = "here"
         self._corrected: list[int] = []
+        self._strokes = 0
         self._job: Job | None = None
         self._known: weakref.WeakKeyDictionary[Labels, Handmade] = weakref.WeakKeyDictionary()
 
@@ -88,8 +89,9 @@ class CarryOver(QObject):
         if layer is None or self._job is not None:
             return
         handmade, scan = self._known[layer], self._session.scan_of(layer)
-        labels, corrected = layer.data.copy(), self.corrected
-        base, image = handmade.before(), _image(scan, layer)
+        # Not a copy, which would be another volume in memory: if it is drawn on meanwhile, nothing is done.
+        labels, corrected, image = layer.data, self.corrected, _image(scan, layer)
+        base, state = handmade.before(), (self._strokes, state_of(layer.data))
         spacing = tuple(float(v) for v in layer.scale)
 
         def work(control: Control) -> Edit:
@@ -97,16 +99,16 @@ class CarryOver(QObject):
 
         job = self._job = Job(work, "Carrying over", owner=self.parent())
         job.progressed.connect(self._on_progress)
-        job.returned.connect(lambda edit: self._on_returned(edit, layer, labels))
+        job.returned.connect(lambda edit: self._on_returned(edit, layer, state))
         job.failed.connect(report)
         job.ended.connect(self._on_ended)
         self.told.emit("Carrying over …")
         job.start()
 
-    def _on_returned(self, edit: Edit, layer: Labels, labels: np.ndarray) -> None:
+    def _on_returned(self, edit: Edit, layer: Labels, state: tuple[int, list[bytes]]) -> None:
         if layer is not self._layer:
             return
-        if not np.array_equal(layer.data, labels):
+        if state != (self._strokes, state_of(layer.data)):
             self.told.emit("You drew meanwhile; press Carry over again.")
             return
         with self.drawing("carried"):
@@ -119,6 +121,7 @@ class CarryOver(QObject):
         self.told.emit(f"Carrying over: {progress.done} of {progress.total} slices")
 
     def _on_paint(self, event: object) -> None:
+        self._strokes += 1
         handmade, labels = self._known[self._layer], self._layer.data
         if not event.value:  # undone or redone
             handmade.came_back(labels)

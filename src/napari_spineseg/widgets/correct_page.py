@@ -103,8 +103,7 @@ class CorrectPage(Page):
 
     def run_tool(self, action: str) -> None:
         """Run a tool on the chosen structure, here."""
-        at = self._place()
-        if at is None:
+        if (at := self._place()) is None:
             return
         if not at.label and action != "erase_islands":
             self.say("Choose a structure first.")
@@ -139,8 +138,9 @@ class CorrectPage(Page):
             self.keeper.save_version(*self.review.said)
 
     def say(self, words: str, stays: bool = False) -> None:
-        """Say what happened, below the button."""
+        """Say what happened: below the button and, as that may be out of sight, in the status bar."""
         self.hint.say(words)
+        self.session.viewer.status = words or "Ready"
         self._forget.stop()
         if words and not stays:
             self._forget.start()

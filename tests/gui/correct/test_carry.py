@@ -42,7 +42,7 @@ def test_what_was_painted_on_a_slice_comes_to_the_others_as_one_step(viewer, pag
     changed = carried != painted
     assert changed[[1, 3, 4]].any((1, 2)).all() and not changed[[0, 2, 5]].any()
     assert set(np.unique(carried[changed])) == {2} and (painted[changed] == 0).all()
-    assert "Carried 1 corrected slice" in page.hint.words and page.carry.corrected == [2]
+    assert "Carried 1 corrected slice" in page.hint.words == viewer.status and page.carry.corrected == [2]
     for _ in range(2):
         key(viewer, "Control-Z")
         assert np.array_equal(layer.data, painted) and page.carry.corrected == [2]
