@@ -162,6 +162,8 @@ class DoubtPanel(QWidget):
         total, doubt = len(self.doubts), self.current
         if self._job is not None:
             words = "Looking for doubtful places …"
+        elif not total and self.asking.busy:
+            words = "The rules of anatomy find nothing; now the model is asked."
         elif not total:
             words = "No doubtful place is left." if self._fine else "No doubtful place was found."
         elif doubt is None:
@@ -194,7 +196,7 @@ class DoubtPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.count)
+        layout.addWidget(self.reason)
         layout.addWidget(self.asking)
         layout.addWidget(self.why)
-        layout.addWidget(self.reason)
         layout.addLayout(grid)

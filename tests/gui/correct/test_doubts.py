@@ -46,7 +46,8 @@ def test_while_it_is_asked_the_rules_speak_and_the_window_works(viewer, page, as
 def test_asking_can_be_stopped_and_taken_up_again(viewer, page, asked, qtbot):
     asked.may_go_on.clear()
     layer = add_segmentation(viewer)
-    wait_until(page.doubts.asking.isVisible)
+    wait_until(lambda: page.doubts.asking.isVisible() and page.doubts._job is None)
+    assert "now the model is asked" in page.doubts.count.words
     click(qtbot, page.doubts.asking.stop_button)
     asked.may_go_on.set()
     settle(page)
