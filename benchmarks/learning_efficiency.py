@@ -22,7 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from learning_kinds import KINDS, thinned
+from learning_kinds import COUNTS, KINDS, thinned
 
 from napari_spineseg.core.checkpoint import load_model
 from napari_spineseg.core.device import choose_precision
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("prepared", type=Path)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--kinds", nargs="+", default=list(KINDS))
-    parser.add_argument("--counts", nargs="+", type=int, default=[0, 1, 2, 4, 8])
+    parser.add_argument("--counts", nargs="+", type=int, default=list(COUNTS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--report", action="store_true", help="only write the report")
     words = parser.parse_args()

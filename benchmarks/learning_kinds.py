@@ -88,6 +88,9 @@ def masses(volume: PreparedVolume, seed: int) -> PreparedVolume:
     return _with_image(volume, grey)
 
 
+# Corrected scans.
+COUNTS = (0, 1, 2, 4, 8)
+
 KINDS: dict[str, Callable[[PreparedVolume, int], PreparedVolume]] = {
     "low field": low_field,
     "motion": motion,

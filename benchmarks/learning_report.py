@@ -6,6 +6,7 @@ import statistics
 from collections import defaultdict
 from pathlib import Path
 
+from learning_kinds import COUNTS, KINDS
 from PIL import Image, ImageDraw, ImageFont
 
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00")
@@ -22,7 +23,21 @@ def write_report(lines: list[dict], path: Path) -> None:
     rows = [_row(kind, count, runs) for kind in kinds for count in sorted({c for k, c in runs if k == kind})]
     picture = path.with_suffix(".png")
     draw_plot(runs, kinds, picture)
-    path.write_text(_PAGE.format(models=", ".join(models), rows="\n".join(rows), picture=picture.name))
+    path.write_text(
+        _PAGE.format(
+            models=", ".join(models),
+            rows="\n".join(rows),
+            picture=picture.name,
+            missing=_missing({key for key, found in runs.items() if found}),
+        )
+    )
+
+
+def _missing(done: set[tuple[str, int]]) -> str:
+    """Which cells were not run, in words."""
+    left = {kind: [str(n) for n in COUNTS if (kind, n) not in done] for kind in KINDS}
+    parts = [f"{kind} with {', '.join(counts)}" for kind, counts in left.items() if counts]
+    return f"Not run: {'; '.join(parts)} scans." if parts else "Every cell was run."
 
 
 def _row(kind: str, count: int, runs: dict) -> str:
@@ -96,7 +111,7 @@ def draw_plot(runs: dict, kinds: list[str], path: Path) -> None:
 _PAGE = """# How much some corrected scans are worth
 
 Reference labels stand in for a person's corrections; `spineseg learn`'s own code learns from them, with
-its defaults, on two threads. Made by `learning_efficiency.py` from SPIDER's T2 SPACE scans (thinned to
+its defaults. Made by `learning_efficiency.py` from SPIDER's T2 SPACE scans (thinned to
 3.6 mm); `learning_kinds.py` says what each kind is. Corrected scans are of the training patients, in a look
 or style that pretraining had not; *unseen* are the six validation patients, who are in neither. Dice is the
 mean over vertebra, disc and canal on five slices a scan. *Error removed* is the share of 1 − Dice that is
@@ -113,5 +128,7 @@ Bundled model (first digits of its hash): {models}.
 
 ![Dice against the number of corrected scans]({picture})
 
-Seconds are those of the whole run, gate included.
+Seconds are those of the whole run, gate included, on a machine that did other things as well.
+
+{missing} To fill the table: `python benchmarks/learning_efficiency.py PREPARED --work DIR`.
 """
