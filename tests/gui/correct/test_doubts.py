@@ -105,3 +105,24 @@ def test_a_hidden_page_asks_nobody(viewer, page, asked):
     page.show()
     settle(page)
     assert len(asked.models) == 1 and "unsure" in kinds(page)
+
+
+def test_doubtful_places_one_after_the_other(viewer, page, layer, qtbot):
+    layer.data[layer.data == 3] = 0
+    layer.data[:, 40:46][layer.data[:, 40:46] == 100] = 0
+    page.doubts.check()
+    settle(page)
+    total = len(page.doubts.doubts)
+    assert total >= 2 and page.doubts.count.words == f"{total} places to look at"
+    key(viewer, "N")
+    first = page.doubts.current
+    assert page.doubts.reason.words == first.words
+    assert viewer.dims.current_step[0] == round(first.point[0])
+    key(viewer, "N")
+    key(viewer, "Shift-N")
+    assert page.doubts.current is first
+    key(viewer, "Y")
+    assert first not in page.doubts.doubts and len(page.doubts.doubts) == total - 1
+    page.doubts.check()
+    settle(page)
+    assert not any(d.same_as(first, (4, 1, 1)) for d in page.doubts.doubts)
