@@ -91,11 +91,19 @@ def test_what_is_small_unsure_or_far_is_left_out(levels):
     speck = ball(levels.shape, (10, 140, 37), 2)
     far = ball(levels.shape, (10, 80, 107), 2.5)
     sure = np.where(near, 0.9, 0.95).astype(np.float32)
-    settings = FindSettings(least_ml=0.05, reach_mm=3)
+    settings = FindSettings(least_ml=0.05, least_confidence=0.85, reach_mm=3, beside=True)
     _, findings = find(near | speck | far, sure, levels, SPACING, settings=settings)
     assert [f.where for f in findings] == ["L3 body"]
     assert findings[0].confidence == pytest.approx(0.9, abs=1e-3)
     assert find(near, np.where(near, 0.6, 1), levels, SPACING)[1] == []
+
+
+def test_what_lies_beside_the_spine_is_left_out_unless_it_is_asked_for(levels):
+    far = ball(levels.shape, (10, 80, 107), 4)
+    settings = FindSettings(reach_mm=100, beside=True)
+    (finding,) = find(far, None, levels, SPACING, settings=settings)[1]
+    assert finding.relation == "beside the spine"
+    assert find(far, None, levels, SPACING, settings=settings.model_copy(update={"beside": False}))[1] == []
 
 
 def test_without_any_anatomy_a_finding_is_kept_and_says_so(levels):

@@ -12,7 +12,7 @@ from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import pdist
 
 from napari_spineseg.anatomy import FIRST_TUMOUR_LABEL, Numbering
-from napari_spineseg.tumours.place import Place, place_of
+from napari_spineseg.tumours.place import BESIDE, Place, place_of
 
 # The scheme has 99 numbers for tumours.
 _MOST = 99
@@ -27,11 +27,16 @@ class FindSettings(BaseModel):
         0.08, ge=0, le=10, title="Smallest finding (ml)", description="Smaller ones are left out"
     )
     least_confidence: float = Field(
-        0.85,
+        0.92,
         ge=0.5,
         le=1,
         title="Least confidence",
         description="Findings that the model is less sure of on average are left out",
+    )
+    beside: bool = Field(
+        False,
+        title="Beside the spine",
+        description="Keep findings beside the spine too; the bundled model never learnt of any there",
     )
     reach_mm: float = Field(
         12.0, ge=0, le=100, title="Reach (mm)", description="Findings farther from the spine are left out"
@@ -139,6 +144,8 @@ def find(
         if confidence < settings.least_confidence:
             continue
         place = place_of(inside, box, levels, spacing, numbering)
+        if place.relation == BESIDE and not settings.beside:
+            continue
         if place.distance_mm <= settings.reach_mm:
             kept.append((box, inside, confidence, place))
     kept.sort(key=lambda item: item[0][1].start)

@@ -18,6 +18,7 @@ _IN_BONE = 0.25
 # A finding that reaches this share of its height past a vertebra lies at two levels.
 _TWO_LEVELS = 0.3
 _FAR_MM = 999.0
+BESIDE = "beside the spine"
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,10 @@ def place_of(
     known = near > 0
     if not known.any():
         nothing = not levels.any()
-        return Place("", "location unknown" if nothing else "beside the spine", 0.0 if nothing else _FAR_MM)
+        return Place("", "location unknown" if nothing else BESIDE, 0.0 if nothing else _FAR_MM)
     distance = edt.edt(np.ascontiguousarray(~known, np.uint8), anisotropy=spacing)[mine]
     if float(distance.min()) > 0.5 * max(spacing) + 6:
-        return Place(_level(near, mine, spacing, numbering), "beside the spine", float(distance.min()))
+        return Place(_level(near, mine, spacing, numbering), BESIDE, float(distance.min()))
     owner = _nearest(near, mine, spacing)
     kinds = np.array([structure_of(int(label)) for label in owner])
     canal, bone = (float((kinds == k).mean()) for k in (Structure.CANAL, Structure.VERTEBRA))
@@ -71,7 +72,7 @@ def place_of(
     if canal >= _INTO_CANAL:
         return Place(level, "epidural", 0.0)
     if bone < _IN_BONE:
-        return Place(level, "beside the spine", float(distance.min()))
+        return Place(level, BESIDE, float(distance.min()))
     return Place(level, "posterior elements" if _behind(near, mine) else "body", 0.0)
 
 
