@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from napari_spineseg.anatomy import Structure
+from napari_spineseg.core.checkpoint import ModelCard
 from napari_spineseg.core.inputs import InputSpec
+from napari_spineseg.corrections.store import CorrectionsStore
 from napari_spineseg.datasets.crops import CropSettings
+from napari_spineseg.learning.admission import objection_to_lesson
+from napari_spineseg.learning.lessons import Lesson
+from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.learning.tumour_replay import (
     TumourReplay,
     looks_for_tumours_alone,
     square,
     tumour_guard,
 )
+from napari_spineseg.learning.workbook import _lesson_or_objection
 
 SPEC = InputSpec(spacing_mm=1.6, neighbours=1, neighbour_mm=4.0, stride=8)
 
@@ -49,3 +57,22 @@ def test_every_guarded_slice_shows_a_tumour():
         assert scan.slices and scan.volume.structures[scan.slices].any((1, 2)).all()
         assert set(np.unique(scan.volume.structures)) == {0, 1}
         assert scan.volume.spacing_mm == pytest.approx(SPEC.spacing_mm, rel=0.05)
+
+
+def test_a_lone_tumour_is_learnt_from_however_little_it_says_of_the_image(toy, tmp_path):
+    scan, labels = toy(1, "1_t2")
+    marked = labels.labels.copy()
+    # In the image there is nothing: of an organ this would be refused.
+    marked[np.unravel_index(np.flatnonzero(marked == 2)[:200], marked.shape)] = 301
+    store = CorrectionsStore(tmp_path / "store", create=True)
+    store.add_correction(scan, replace(labels, labels=marked), labels)
+    card = ModelCard(name="t", network="penn", structures=["background", "tumour"], input=SPEC)
+    settings = LearnSettings(corrections=store.path, model="tumour")
+
+    def parent(volume, slices):
+        return np.zeros((len(slices), *volume.values.shape[1:]))
+
+    found = _lesson_or_objection(store.find(scan), settings, card, table(Structure.TUMOUR), parent)
+    assert isinstance(found, Lesson), found
+    assert found.taught == (1,) and (found.volume.structures == 1).any()
+    assert objection_to_lesson(found, parent)

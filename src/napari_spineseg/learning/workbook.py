@@ -23,6 +23,7 @@ from napari_spineseg.learning.outlook import outlook
 from napari_spineseg.learning.reading import class_table
 from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.learning.split import Split, split_lessons
+from napari_spineseg.learning.tumour_replay import looks_for_tumours_alone
 from napari_spineseg.progress import Control
 
 _FILE = "lessons.json"
@@ -172,6 +173,9 @@ def _lesson_or_objection(
     lesson = lesson_of(entry, scan, labels, card.input, table, parent, settings.changed_weight)
     if not lesson.labelled_slices:
         return "Its labels hold nothing that this model knows."
+    if looks_for_tumours_alone(table):
+        # A tumour or two say nothing about whether labels and image belong together.
+        return lesson
     return objection_to_lesson(lesson, parent) or lesson
 
 
