@@ -216,8 +216,9 @@ def _lesions(kinds: Any, sequence: str) -> Image.Image:
     slab = Slab(image.astype(np.float32), levels_to_structures(truth.labels), x, size[1])
     tiles = []
     for kind in kinds:
-        lesion = next(found for seed in range(3, 99) if (found := draw(kind, slab, len(x) // 2, seed)))
-        painted = paint(slab, [lesion], sequence)
+        drawn = (draw(kind, slab, len(x) // 2, seed) for seed in range(3, 99))
+        tries = ((lesion, paint(slab, [lesion], sequence)) for lesion in drawn if lesion)
+        lesion, painted = next((lesion, painted) for lesion, painted in tries if painted.lesions)
         nearest = int(np.abs(x - lesion.centre[0]).argmin())
         row, column = (
             int(np.clip(c / size[1], 80, n - 80))
