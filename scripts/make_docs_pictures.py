@@ -179,6 +179,57 @@ def prepare_page() -> Image.Image:
         return _grab(viewer)
 
 
+def learn_page() -> Image.Image:
+    """The Learn page after a run on one corrected phantom in little signal: curves, verdict, versions."""
+    with _own_home() as home, _window() as (viewer, segment_page):
+        store = _corrected_phantom(home / "corrections")
+        page = segment_page.parentWidget().parentWidget().show_page("Learn")
+        page.store.setText(str(store))
+        page.look()
+        page.run_bar.button.click()
+        _wait_until(lambda: page.run is None)
+        page.store.setText(str(Path.home() / "corrections"))
+        viewer.window._qt_window.resize(_WINDOW[0], 2200)  # so that the whole page is seen
+        return _grab_panel(page)
+
+
+def _corrected_phantom(folder: Path) -> Path:
+    """A store with one corrected scan: a phantom that is blurred and noisy, and what the model says of it."""
+    from scipy.ndimage import gaussian_filter
+
+    from napari_spineseg.corrections.store import CorrectionsStore
+    from napari_spineseg.scan import Scan
+    from napari_spineseg.segment import SegmentSettings, segment
+    from napari_spineseg.synthesis.phantom import PhantomSettings, make_phantom
+
+    scan, truth = make_phantom(PhantomSettings(seed=31, sequence="T2"))
+    blurred = gaussian_filter(scan.voxels.astype(np.float32), (0, 2, 2))
+    noise = 0.12 * blurred.std() * np.random.default_rng(31).standard_normal(blurred.shape)
+    voxels = np.abs(0.3 * blurred + 0.35 * blurred.max() + noise).astype(np.int16)
+    scan = Scan(voxels, scan.affine, "lumbar_t2")
+    store = CorrectionsStore(folder, create=True)
+    store.add_correction(scan, truth, segment(scan, SegmentSettings()).segmentation)
+    store.find(scan).say("done")
+    return folder
+
+
+@contextmanager
+def _own_home() -> Iterator[Path]:
+    """A home for models and corrections that is empty, and gone afterwards."""
+    import os
+    from tempfile import TemporaryDirectory
+
+    before = os.environ.get("SPINESEG_HOME")
+    with TemporaryDirectory() as name:
+        os.environ["SPINESEG_HOME"] = name
+        try:
+            yield Path(name)
+        finally:
+            os.environ.pop("SPINESEG_HOME")
+            if before is not None:
+                os.environ["SPINESEG_HOME"] = before
+
+
 def _step(name: str, **settings: Any) -> Any:
     from napari_spineseg.preprocessing import make_step
 
@@ -198,6 +249,7 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
     "segment-result": segment_result,
     "segment-save": segment_save,
     "correct-page": correct_page,
+    "learn-page": learn_page,
 }
 
 
