@@ -1,8 +1,8 @@
 """A network of volumes under our engine and under other engines, with the same random weights.
 
 The bundled models read slices; this shows what the engine makes of the kind of network that nnU-Net
-plans for thick-slice exams. The volume is a quarter of a 17 x 512 x 512 exam, with patches to match.
-One thread and processor seconds throughout, as in `engine`.
+plans for thick-slice exams. The volume is a sixteenth of a 17 x 512 x 512 exam, with patches to match,
+or the slowest would take an hour. One thread and processor seconds throughout, as in `engine`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.workload import interleaved
 from napari_spineseg.core.device import choose_precision, threads
 from napari_spineseg.core.engine import build_engine
 
-VOLUME, PATCH = (17, 256, 256), (16, 160, 160)
+VOLUME, PATCH = (17, 128, 128), (16, 80, 80)
 WIDTHS = (24, 48, 96, 192, 256)
 # Through the slices the finest scales look and shrink little: slices are 4 mm apart, pixels 0.5.
 _KERNELS = ((1, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3), (3, 3, 3))
