@@ -61,6 +61,21 @@ def test_use_and_rollback(weights):
     assert rollback().key == "own@1" and get_model().key == "own@1"
 
 
+def test_a_new_version_of_the_model_in_use_waits_to_be_chosen(weights, monkeypatch):
+    """Nobody has chosen yet, and the bundled default gets a child of its own name."""
+    registry.BUNDLED.mkdir()
+    for ending in (".safetensors", ".json"):
+        path = weights.with_suffix(ending)
+        text = path.read_bytes()
+        (registry.BUNDLED / f"lumbar{ending}").write_bytes(text.replace(b'"made"', b'"lumbar"'))
+    monkeypatch.setattr(registry, "DEFAULT_MODEL", "lumbar")
+    assert get_model().key == "lumbar@1"
+    assert add_version("lumbar", weights, {"promoted": True}).key == "lumbar@2"
+    assert get_model().key == "lumbar@1"
+    use_model("lumbar@2")
+    assert get_model().key == "lumbar@2" and rollback().key == "lumbar@1"
+
+
 def test_rollback_passes_over_what_was_removed(weights):
     for _ in range(3):
         add_version("own", weights)

@@ -34,6 +34,8 @@ _REMEMBERED = 50
 def add_version(name: str, weights: Path, changes: dict[str, Any] | None = None) -> ModelEntry:
     """Copy `weights` and its card into the registry as the next version of `name`.
 
+    What is in use stays in use, also where nobody has chosen yet and the new version bears its name.
+
     Parameters
     ----------
     weights
@@ -49,6 +51,7 @@ def add_version(name: str, weights: Path, changes: dict[str, Any] | None = None)
     folder = home() / "models" / check_name(name)
     folder.mkdir(parents=True, exist_ok=True)
     card = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
+    _hold_on_to_present()
     number, target = _reserve(name, folder)
     card |= (changes or {}) | {"name": name, "version": str(number)}
     text = json.dumps(card, indent=1, allow_nan=False) + "\n"
@@ -130,6 +133,14 @@ def _choose(entry: ModelEntry) -> None:
         if before and before != entry.key:
             history.append(before)
         _write_choice(chosen, entry, history)
+
+
+def _hold_on_to_present() -> None:
+    """Write down what is in use where that was nobody's choice but the newest version's."""
+    with _lock():
+        chosen, present = read_in_use(), _present()
+        if present is not None and get_model(present).name not in chosen.get("names", {}):
+            _write_choice(chosen, get_model(present), list(chosen.get("history", [])))
 
 
 def _present() -> str | None:
