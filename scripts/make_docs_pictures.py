@@ -188,8 +188,8 @@ def learn_page() -> Image.Image:
         page.look()
         page.run_bar.button.click()
         _wait_until(lambda: page.run is None)
-        page.store.setText(str(Path.home() / "corrections"))
-        viewer.window._qt_window.resize(_WINDOW[0], 2200)  # so that the whole page is seen
+        page.store.setText("corrections")
+        viewer.window._qt_window.resize(_WINDOW[0], 1900)  # so that the whole page is seen
         return _grab_panel(page)
 
 
