@@ -15,8 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from napari_spineseg.anatomy import Structure
 from napari_spineseg.core import augment
 from napari_spineseg.core.augment import AugmentSettings
-from napari_spineseg.core.inputs import slice_statistics
 from napari_spineseg.datasets.prepared import PreparedVolume
+from napari_spineseg.learning.tumour_tones import as_whole_slice, bright_at_one, tones_of
 from napari_spineseg.synthesis.contrast import Look, draw_look, render
 from napari_spineseg.synthesis.lesion_shapes import Form
 from napari_spineseg.synthesis.lesion_sites import Slab
@@ -123,8 +123,8 @@ class PatchSampler:
         offsets = augment.draw_grid(count, (size, size), s.pixel_mm, s.augment, generator)
         samples = [_Sample(self, offset, rng, generator).make() for offset in offsets]
         images, targets, anatomies, kinds, tones = zip(*samples, strict=True)
-        image = augment.acquire(_bright_at_one(torch.stack(images)), s.augment, generator)
-        image = _as_whole_slice(image, torch.tensor(tones), generator)
+        image = augment.acquire(bright_at_one(torch.stack(images)), s.augment, generator)
+        image = as_whole_slice(image, torch.tensor(tones), generator)
         return PatchBatch(image, torch.stack(targets), torch.stack(anatomies), torch.tensor(kinds))
 
     def pick(self, rng: np.random.Generator) -> tuple[PreparedVolume, int]:
@@ -159,7 +159,7 @@ class _Sample:
         )
 
     def make(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, int, tuple[float, ...]]:
-        """Image (channels, H, W), target and anatomy (H, W), patch class, tones (see `_as_whole_slice`)."""
+        """Image (channels, H, W), target and anatomy (H, W), patch class, tones (see `as_whole_slice`)."""
         lesions, centre = self._plan()
         box = self._box(centre)
         image, look, tones = self._image(box)
@@ -251,10 +251,10 @@ class _Sample:
             look = draw_look(self.generator, "Gd T1" if enhanced else None)
             tissues = torch.from_numpy(_without_lesions(values))
             image = augment.soften(render(tissues, look, self.volume.spacing_mm, self.generator))
-            return image, look.name, _tones(image, _plain(whole, look))
+            return image, look.name, tones_of(image, _plain(whole, look))
         image, coarse = (torch.from_numpy(v.astype(np.float32) / 255) for v in (values, whole))
         if self.rng.random() >= self.settings.augment.remap_share:
-            return image, "T2", _tones(image, coarse)
+            return image, "T2", tones_of(image, coarse)
         structures = torch.from_numpy(self.slab.structures[:, *box].astype(np.float32))
         state = self.generator.get_state()
         image = augment.remap_contrast(image, structures, self.generator)
@@ -264,7 +264,7 @@ class _Sample:
         flat = torch.from_numpy(self.volume.structures[middle : middle + 1, ::2, ::2].astype(np.float32))
         coarse = augment.remap_contrast(coarse[None], flat, self.generator)[0]
         self.generator.set_state(after)
-        return image, "random", _tones(image, coarse)
+        return image, "random", tones_of(image, coarse)
 
 
 def _labelled_slices(volume: PreparedVolume) -> np.ndarray:
@@ -280,36 +280,5 @@ def _without_lesions(tissues: np.ndarray) -> np.ndarray:
     return np.where(tissues == Tissue.LESION, np.uint8(Tissue.MARROW), tissues)
 
 
-def _bright_at_one(images: torch.Tensor) -> torch.Tensor:
-    """Scaled so that a patch's bright tissue is 1: noise is drawn relative to that."""
-    top = torch.quantile(images[:, images.shape[1] // 2, ::3, ::3].flatten(1), 0.97, dim=1)
-    return images / top.clamp_min(0.05)[:, None, None, None]
-
-
 def _plain(tissues: np.ndarray, look: Look) -> torch.Tensor:
     return look.grey[torch.from_numpy(tissues).long()]
-
-
-def _tones(part: torch.Tensor, whole: torch.Tensor) -> tuple[float, ...]:
-    """Mean and deviation of the patch's middle slice, then those that inference would take."""
-    middle = part[len(part) // 2]
-    _, _, mean, deviation = slice_statistics(whole)
-    return float(middle.mean()), max(float(middle.std()), 0.02), mean, max(deviation, 0.02)
-
-
-def _as_whole_slice(images: torch.Tensor, tones: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Standardise patches as if the whole slice had been: inference knows whole slices.
-
-    Each patch is standardised by itself, then moved to where its mean and deviation lie among
-    those of its slice (`tones`: (n, 4), patch mean and deviation, slice mean and deviation), and a
-    little off.
-    """
-    middle = images[:, images.shape[1] // 2 : images.shape[1] // 2 + 1]
-    mean, deviation = middle.mean((2, 3), keepdim=True), middle.std((2, 3), keepdim=True).clamp_min(1e-3)
-    own_mean, own_deviation, slice_mean, slice_deviation = (t[:, None, None, None] for t in tones.float().T)
-    count = len(images)
-    shift = 0.12 * torch.randn(count, 1, 1, 1, generator=generator)
-    gain = torch.exp(0.12 * torch.randn(count, 1, 1, 1, generator=generator))
-    gain = gain * (own_deviation / slice_deviation).clamp(0.3, 3)
-    shift = shift + ((own_mean - slice_mean) / slice_deviation).clamp(-2.5, 2.5)
-    return ((images - mean) / deviation * gain + shift).clamp(-5, 8)
