@@ -125,6 +125,14 @@ def test_a_rudimentary_disc_hints_at_a_transitional_vertebra():
     assert {a.numbering.lumbar for a in decision.alternatives} >= {4, 6}
 
 
+def test_a_small_lowest_vertebra_may_be_s1():
+    """A sacralised vertebra of which the model paints a part, with a disc that is no rudiment."""
+    decision = decide(with_last(column(), {"volume": 28.0, "disc_volume": 5.0}))
+    assert decision.left_out == 0 and "far smaller" in words(decision)
+    assert [a.shift for a in decision.alternatives] == [-1, 0]
+    assert "smaller" not in words(decide(with_last(column(), {"volume": 38.0})))
+
+
 def test_a_stump_at_the_lower_border_is_left_out():
     cut = Level(9.0, 0.9, 12.0, 0.0, 0.0, None, 0.0)
     decision = decide([*column(room=20.0)[:-1], cut])

@@ -32,6 +32,8 @@ _S1_SIZES = ((0.3, 3.0), (0.5, 2.0), (0.75, 0.5))
 _LAMINAE = 0.5
 _MERGED = 1.6
 _RUDIMENTARY = 0.3
+# Volume of the lowest vertebra as a share of the one above: never below .83 in 40 SPIDER volumes.
+_SMALL = 0.75
 _MISSING, _IN_PART, _WHOLE = 0.1, 0.45, 0.7
 
 
@@ -224,6 +226,14 @@ def _unusual(levels: list[Level]) -> tuple[list[str], list[Alternative]]:
                 Alternative("There are four lumbar vertebrae; the lowest is L4.", 0, Numbering(lumbar=4)),
                 Alternative("There are six lumbar vertebrae; the lowest is L6.", 0, Numbering(lumbar=6)),
                 Alternative("The lowest vertebra is S1 (sacralised L5 counts as sacrum).", -1),
+            ],
+        )
+    if last.volume < _SMALL * above.volume:
+        return (
+            ["The lowest vertebra is far smaller than the next one: it may be transitional, or a part of S1."],
+            [
+                Alternative("The lowest vertebra is S1 (sacralised L5 counts as sacrum).", -1),
+                Alternative("There are six lumbar vertebrae; the lowest is L6.", 0, Numbering(lumbar=6)),
             ],
         )
     return [], []
