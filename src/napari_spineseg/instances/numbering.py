@@ -230,7 +230,7 @@ def _unusual(levels: list[Level]) -> tuple[list[str], list[Alternative]]:
         )
     if last.volume < _SMALL * above.volume:
         return (
-            ["The lowest vertebra is far smaller than the next one: it may be transitional, or a part of S1."],
+            ["The lowest vertebra is much smaller than the next: it may be transitional, or a part of S1."],
             [
                 Alternative("The lowest vertebra is S1 (sacralised L5 counts as sacrum).", -1),
                 Alternative("There are six lumbar vertebrae; the lowest is L6.", 0, Numbering(lumbar=6)),
