@@ -109,6 +109,7 @@ def test_a_lowest_vertebra_that_is_painted_in_part_is_named():
     decision = decide(with_last(column(), {"evidence": 0.4, "disc_volume": 0.5}))
     assert "L5 is painted only in part" in words(decision)
     assert "rudimentary" not in words(decision)
+    assert -1 in [a.shift for a in decision.alternatives]
 
 
 def test_a_whole_vertebra_under_a_steep_disc_is_kept_and_questioned():

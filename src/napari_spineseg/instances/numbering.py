@@ -228,9 +228,12 @@ def _unusual(levels: list[Level]) -> tuple[list[str], list[Alternative]]:
                 Alternative("The lowest vertebra is S1 (sacralised L5 counts as sacrum).", -1),
             ],
         )
-    if last.volume < _SMALL * above.volume:
+    small = last.volume < _SMALL * above.volume
+    if small or last.evidence < _IN_PART:
+        # That it is painted only in part is said with the other gaps.
+        text = "The lowest vertebra is much smaller than the next: it may be transitional, or a part of S1."
         return (
-            ["The lowest vertebra is much smaller than the next: it may be transitional, or a part of S1."],
+            [text] if small else [],
             [
                 Alternative("The lowest vertebra is S1 (sacralised L5 counts as sacrum).", -1),
                 Alternative("There are six lumbar vertebrae; the lowest is L6.", 0, Numbering(lumbar=6)),
