@@ -29,7 +29,7 @@ from napari_spineseg.learning.orders import Left, Order, Say
 ENDED, BUG, BAD, LEFT, TAKEN = 0, 1, 2, 3, 4
 _POLL_SECONDS = 0.25
 # Below whatever the person looks at: the window must stay quick while this trains.
-_NICENESS = 5
+_NICENESS = 15
 
 
 class Orders:
