@@ -93,6 +93,7 @@ def test_a_training_step_with_norms_makes_the_engine_anew():
 
 
 def test_engines_go_when_their_network_goes():
+    gc.collect()  # what other tests left behind
     model = model_of(SpineNet(3, 4, (4, 8)).eval())
     engine_for(model, CPU, "fp32")
     before = len(engines._ENGINES)
