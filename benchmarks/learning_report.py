@@ -134,7 +134,7 @@ the guard holds, the error removed falls short, and more scans add little.
 Seconds are those of the whole run, gate included, on one thread of a machine that did other things as well;
 the first run got about a tenth of a processor. With both cores to itself, one corrected scan of low field was
 promoted in 77.9 s and, a second time, 77.8 s (the aim: 90), with the bundled weights aac39500a342. While it
-trained, the window's own thread worked for 26 ms at a time at most (23 ms the second time), and 4 ms in 99.9 %
+trained, the window's own thread worked for 26 ms at a time at most (23 ms the second time), 4 ms in 99.9 %
 of 14,600 ticks; on the clock, with the training on both cores, the longest gap was 83 ms (108 ms at a higher
 priority of the worker), 31 ms in 99.9 %. `scripts/with-display python benchmarks/learning_window.py PREPARED
 --work DIR` measures it.
