@@ -34,7 +34,7 @@ def guard_that_loses(most: float):
 
 
 def test_blending_moves_every_weight_and_statistic_and_leaves_the_two_as_they_were():
-    found = blended(PARENT, TRAINED, 0.25)
+    found = blended((PARENT, TRAINED), (0.75, 0.25))
     values = {k: float(v.mean()) for k, v in found.state_dict().items() if v.is_floating_point()}
     assert set(values.values()) == {0.25} and int(found[1].num_batches_tracked) == 3
     assert float(PARENT[0].weight.detach()) == 0 and float(TRAINED[0].weight.detach()) == 1

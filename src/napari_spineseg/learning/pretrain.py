@@ -23,6 +23,7 @@ from napari_spineseg.core.train import Trainer, TrainSettings
 from napari_spineseg.datasets.crops import CropSampler, CropSettings
 from napari_spineseg.datasets.prepared import PreparedVolume, load_prepared
 from napari_spineseg.errors import SettingsError
+from napari_spineseg.learning.blend import blended
 from napari_spineseg.learning.calibration import calibrate
 from napari_spineseg.progress import Control
 
@@ -126,29 +127,6 @@ def pretrain(
     latest["calibration"] = asdict(fit)
     card = _card(settings, volumes, latest).model_copy(update={"temperature": fit.temperature})
     return save_model(averaged, card, out / f"{settings.name}.safetensors")
-
-
-def blended(networks: Sequence[nn.Module], shares: Sequence[float]) -> nn.Module:
-    """The weighted mean of networks that lie on one path of training.
-
-    It is flatter than any of them, and does better on scans unlike those trained on (Wortsman et
-    al., Model soups, ICML 2022).
-
-    Raises
-    ------
-    SettingsError
-        If there is not one share a network.
-    """
-    if len(networks) != len(shares) or sum(shares) <= 0:
-        raise SettingsError(f"blend names {len(shares)} shares for {len(networks)} stages.")
-    out = copy.deepcopy(networks[-1])
-    states = [network.state_dict() for network in networks]
-    with torch.no_grad():
-        for name, value in out.state_dict().items():
-            if value.is_floating_point():
-                parts = (share * state[name] for share, state in zip(shares, states, strict=True))
-                value.copy_(sum(parts) / sum(shares))
-    return out
 
 
 def _train(
