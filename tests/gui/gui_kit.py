@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_spineseg.anatomy_words import summarise
 from napari_spineseg.grid import SAGITTAL, Grid
+from napari_spineseg.instances.numbering import Alternative
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Scan, Segmentation
 from napari_spineseg.segment import SegmentResult, SegmentSettings
@@ -70,6 +71,7 @@ class FakeSegment:
     finished: Event = field(default_factory=Event)
     settings: list[SegmentSettings] = field(default_factory=list)
     error: Exception | None = None
+    alternatives: tuple[Alternative, ...] = ()
 
     def __call__(self, scan: Scan, settings: SegmentSettings, control: Control) -> SegmentResult:
         self.settings.append(settings)
@@ -86,7 +88,9 @@ class FakeSegment:
         labels = (scan.voxels // SCALE).astype(np.uint16)
         segmentation = Segmentation(labels, scan.affine, f"{scan.name}_seg", warnings=("Look at L5.",))
         uncertainty = np.full(labels.shape, 0.25, np.float16) if settings.uncertainty else None
-        return SegmentResult(segmentation, uncertainty, {"predict": 1.0}, summarise(np.unique(labels)))
+        return SegmentResult(
+            segmentation, uncertainty, {"predict": 1.0}, summarise(np.unique(labels)), self.alternatives
+        )
 
 
 def click(qtbot, button) -> None:

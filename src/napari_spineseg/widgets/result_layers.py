@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,7 @@ def result_layer(result: SegmentResult, scan: Scan, scan_layer: Image) -> Labels
         **about(layer),
         "summary": result.summary,
         "warnings": tuple(dict.fromkeys((*scan.warnings, *result.segmentation.warnings))),
+        "numberings": other_numberings([other.description for other in result.alternatives]),
         "footnote": _footnote(result),
     }
     return layer
@@ -56,6 +58,17 @@ def summary_of(layer: Labels) -> str:
     if scheme == "structures":
         return f"{len(labels)} structure{'s' if len(labels) != 1 else ''}" if labels else "nothing found"
     return summarise(labels, numbering)
+
+
+def other_numberings(descriptions: Sequence[str]) -> tuple[str, ...]:
+    """What to say of other numberings that fit, and where to choose one.
+
+    >>> other_numberings([])
+    ()
+    """
+    if not descriptions:
+        return ()
+    return (f"Also possible: {' '.join(descriptions)} Levels, on the page Correct, renumbers the column.",)
 
 
 def _footnote(result: SegmentResult) -> str:

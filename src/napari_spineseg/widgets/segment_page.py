@@ -198,7 +198,7 @@ class SegmentPage(Page):
         self.card.say(
             headline[:1].upper() + headline[1:],
             places_to_look(len(warnings)),
-            warnings,
+            (*warnings, *known.get("numberings", ())),
             known.get("footnote", f"As opened: {layer.name}"),
         )
 
