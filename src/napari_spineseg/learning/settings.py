@@ -46,6 +46,7 @@ class LearnSettings(BaseModel):
         True,
         title="Use it if it passes",
         description="Put the new model into use if it passes the gate; otherwise it is only kept",
+        json_schema_extra={"flag": "--promote/--no-promote"},
     )
     seed: int = Field(0, ge=0, title="Seed", description="The same seed and corrections give the same model")
     batch: int = Field(

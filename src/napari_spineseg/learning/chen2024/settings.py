@@ -16,6 +16,9 @@ class MeasureSettings(BaseModel):
         1, ge=1, title="Every", description="Only every nth held-out volume, to be done sooner"
     )
     held_out_forms: bool = Field(
-        True, title="Held-out outlines", description="Tumours of outlines that no model was trained on"
+        True,
+        title="Held-out outlines",
+        description="Tumours of outlines that no model was trained on",
+        json_schema_extra={"flag": "--held-out-forms/--no-held-out-forms"},
     )
     device: str = Field("cpu", title="Device", description="cpu or cuda")
