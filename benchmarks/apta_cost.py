@@ -1,6 +1,6 @@
 """What APTA costs against the direct label map, on full label volumes.
 
-    python benchmarks/apta_cost.py [FOLDER] [--volumes PATTERN] [--out FILE.md]
+    python -m benchmarks.apta_cost [FOLDER] [--volumes PATTERN] [--out FILE.md]
 
 Every labelled sagittal slice is brought to 640 x 512 in both ways: damaged as published and
 repaired by APTA, and mapped directly, which is the reference. FOLDER defaults to

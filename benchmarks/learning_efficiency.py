@@ -5,7 +5,7 @@ weak (`learning_kinds`): 0, 1, 2, 4, 8 scans are put into a corrections store, `
 `spineseg learn` does, and the result is scored on patients that neither pretraining nor the corrections
 have seen. Scans of those patients as they are, of no special kind, say what was forgotten.
 
-    python benchmarks/learning_efficiency.py PREPARED --work DIR [--kinds ...] [--counts ...] [--seeds ...]
+    python -m benchmarks.learning_efficiency PREPARED --work DIR [--kinds ...] [--counts ...] [--seeds ...]
 
 PREPARED holds `train`, `val` and `t2` as `spineseg dataset prepare` makes them. Each run adds a line to
 DIR/runs.jsonl and is not done again; `--report` writes the table and the plot from those lines.
@@ -14,25 +14,19 @@ DIR/runs.jsonl and is not done again; `--report` writes the table and the plot f
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import shutil
 import time
 from pathlib import Path
 
 import numpy as np
-import torch
-from learning_kinds import COUNTS, KINDS, thinned
 
+from benchmarks.learning_kinds import COUNTS, KINDS, thinned
+from benchmarks.learning_report import write_report
+from benchmarks.learning_runs import learn_from, read_lines, reader_of, run_once
 from napari_spineseg.core.checkpoint import load_model
-from napari_spineseg.core.device import choose_precision
 from napari_spineseg.corrections.store import CorrectionsStore
 from napari_spineseg.datasets.prepared import PreparedVolume, load_prepared
-from napari_spineseg.learning.folder import RunFolder
 from napari_spineseg.learning.reading import Reader, class_titles, evenly
 from napari_spineseg.learning.scores import Tally, tally
-from napari_spineseg.learning.session import Session
-from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.models import get_model
 from napari_spineseg.scan import Scan, Segmentation
 
@@ -58,13 +52,7 @@ def main() -> None:
             for seed in words.seeds if count else [0]:
                 for kind in words.kinds:
                     bench.once(kind, count, seed)
-    from learning_report import write_report
-
     write_report(read_lines(words.work / "runs.jsonl"), HERE / "learning_efficiency.md")
-
-
-def read_lines(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 class Bench:
@@ -81,44 +69,33 @@ class Bench:
     def once(self, kind: str, count: int, seed: int) -> None:
         """One run, unless it is there."""
         key = {"kind": kind, "count": count, "seed": seed, "model": self.model.sha256[:12]}
-        done = read_lines(self.work / "runs.jsonl")
-        if any(key.items() <= line.items() for line in done):
-            return
-        started = time.monotonic()
-        found = self.learn(kind, count, seed) if count else {"weights": self.model.weights}
-        seconds = round(time.monotonic() - started, 1)
-        weights = found.pop("weights")
-        line = key | found | {"seconds": seconds} | self.score(weights, kind)
-        with (self.work / "runs.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
-        print(json.dumps(line), flush=True)
+        run_once(self.work / "runs.jsonl", key, lambda: self.measure(kind, count, seed))
 
-    def learn(self, kind: str, count: int, seed: int) -> dict:
-        """Fill a store with `count` corrected scans and learn from it."""
-        home = self.work / f"home-{kind}-{count}-{seed}".replace(" ", "_")
-        shutil.rmtree(home, ignore_errors=True)
-        os.environ["SPINESEG_HOME"] = str(home)
-        store = CorrectionsStore(home / "corrections", create=True)
-        picked = np.random.default_rng(seed).permutation(len(self.train))[:count]
-        reader = reader_of(self.model.weights)
-        for n in picked:
-            add(store, KINDS[kind](self.train[n], seed), reader)
-        settings = LearnSettings(corrections=store.path, model="lumbar", seed=seed, device="cpu")
-        verdict = Session(RunFolder.create(settings), lambda event: None, lambda: "").run()
-        kept = {
+    def measure(self, kind: str, count: int, seed: int) -> dict:
+        """Learn, and score what came of it."""
+        started = time.monotonic()
+        found, weights = self.learn(kind, count, seed) if count else ({}, self.model.weights)
+        seconds = round(time.monotonic() - started, 1)
+        return found | {"seconds": seconds} | self.score(weights, kind)
+
+    def learn(self, kind: str, count: int, seed: int) -> tuple[dict, Path]:
+        """Learn from a store of `count` corrected scans: what to note of it, and the new weights."""
+
+        def fill(store: CorrectionsStore) -> None:
+            reader = reader_of(self.model.weights)
+            for n in np.random.default_rng(seed).permutation(len(self.train))[:count]:
+                add(store, KINDS[kind](self.train[n], seed), reader)
+
+        name = f"{kind}-{count}-{seed}".replace(" ", "_")
+        verdict, weights = learn_from(fill, "lumbar", seed, self.work, name)
+        noted = {
             "promoted": verdict.promoted,
             "reason": verdict.reason,
             "guard_change": verdict.guard["mean"].change,
             "steps": verdict.steps,
             "learn_seconds": verdict.seconds,
         }
-        weights = get_model(verdict.key).weights
-        final = self.work / f"{home.name.removeprefix('home-')}.safetensors"
-        for suffix in (".safetensors", ".json"):
-            shutil.copyfile(weights.with_suffix(suffix), final.with_suffix(suffix))
-        del os.environ["SPINESEG_HOME"]
-        shutil.rmtree(home)
-        return kept | {"weights": final}
+        return noted, weights
 
     def score(self, weights: Path, kind: str) -> dict:
         """Dice on unseen scans of the kind, and on those patients' scans as they are."""
@@ -129,12 +106,6 @@ class Bench:
             "unseen": scores(reader, self._special[kind]),
             "plain": scores(reader, self.plain),
         }
-
-
-def reader_of(weights: Path) -> Reader:
-    model = load_model(weights)
-    device = torch.device("cpu")
-    return Reader(model.network, model.card.input, device, choose_precision(device))
 
 
 def scores(reader: Reader, volumes: list[PreparedVolume]) -> dict:

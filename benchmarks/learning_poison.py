@@ -1,6 +1,6 @@
 """Whether corrections that are wrong get past the audit or the gate, on real scans with the bundled model.
 
-    python benchmarks/learning_poison.py PREPARED --work DIR [--exam SCAN LABELS]
+    python -m benchmarks.learning_poison PREPARED --work DIR [--exam SCAN LABELS]
 
 Twenty poisoned corrections, each alone in a corrections store: labels moved, mirrored, swapped, empty, of
 another patient, of levels out of order. `learning.session` is asked to learn from each, as `spineseg learn`
@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from learning_efficiency import AXES, reader_of
-from learning_kinds import thinned
 
+from benchmarks.learning_efficiency import AXES
+from benchmarks.learning_kinds import thinned
+from benchmarks.learning_runs import reader_of
 from napari_spineseg.corrections.store import CorrectionsStore
 from napari_spineseg.datasets.prepared import PreparedVolume, load_prepared
 from napari_spineseg.errors import SpineSegError

@@ -6,8 +6,9 @@ import statistics
 from collections import defaultdict
 from pathlib import Path
 
-from learning_kinds import COUNTS, KINDS
 from PIL import Image, ImageDraw, ImageFont
+
+from benchmarks.learning_kinds import COUNTS, KINDS
 
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00")
 _SIZE, _LEFT, _BOTTOM, _TOP, _RIGHT = (900, 520), 70, 60, 30, 210
@@ -136,10 +137,10 @@ the first run got about a tenth of a processor. With both cores to itself, one c
 promoted in 77.9 s and, a second time, 77.8 s (the aim: 90), with the bundled weights aac39500a342. While it
 trained, the window's own thread worked for 26 ms at a time at most (23 ms the second time), 4 ms in 99.9 %
 of 14,600 ticks; on the clock, with the training on both cores, the longest gap was 83 ms (108 ms at a higher
-priority of the worker), 31 ms in 99.9 %. `scripts/with-display python benchmarks/learning_window.py PREPARED
+priority of the worker), 31 ms in 99.9 %. `scripts/with-display python -m benchmarks.learning_window PREPARED
 --work DIR` measures it.
 
-{missing} To fill the table: `python benchmarks/learning_efficiency.py PREPARED --work DIR`.
+{missing} To fill the table: `python -m benchmarks.learning_efficiency PREPARED --work DIR`.
 
 ## How the settings were chosen
 

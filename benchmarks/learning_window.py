@@ -1,6 +1,6 @@
 """From the click on *Learn* to the verdict, in a real window: how long it takes, how long the window stalls.
 
-    scripts/with-display python benchmarks/learning_window.py PREPARED --work DIR [--kind KIND] [--seed N]
+    scripts/with-display python -m benchmarks.learning_window PREPARED --work DIR [--kind KIND] [--seed N]
 
 One scan of PREPARED/train, made a scan of `--kind` (see `learning_kinds`), with its reference as the
 correction. The bundled model learns from it in its own process, as it does for a person; a timer in the
@@ -20,7 +20,8 @@ import time
 from pathlib import Path
 
 import numpy as np
-from learning_kinds import KINDS, thinned
+
+from benchmarks.learning_kinds import KINDS, thinned
 
 SECONDS = 900
 
@@ -42,8 +43,8 @@ def main() -> None:
 
 def fill(home: Path, prepared: Path, kind: str, seed: int):
     """Put one corrected scan into the store of `home`; returns the scan."""
-    from learning_efficiency import add, reader_of
-
+    from benchmarks.learning_efficiency import add
+    from benchmarks.learning_runs import reader_of
     from napari_spineseg.corrections.store import CorrectionsStore
     from napari_spineseg.datasets.prepared import load_prepared
     from napari_spineseg.models import get_model

@@ -1,6 +1,6 @@
 """How well structures become instances with the right levels, on clean and on damaged label volumes.
 
-    python benchmarks/levels.py [--masks DIR] [--seeds N] [--cases REGEX] [--json FILE]
+    python -m benchmarks.levels [--masks DIR] [--seeds N] [--cases REGEX] [--json FILE]
 
 Reads SPIDER label volumes (`levels` scheme; ../shared/data/spider_masks beside the repository unless
 told otherwise), reduces them to structures, damages them in the ways that networks and scanners do,

@@ -13,9 +13,6 @@ Each run adds a line to DIR/runs.jsonl and is not done again; the table is print
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import shutil
 import statistics
 import time
 from dataclasses import replace
@@ -24,9 +21,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from benchmarks.learning_runs import learn_from, read_lines, reader_of, run_once
 from napari_spineseg.anatomy import Structure
-from napari_spineseg.core.checkpoint import load_model
-from napari_spineseg.core.device import choose_precision
 from napari_spineseg.corrections.store import CorrectionsStore
 from napari_spineseg.datasets.prepared import (
     PreparedVolume,
@@ -36,10 +32,7 @@ from napari_spineseg.datasets.prepared import (
     windowed,
 )
 from napari_spineseg.learning.chen2024.cases import sagittal_affine
-from napari_spineseg.learning.folder import RunFolder
 from napari_spineseg.learning.reading import Reader
-from napari_spineseg.learning.session import Session
-from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.models import get_model
 from napari_spineseg.scan import Scan, Segmentation
 from napari_spineseg.synthesis.lesion_shapes import Form
@@ -80,48 +73,38 @@ class Bench:
         ]
 
     def lines(self) -> list[dict]:
-        path = self.work / "runs.jsonl"
-        lines = [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
-        return [line for line in lines if line["model"] == self.model.sha256[:12]]
+        return [
+            line for line in read_lines(self.work / "runs.jsonl") if line["model"] == self.model.sha256[:12]
+        ]
 
     def once(self, count: int, seed: int) -> None:
         """One run, unless it is there."""
         key = {"count": count, "seed": seed, "model": self.model.sha256[:12]}
-        if any(key.items() <= line.items() for line in self.lines()):
-            return
-        start = time.process_time()
-        found = self.learn(count, seed) if count else {"weights": self.model.weights}
-        dice = scores(reader_of(found.pop("weights")), self.unseen)
-        line = key | found | {"cpu_s": round(time.process_time() - start, 1), "dice": dice}
-        with (self.work / "runs.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
-        print(json.dumps(line), flush=True)
+        run_once(self.work / "runs.jsonl", key, lambda: self.measure(count, seed))
 
-    def learn(self, count: int, seed: int) -> dict:
-        """Correct one tumour in each of `count` scans, and learn from them."""
-        home = self.work / f"home-{count}-{seed}"
-        shutil.rmtree(home, ignore_errors=True)
-        os.environ["SPINESEG_HOME"] = str(home)
-        store = CorrectionsStore(home / "corrections", create=True)
-        picked = np.random.default_rng(seed).permutation(len(self.train))
-        reader = reader_of(self.model.weights)
-        for n in picked[:count]:
-            correct(store, with_tumours(self.train[n], 100 * seed + int(n), 1, TRAINING_FORMS), reader)
-        settings = LearnSettings(corrections=store.path, model="tumour", seed=seed, device="cpu")
-        verdict = Session(RunFolder.create(settings), lambda event: None, lambda: "").run()
-        kept = {
+    def measure(self, count: int, seed: int) -> dict:
+        """Learn, and score what came of it."""
+        start = time.process_time()
+        found, weights = self.learn(count, seed) if count else ({}, self.model.weights)
+        dice = scores(reader_of(weights), self.unseen)
+        return found | {"cpu_s": round(time.process_time() - start, 1), "dice": dice}
+
+    def learn(self, count: int, seed: int) -> tuple[dict, Path]:
+        """Learn from one corrected tumour in each of `count` scans: what to note, and the new weights."""
+
+        def fill(store: CorrectionsStore) -> None:
+            reader = reader_of(self.model.weights)
+            for n in np.random.default_rng(seed).permutation(len(self.train))[:count]:
+                correct(store, with_tumours(self.train[n], 100 * seed + int(n), 1, TRAINING_FORMS), reader)
+
+        verdict, weights = learn_from(fill, "tumour", seed, self.work, f"{count}-{seed}")
+        noted = {
             "promoted": verdict.promoted,
             "guard_change": verdict.guard["mean"].change,
             "steps": verdict.steps,
             "learn_seconds": verdict.seconds,
         }
-        weights = get_model(verdict.key).weights
-        final = self.work / f"{count}-{seed}.safetensors"
-        for suffix in (".safetensors", ".json"):
-            shutil.copyfile(weights.with_suffix(suffix), final.with_suffix(suffix))
-        del os.environ["SPINESEG_HOME"]
-        shutil.rmtree(home)
-        return kept | {"weights": final}
+        return noted, weights
 
 
 def thinned(volume: PreparedVolume) -> PreparedVolume:
@@ -158,11 +141,6 @@ def correct(store: CorrectionsStore, volume: PreparedVolume, reader: Reader) -> 
     )
     store.add_correction(scan, truth, prediction, model={"name": "tumour"})
     store.find(scan).say("done")
-
-
-def reader_of(weights: Path) -> Reader:
-    model, device = load_model(weights), torch.device("cpu")
-    return Reader(model.network, model.card.input, device, choose_precision(device))
 
 
 def scores(reader: Reader, volumes: list[PreparedVolume]) -> list[float]:
