@@ -10,8 +10,10 @@ from PIL import Image
 
 from napari_spineseg.datasets.audit import audit, repair, repaired
 from napari_spineseg.datasets.cases import find_cases, patient_of
+from napari_spineseg.datasets.checks import Looked, level_order
 from napari_spineseg.errors import DatasetError, OutputError
 from napari_spineseg.io import read_segmentation
+from napari_spineseg.sample_data import LABELS, sample_path
 from napari_spineseg.scan import Segmentation
 
 from .labelled import AFFINE, image_of, levels, save
@@ -89,6 +91,12 @@ def test_a_disc_at_the_wrong_level(tmp_path):
     labels[levels() == 202] = 205
     labels[levels() == 205] = 202
     assert any(f.labels == (205,) for f in found(with_one(tmp_path, labels), "level order"))
+
+
+@pytest.mark.parametrize("name", LABELS.values())
+def test_what_the_picture_cuts_is_not_out_of_order(name):
+    """Of the uppermost vertebra in view the samples show only a spinous process, below its disc."""
+    assert list(level_order(Looked.at(read_segmentation(sample_path(name))))) == []
 
 
 def test_touching_the_border(tmp_path):

@@ -5,6 +5,7 @@ from PIL import Image
 
 from napari_spineseg.datasets.prepare import prepare_masks, prepare_release, prepare_scans
 from napari_spineseg.datasets.prepared import load_prepared
+from napari_spineseg.errors import DatasetError
 from napari_spineseg.synthesis.tissues import Tissue
 
 # Sagittal slices 4 mm apart, rows downward, columns to the back.
@@ -37,6 +38,31 @@ def test_a_scan_and_its_levels_end_up_on_one_grid(levels, tmp_path):
     assert volume.structures[2, 60, 76] == 3 and volume.structures[0].max() == 0
 
 
+def test_splits_stay_apart(levels, tmp_path):
+    """What `import-spider` wrote, and the PNG release beside it, go where `pretrain` looks for them."""
+    for split, name in (("train", "1_t2"), ("val", "2_t2")):
+        (tmp_path / "data" / split).mkdir(parents=True)
+        for kind in ("image", "levels"):
+            image = nib.Nifti1Image(levels.astype(np.uint8), AFFINE)
+            nib.save(image, tmp_path / "data" / split / f"{name}_{kind}.nii.gz")
+    released(tmp_path / "data" / "test")
+    prepare_scans(tmp_path / "data", tmp_path / "out")
+    found = {split: load_prepared(tmp_path / "out" / split) for split in ("train", "val", "test")}
+    assert {s: [v.patient for v in volumes] for s, volumes in found.items()} == {
+        "train": ["1"],
+        "val": ["2"],
+        "test": ["12", "12"],
+    }
+
+
+def test_a_folder_without_scans_is_not_prepared_in_silence(levels, tmp_path):
+    with pytest.raises(DatasetError, match=r"5_image\.nii\.gz"):
+        prepare_scans(tmp_path, tmp_path / "out")
+    nib.save(nib.Nifti1Image(levels.astype(np.uint8), AFFINE), tmp_path / "7_image.nii.gz")
+    with pytest.raises(DatasetError, match="7_levels"):
+        prepare_scans(tmp_path, tmp_path / "out")
+
+
 def test_a_mask_becomes_tissues_with_its_structures(levels, tmp_path):
     nib.save(nib.Nifti1Image(levels.astype(np.uint8), AFFINE), tmp_path / "042_t2_mask.nii.gz")
     prepare_masks([tmp_path / "042_t2_mask.nii.gz"], tmp_path, seed=3)
@@ -46,13 +72,18 @@ def test_a_mask_becomes_tissues_with_its_structures(levels, tmp_path):
     assert set(np.unique(bone)) <= {Tissue.MARROW, Tissue.ARCH_MARROW, Tissue.CORTEX, Tissue.LESION}
 
 
-def test_released_slices_become_one_volume_a_run(tmp_path):
+def released(place):
+    """A PNG release of one patient: slices 3, 4 and 8."""
     for folder in ("images", "masks"):
-        (tmp_path / folder).mkdir()
+        (place / folder).mkdir(parents=True)
         for index in (3, 4, 8):
             grey = np.full((64, 80), 76 if folder == "masks" else index * 9, np.uint8)
             grey[0] = 0
-            Image.fromarray(grey).save(tmp_path / folder / f"012_t2_SPACE_slice{index}.png")
+            Image.fromarray(grey).save(place / folder / f"012_t2_SPACE_slice{index}.png")
+
+
+def test_released_slices_become_one_volume_a_run(tmp_path):
+    released(tmp_path)
     prepare_release(tmp_path, tmp_path)
     volumes = load_prepared(tmp_path)
     assert [(v.patient, len(v.values)) for v in volumes] == [("12", 2), ("12", 1)]

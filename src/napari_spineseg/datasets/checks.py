@@ -211,6 +211,9 @@ def level_order(case: Looked) -> Iterator[Finding]:
 
 
 def _discs_out_of_place(case: Looked, height: dict[int, float]) -> Iterator[Finding]:
+    # Of a vertebra that the picture cuts, what is left may be a spinous process far below its body.
+    cut = {int(n) for edge in ("top", "bottom") for n in np.unique(case.labels[_EDGES[edge]])}
+    height = {n: mm for n, mm in height.items() if n not in cut or structure_of(n) is Structure.DISC}
     for disc in (n for n in case.counts if structure_of(n) is Structure.DISC):
         above = disc - FIRST_DISC_LABEL + 1
         wrong = (above in height and height[disc] > height[above] + _SLACK_MM) or (

@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from napari_spineseg.anatomy import levels_to_structures
-from napari_spineseg.datasets.cases import patient_of
+from napari_spineseg.datasets.cases import SPLITS, patient_of
 from napari_spineseg.datasets.png_release import consecutive_runs, find_slices, read_slice
 from napari_spineseg.datasets.prepared import PreparedVolume, resized, resized_labels, windowed
+from napari_spineseg.errors import DatasetError
 from napari_spineseg.io import read_scan, read_segmentation, stem_of
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Segmentation
@@ -72,12 +73,32 @@ def _prepare_mask(path: Path, seed: int) -> PreparedVolume:
 
 
 def prepare_scans(folder: Path, out: Path, control: Control = Control()) -> list[Path]:
-    """Prepare a folder of `<id>_image.*` with `<id>_levels.*` or `<id>_labels.*` beside them."""
-    images = sorted(p for p in folder.iterdir() if "_image." in p.name)
+    """Prepare a folder of `<id>_image.*` with `<id>_levels.*` or `<id>_labels.*` beside them.
+
+    Folders in it that are called `train`, `val` or `test` are prepared each into one of that name.
+
+    Raises
+    ------
+    DatasetError
+        If there are no such scans, or one has no labels.
+    """
+    splits = sorted(p for p in folder.iterdir() if p.is_dir() and p.name in SPLITS)
     written = []
+    for split in splits:
+        (out / split.name).mkdir(parents=True, exist_ok=True)
+        prepare = prepare_release if (split / "images").is_dir() else prepare_scans
+        written += prepare(split, out / split.name, control)
+    images = sorted(p for p in folder.iterdir() if "_image." in p.name)
+    if not images and not splits:
+        raise DatasetError(
+            f"{folder} holds no scans to prepare: expected files such as 5_image.nii.gz beside "
+            "5_levels.nii.gz, images/ and masks/ of the PNG release, or folders train and val of either."
+        )
     for done, image in enumerate(images):
         stem = image.name.split("_image.")[0]
-        labels = next(p for kind in ("levels", "labels") for p in folder.glob(f"{stem}_{kind}.*"))
+        labels = next((p for kind in ("levels", "labels") for p in folder.glob(f"{stem}_{kind}.*")), None)
+        if labels is None:
+            raise DatasetError(f"{image} has no {stem}_levels.* or {stem}_labels.* beside it.")
         scan, segmentation = read_scan(image), read_segmentation(labels)
         turn = scan.grid.to_orientation()
         slice_mm, *in_plane = turn.grid.spacing
