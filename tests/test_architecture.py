@@ -138,27 +138,6 @@ def test_importing_the_package_is_quick():
     assert min(float(run_python(code)) for _ in range(3)) < 0.060
 
 
-def test_every_docs_page_is_in_the_index():
-    index = (REPOSITORY / "docs" / "index.md").read_text(encoding="utf-8")
-    pages = {path.relative_to(REPOSITORY / "docs").as_posix() for path in (REPOSITORY / "docs").rglob("*.md")}
-    assert {page for page in pages - {"index.md"} if f"({page})" not in index} == set()
-
-
-def test_links_between_pages_lead_somewhere():
-    pages = [*(REPOSITORY / "docs").rglob("*.md"), *REPOSITORY.glob("*.md")]
-    broken = []
-    for page in pages:
-        for target in _relative_links(page.read_text(encoding="utf-8")):
-            if not (page.parent / target).exists():
-                broken.append(f"{page.name}: {target}")
-    assert broken == []
-
-
-def _relative_links(text: str) -> list[str]:
-    links = [part.split(")")[0] for part in text.split("](")[1:]]
-    return [link.split("#")[0] for link in links if link.split("#")[0] and "://" not in link]
-
-
 def test_the_manifest_is_named_like_the_distribution():
     """napari matches the two letter by letter, and drops the whole plugin where they differ."""
     entry = next(e for e in distribution("spineseg").entry_points if e.group == "napari.manifest")
