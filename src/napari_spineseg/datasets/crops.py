@@ -19,7 +19,6 @@ from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.synthesis.contrast import degenerate, draw_look, render, shift_fat
 
 UNLABELLED = 255
-_MOST_OF_THE_NEXT_SLICE = 0.35
 
 
 class CropSettings(BaseModel):
@@ -44,9 +43,6 @@ class CropSettings(BaseModel):
     )
     lateral_share: float = Field(
         0.0, ge=0, le=1, description="share of painted samples from slices beside the middle of the spine"
-    )
-    partial_volume_share: float = Field(
-        0.0, ge=0, le=1, description="share of painted samples whose slices take in a part of the next ones"
     )
     augment: AugmentSettings = AugmentSettings()
 
@@ -114,36 +110,15 @@ class CropSampler:
         structures = torch.from_numpy(volume.structures[slices]).float()
         labels = augment.sample(structures, centre, offsets, "nearest")
         if volume.kind == "tissues":
-            image = self._scanned(volume, slices, centre, offsets, rng, generator)
+            tissues = torch.from_numpy(volume.values[slices]).float()
+            tissues = augment.sample(tissues, centre, offsets, "nearest")
+            image = augment.soften(self._painted(tissues, volume.spacing_mm, rng, generator))
         else:
             image = self._image(volume, slices, centre, offsets, rng)
             if rng.random() < self.settings.augment.remap_share:
                 image = augment.remap_contrast(image, labels, generator)
         target = labels[len(slices) // 2].long()
         return image, target, self._weight(volume, index, centre, offsets)
-
-    def _scanned(
-        self,
-        volume: PreparedVolume,
-        slices: list[int],
-        centre: tuple[float, float],
-        offsets: torch.Tensor,
-        rng: np.random.Generator,
-        generator: torch.Generator,
-    ) -> torch.Tensor:
-        """Painted slices, (channels, H, W), some of them thick enough to take in a part of the next ones."""
-        share = self.settings.partial_volume_share
-        if thick := share and rng.random() < share:
-            last = len(volume.values) - 1
-            slices = [min(max(s + beside, 0), last) for s in slices for beside in (-1, 0, 1)]
-        tissues = torch.from_numpy(volume.values[slices]).float()
-        tissues = augment.sample(tissues, centre, offsets, "nearest")
-        image = augment.soften(self._painted(tissues, volume.spacing_mm, rng, generator))
-        if not thick:
-            return image
-        before, after = rng.uniform(0, _MOST_OF_THE_NEXT_SLICE, 2)
-        parts = torch.tensor([before, 1 - before - after, after], dtype=image.dtype)
-        return torch.einsum("cshw,s->chw", image.unflatten(0, (-1, 3)), parts)
 
     def _painted(
         self, tissues: torch.Tensor, pixel_mm: float, rng: np.random.Generator, generator: torch.Generator
