@@ -32,8 +32,6 @@ from napari_spineseg.scan import Scan, Segmentation
 
 HERE = Path(__file__).parent
 SLICES = 5
-# Pixels of a prepared volume are square, its axes those of the sagittal view.
-AXES = np.array([[1, 0, 0, 0], [0, 0, -1, 0], [0, -1, 0, 0], [0, 0, 0, 1.0]])
 
 
 def main() -> None:
@@ -120,11 +118,10 @@ def scores(reader: Reader, volumes: list[PreparedVolume]) -> dict:
 
 def add(store: CorrectionsStore, volume: PreparedVolume, reader: Reader) -> Scan:
     """A volume with its reference as a correction of what the model says of it."""
-    affine = AXES @ np.diag([volume.slice_mm, volume.spacing_mm, volume.spacing_mm, 1.0])
-    scan = Scan(volume.values, affine, name=f"{volume.patient}_{volume.name}")
+    scan = Scan(volume.values, volume.affine, name=f"{volume.patient}_{volume.name}")
     seen = reader.all_classes(volume, range(len(volume.values)))
     made = [
-        Segmentation(a.astype(np.uint16), affine, name=volume.name, scheme="structures")
+        Segmentation(a.astype(np.uint16), volume.affine, name=volume.name, scheme="structures")
         for a in (volume.structures, seen)
     ]
     store.add_correction(scan, made[0], made[1], model={"name": "lumbar"})

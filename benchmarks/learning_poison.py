@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.learning_efficiency import AXES
 from benchmarks.learning_kinds import thinned
 from benchmarks.learning_runs import reader_of
 from napari_spineseg.corrections.store import CorrectionsStore
@@ -131,7 +130,7 @@ def cases(volumes: list[PreparedVolume], exam: list[Path] | None) -> tuple[list[
 
 def case_of(name: str, volume: PreparedVolume, labels: np.ndarray, seen: np.ndarray) -> Case:
     """A case of a prepared volume."""
-    affine = AXES @ np.diag([volume.slice_mm, volume.spacing_mm, volume.spacing_mm, 1.0])
+    affine = volume.affine
     made = (
         Segmentation(np.ascontiguousarray(a).astype(np.uint16), affine, name=name, scheme="structures")
         for a in (labels, seen)

@@ -19,13 +19,13 @@ import numpy as np
 import torch
 
 from napari_spineseg.learning.pretrain import find_recipe, read_recipe
-from napari_spineseg.learning.tumour import (
+from napari_spineseg.learning.tumour.patches import PatchBatch, PatchSampler, PatchSettings
+from napari_spineseg.learning.tumour.pretrain import (
     TumourSettings,
     patch_figures,
     split,
     train_stages,
 )
-from napari_spineseg.learning.tumour_crops import PatchBatch, PatchSampler, PatchSettings
 
 POOL_SEED, HELD_SEED, HELD_BATCHES = 5, 6, 6
 ARMS = {

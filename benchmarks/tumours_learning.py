@@ -31,7 +31,6 @@ from napari_spineseg.datasets.prepared import (
     resized_labels,
     windowed,
 )
-from napari_spineseg.learning.chen2024.cases import sagittal_affine
 from napari_spineseg.learning.reading import Reader
 from napari_spineseg.models import get_model
 from napari_spineseg.scan import Scan, Segmentation
@@ -130,7 +129,7 @@ def with_tumours(volume: PreparedVolume, seed: int, number: int, forms: tuple[Fo
 
 def correct(store: CorrectionsStore, volume: PreparedVolume, reader: Reader) -> None:
     """A volume with its truth as a correction of what the model says of its tumours."""
-    affine = sagittal_affine(volume)
+    affine = volume.affine
     scan = Scan(volume.values, affine, name=f"{volume.patient}_{volume.name}")
     seen = reader.all_classes(volume, range(len(volume.values)))
     anatomy = np.where(volume.structures == Structure.TUMOUR, Structure.VERTEBRA, volume.structures)

@@ -18,6 +18,17 @@ Shown on a screen this puts superior up and anterior left, as sagittal spine MRI
 """
 
 
+def sagittal_affine(spacing: tuple[float, float, float]) -> np.ndarray:
+    """(4, 4) index to RAS mm of slices to the right, rows downward and columns to the back.
+
+    `spacing` is the distance of slices, of rows and of columns, in mm; voxel (0, 0, 0) is at the origin.
+    """
+    affine = np.zeros((4, 4))
+    affine[0, 0], affine[2, 1], affine[1, 2] = spacing[0], -spacing[1], -spacing[2]
+    affine[3, 3] = 1
+    return affine
+
+
 @dataclass(frozen=True, eq=False)
 class Grid:
     """A voxel grid in the patient.

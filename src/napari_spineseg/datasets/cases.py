@@ -15,8 +15,16 @@ from pathlib import Path
 import numpy as np
 
 from napari_spineseg.anatomy import Scheme
-from napari_spineseg.datasets.png_release import SliceFile, consecutive_runs, find_slices, read_slice
+from napari_spineseg.datasets.png_release import (
+    PIXEL_MM,
+    SLICE_MM,
+    SliceFile,
+    consecutive_runs,
+    find_slices,
+    read_slice,
+)
 from napari_spineseg.errors import DatasetError
+from napari_spineseg.grid import sagittal_affine
 from napari_spineseg.io import read_scan, read_segmentation, stem_of
 from napari_spineseg.scan import Scan, Segmentation
 
@@ -25,8 +33,7 @@ _ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd")
 _LABEL_END = re.compile(r"[_-](seg|segmentation|labels?|levels?|mask|masks|structures)$", re.IGNORECASE)
 _IMAGE_END = re.compile(r"[_-](image|img|prep)$", re.IGNORECASE)
 _SEQUENCE = re.compile(r"[_-](t1|t2|stir|tirm|t2[_-]?space)$", re.IGNORECASE)
-# The release does not carry its geometry; these are SPIDER's T2 SPACE values.
-_RELEASE_SPACING = (0.9, 0.469, 0.469)
+_RELEASE_AFFINE = sagittal_affine((SLICE_MM, PIXEL_MM, PIXEL_MM))
 
 
 @dataclass(frozen=True)
@@ -57,14 +64,14 @@ class Case:
     def read_scan(self) -> Scan | None:
         """The image, on its own grid."""
         if self.slices:
-            return Scan(np.stack([read_slice(s)[0] for s in self.slices]), _release_affine(), self.name)
+            return Scan(np.stack([read_slice(s)[0] for s in self.slices]), _RELEASE_AFFINE, self.name)
         return read_scan(self.image) if self.image is not None else None
 
     def read_labels(self) -> Segmentation:
         """The labels, on their own grid."""
         if self.slices:
             labels = np.stack([read_slice(s)[1] for s in self.slices]).astype(np.uint16)
-            return Segmentation(labels, _release_affine(), self.name, "structures")
+            return Segmentation(labels, _RELEASE_AFFINE, self.name, "structures")
         return read_segmentation(self.labels)
 
     @property
@@ -159,9 +166,3 @@ def patient_of(name: str) -> str:
     """
     number = re.match(r"(?:sub-)?0*(\d+)(?=$|[_\- ])", name)
     return number[1] if number else _SEQUENCE.sub("", name)
-
-
-def _release_affine() -> np.ndarray:
-    """Slices to the right, rows down, columns to the back, as the release's pictures are."""
-    slice_mm, row_mm, column_mm = _RELEASE_SPACING
-    return np.array([[slice_mm, 0, 0, 0], [0, 0, -column_mm, 0], [0, -row_mm, 0, 0], [0, 0, 0, 1.0]])

@@ -16,6 +16,8 @@ from PIL import Image
 from napari_spineseg.anatomy import Structure
 from napari_spineseg.errors import DatasetError
 
+# The release does not carry its geometry; these are SPIDER's T2 SPACE values.
+SLICE_MM, PIXEL_MM = 0.9, 0.469
 GREY_OF = {Structure.VERTEBRA: 76, Structure.DISC: 29, Structure.CANAL: 150}
 _NAME = re.compile(r"^(?P<patient>\d+)_(?P<sequence>.+)_slice(?P<slice>\d+)$")
 

@@ -8,7 +8,13 @@ import numpy as np
 
 from napari_spineseg.anatomy import levels_to_structures
 from napari_spineseg.datasets.cases import SPLITS, patient_of
-from napari_spineseg.datasets.png_release import consecutive_runs, find_slices, read_slice
+from napari_spineseg.datasets.png_release import (
+    PIXEL_MM,
+    SLICE_MM,
+    consecutive_runs,
+    find_slices,
+    read_slice,
+)
 from napari_spineseg.datasets.prepared import PreparedVolume, resized, resized_labels, windowed
 from napari_spineseg.errors import DatasetError
 from napari_spineseg.io import read_scan, read_segmentation, stem_of
@@ -17,8 +23,6 @@ from napari_spineseg.scan import Segmentation
 from napari_spineseg.synthesis.tissues import paint_tissues
 
 SPACING_MM = 0.5
-# The release does not carry its geometry; these are SPIDER's T2 SPACE values.
-RELEASE_PIXEL_MM, RELEASE_SLICE_MM = 0.469, 0.9
 # Finer volumes are thinned to about this, so that a slice has a neighbour at every distance drawn.
 _THINNEST_MM = 2.0
 
@@ -29,14 +33,14 @@ def prepare_release(folder: Path, out: Path, control: Control = Control()) -> li
     written = []
     for done, run in enumerate(runs):
         images, masks = zip(*(read_slice(item) for item in run), strict=True)
-        size = tuple(round(n * RELEASE_PIXEL_MM / SPACING_MM) for n in images[0].shape)
+        size = tuple(round(n * PIXEL_MM / SPACING_MM) for n in images[0].shape)
         volume = PreparedVolume(
             name=f"{run[0].patient}_{run[0].sequence}_{run[0].index}",
             patient=run[0].patient.lstrip("0"),
             kind="image",
             values=windowed(resized(np.stack(images), size)),
             structures=resized_labels(np.stack(masks), size, range(4)),
-            slice_mm=RELEASE_SLICE_MM,
+            slice_mm=SLICE_MM,
             spacing_mm=SPACING_MM,
         )
         written.append(volume.save(out))

@@ -17,6 +17,7 @@ import torch
 
 from napari_spineseg.core.inputs import resample_slices, slice_statistics
 from napari_spineseg.errors import DatasetError
+from napari_spineseg.grid import sagittal_affine
 
 Kind = Literal["image", "tissues"]
 
@@ -45,6 +46,11 @@ class PreparedVolume:
     slice_mm: float
     spacing_mm: float
     weights: np.ndarray | None = None
+
+    @property
+    def affine(self) -> np.ndarray:
+        """(4, 4) index to RAS mm, as if the first voxel lay at the origin."""
+        return sagittal_affine((self.slice_mm, self.spacing_mm, self.spacing_mm))
 
     def save(self, folder: Path) -> Path:
         """Write to `folder/<name>.npz`."""

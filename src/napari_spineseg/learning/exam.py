@@ -15,7 +15,7 @@ from napari_spineseg.learning.guard import guard_scans, guard_tally
 from napari_spineseg.learning.lessons import Lesson
 from napari_spineseg.learning.reading import Reader, class_table, class_titles, evenly
 from napari_spineseg.learning.scores import Tally, tally
-from napari_spineseg.learning.tumour_replay import looks_for_tumours_alone, tumour_guard
+from napari_spineseg.learning.tumour.replay import looks_for_tumours_alone, tumour_guard
 from napari_spineseg.learning.workbook import Workbook
 from napari_spineseg.progress import Control
 

@@ -48,7 +48,7 @@ from napari_spineseg.learning.register import (
 )
 from napari_spineseg.learning.replay import replay_maps
 from napari_spineseg.learning.timetable import Timetable, steps_for
-from napari_spineseg.learning.tumour_replay import TumourReplay, looks_for_tumours_alone, square
+from napari_spineseg.learning.tumour.replay import TumourReplay, looks_for_tumours_alone, square
 from napari_spineseg.learning.workbook import Workbook, open_workbook
 
 

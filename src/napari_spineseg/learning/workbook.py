@@ -23,7 +23,7 @@ from napari_spineseg.learning.outlook import outlook
 from napari_spineseg.learning.reading import class_table
 from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.learning.split import Split, split_lessons
-from napari_spineseg.learning.tumour_replay import looks_for_tumours_alone
+from napari_spineseg.learning.tumour.replay import looks_for_tumours_alone
 from napari_spineseg.progress import Control
 
 _FILE = "lessons.json"

@@ -7,7 +7,7 @@ INTERPRETATION, piece by piece:
 
 PE module
     `centres_on_grid`, `extract`: patches of one size at a time, several sizes over a training
-    (see `learning.tumour_crops`), around candidates in training and around a click, on an
+    (see `learning.tumour.patches`), around candidates in training and around a click, on an
     overlapping grid over a scan. A patch is a window of a grid of fixed pixels with its neighbouring
     slices as channels; nothing is rescaled, since a tumour's size in mm means something.
 Encoder

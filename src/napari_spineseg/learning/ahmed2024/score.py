@@ -12,6 +12,7 @@ from napari_spineseg.core.checkpoint import LoadedModel
 from napari_spineseg.core.metrics import agreement, mean_of
 from napari_spineseg.core.predict import PredictOptions, predict
 from napari_spineseg.datasets.prepared import resized_labels
+from napari_spineseg.grid import sagittal_affine
 from napari_spineseg.learning.ahmed2024.published import NETWORK, predict_slices
 from napari_spineseg.learning.ahmed2024.slices import NETWORK_SIZE, STRUCTURES, SliceSet, Stack
 from napari_spineseg.progress import Control
@@ -71,10 +72,7 @@ def _predicted(
 
 def as_scan(stack: Stack) -> Scan:
     """A stack as a scan: slices to the right, rows down, columns to the back."""
-    affine = np.zeros((4, 4))
-    affine[0, 0], affine[2, 1], affine[1, 2] = stack.spacing[0], -stack.spacing[1], -stack.spacing[2]
-    affine[3, 3] = 1
-    return Scan(stack.images, affine, stack.name)
+    return Scan(stack.images, sagittal_affine(stack.spacing), stack.name)
 
 
 def _squeezed(stack: Stack) -> tuple[float, float]:

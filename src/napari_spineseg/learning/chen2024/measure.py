@@ -13,11 +13,11 @@ from napari_spineseg.anatomy import FIRST_TUMOUR_LABEL, Numbering
 from napari_spineseg.core.checkpoint import LoadedModel
 from napari_spineseg.core.predict import PredictOptions, predict
 from napari_spineseg.datasets.prepared import PreparedVolume
-from napari_spineseg.learning.chen2024.cases import Case, cases
 from napari_spineseg.learning.chen2024.settings import MeasureSettings
 from napari_spineseg.learning.pretrain import find_recipe, read_recipe
-from napari_spineseg.learning.tumour import TumourSettings, figures_of, patch_figures, split
-from napari_spineseg.learning.tumour_crops import PatchSampler, PatchSettings
+from napari_spineseg.learning.tumour.cases import Case, cases
+from napari_spineseg.learning.tumour.patches import PatchSampler, PatchSettings
+from napari_spineseg.learning.tumour.pretrain import TumourSettings, figures_of, patch_figures, split
 from napari_spineseg.progress import Control
 from napari_spineseg.synthesis.lesions import HELD_OUT_FORMS, TRAINING_FORMS
 from napari_spineseg.tumours import FindSettings

@@ -16,7 +16,7 @@ from napari_spineseg.datasets.crops import CropSettings
 from napari_spineseg.learning.admission import objection_to_lesson
 from napari_spineseg.learning.lessons import Lesson
 from napari_spineseg.learning.settings import LearnSettings
-from napari_spineseg.learning.tumour_replay import (
+from napari_spineseg.learning.tumour.replay import (
     TumourReplay,
     looks_for_tumours_alone,
     square,

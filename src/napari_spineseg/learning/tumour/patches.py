@@ -16,7 +16,7 @@ from napari_spineseg.anatomy import Structure
 from napari_spineseg.core import augment
 from napari_spineseg.core.augment import AugmentSettings
 from napari_spineseg.datasets.prepared import PreparedVolume
-from napari_spineseg.learning.tumour_tones import as_whole_slice, bright_at_one, tones_of
+from napari_spineseg.learning.tumour.tones import as_whole_slice, bright_at_one, tones_of
 from napari_spineseg.synthesis.contrast import Look, draw_look, render
 from napari_spineseg.synthesis.lesion_shapes import Form
 from napari_spineseg.synthesis.lesion_sites import Slab
@@ -249,7 +249,7 @@ class _Sample:
         if self.volume.kind == "tissues":
             enhanced = self.rng.random() < self.settings.gadolinium_share
             look = draw_look(self.generator, "Gd T1" if enhanced else None)
-            tissues = torch.from_numpy(_without_lesions(values))
+            tissues = torch.from_numpy(without_lesions(values))
             image = augment.soften(render(tissues, look, self.volume.spacing_mm, self.generator))
             return image, look.name, tones_of(image, _plain(whole, look))
         image, coarse = (torch.from_numpy(v.astype(np.float32) / 255) for v in (values, whole))
@@ -275,7 +275,7 @@ def _labelled_slices(volume: PreparedVolume) -> np.ndarray:
     return slices if len(slices) else np.arange(len(volume.values))
 
 
-def _without_lesions(tissues: np.ndarray) -> np.ndarray:
+def without_lesions(tissues: np.ndarray) -> np.ndarray:
     """Tissue maps hold round spots of unnamed change in bone: here only what is painted is a lesion."""
     return np.where(tissues == Tissue.LESION, np.uint8(Tissue.MARROW), tissues)
 

@@ -11,7 +11,7 @@ import torch
 from napari_spineseg.anatomy import CANAL_LABEL, FIRST_DISC_LABEL, Structure
 from napari_spineseg.core import augment
 from napari_spineseg.datasets.prepared import PreparedVolume
-from napari_spineseg.learning.tumour_crops import _without_lesions
+from napari_spineseg.learning.tumour.patches import without_lesions
 from napari_spineseg.scan import Scan
 from napari_spineseg.synthesis.contrast import draw_look, render
 from napari_spineseg.synthesis.lesion_shapes import Form
@@ -72,7 +72,7 @@ def painted(
     return Case(
         f"{volume.name} {look}",
         look,
-        Scan(voxels, sagittal_affine(volume), name=volume.name),
+        Scan(voxels, volume.affine, name=volume.name),
         done.tumours,
         plain_levels(volume.structures),
         tuple(lesion.kind for lesion in done.painted_tumours),
@@ -81,7 +81,7 @@ def painted(
 
 def _image(volume: PreparedVolume, look: str, generator: torch.Generator) -> np.ndarray:
     if volume.kind == "tissues":
-        tissues = torch.from_numpy(_without_lesions(volume.values))
+        tissues = torch.from_numpy(without_lesions(volume.values))
         image = augment.soften(render(tissues, draw_look(generator, look), volume.spacing_mm, generator))
         noise = 0.03 * torch.randn(image.shape, generator=generator)
         return (image + noise).abs().numpy()
@@ -89,14 +89,6 @@ def _image(volume: PreparedVolume, look: str, generator: torch.Generator) -> np.
     if look == "random":
         image = augment.remap_contrast(image, torch.from_numpy(volume.structures).float(), generator)
     return image.numpy()
-
-
-def sagittal_affine(volume: PreparedVolume) -> np.ndarray:
-    """Slices to the right, rows down, columns to the back; index to RAS mm."""
-    affine = np.zeros((4, 4))
-    affine[0, 0], affine[2, 1], affine[1, 2] = volume.slice_mm, -volume.spacing_mm, -volume.spacing_mm
-    affine[3, 3] = 1
-    return affine
 
 
 def plain_levels(structures: np.ndarray) -> np.ndarray:

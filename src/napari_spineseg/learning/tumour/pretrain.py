@@ -31,7 +31,7 @@ from napari_spineseg.core.networks.penn import (
 )
 from napari_spineseg.datasets.prepared import PreparedVolume, load_prepared
 from napari_spineseg.learning.calibration import best_temperature
-from napari_spineseg.learning.tumour_crops import PATCH_CLASSES, PatchBatch, PatchSampler, PatchSettings
+from napari_spineseg.learning.tumour.patches import PATCH_CLASSES, PatchBatch, PatchSampler, PatchSettings
 from napari_spineseg.progress import Control
 
 _MASKED_SHARE, _BLOCK = 0.5, 16
