@@ -1,4 +1,9 @@
-"""The best weights of a run so far, whole on disk, with what they scored."""
+"""The best weights of a run so far, whole on disk, with what they scored.
+
+What is held back of one or two corrected scans says early on that no more is to be gained, while scans of
+other patients still gain (benchmarks/learning_efficiency.md). So of weights that score alike the later ones
+are better, and training goes on to its end unless it does harm.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +20,10 @@ from napari_spineseg.learning.events import Scores
 _FILE = "best.json"
 # What is lost on the guard beyond this counts against what is won on the corrections, this many times.
 _FREE_LOSS, _COST = 0.002, 3.0
-# Training is over when so many comparisons in a row brought less than this.
-_PATIENCE, _WORTH = 3, 0.0015
+# Scores this near to each other are alike.
+_ALIKE = 0.003
+# Training is over when so many comparisons in a row were worse than the best.
+_PATIENCE = 3
 # But never before this share of its steps.
 _AT_LEAST = 0.5
 
@@ -38,7 +45,7 @@ class Best:
         self._state: dict[str, Any] = {
             "step": 0,
             "score": None,
-            "worthy": 0,
+            "worse": 0,
             "guard": None,
             "finished": False,
         }
@@ -61,30 +68,30 @@ class Best:
         self._save()
 
     def offer(self, step: int, network: nn.Module, held: Scores, guard: Scores) -> bool:
-        """Keep `network` if it is the best so far; says whether it is."""
+        """Keep `network` if none so far is better; says whether it was kept."""
         score = self._score(held, guard)
         best = self._state["score"]
-        if best is not None and score <= best:
+        if best is not None and score < best - _ALIKE:
+            self._state["worse"] += 1
+            self._save()
             return False
-        worthy = best is None or score > best + _WORTH
-        self.take(step, network, score, worthy)
+        self.take(step, network, score if best is None else max(score, best))
         return True
 
-    def take(self, step: int, network: nn.Module, score: float | None = None, worthy: bool = True) -> None:
-        """Keep `network`, whatever it scored."""
+    def take(self, step: int, network: nn.Module, score: float | None = None) -> None:
+        """Keep `network`, whatever it scored; `score` is what later ones are compared with."""
         name = f"best_{step}.safetensors"
         save_model(network, self._card, self._folder / name)
         before = self._state.get("file")
-        changes = {"step": step, "score": score, "file": name}
-        self._state |= changes | ({"worthy": step} if worthy else {})
+        self._state |= {"step": step, "score": score, "file": name, "worse": 0}
         self._save()
         if before and before != name:
             for old in (self._folder / before, (self._folder / before).with_suffix(".json")):
                 old.unlink(missing_ok=True)
 
-    def worn_out(self, step: int, steps: int, every: int) -> bool:
+    def worn_out(self, step: int, steps: int) -> bool:
         """Whether going on is not worth it."""
-        return step >= _AT_LEAST * steps and step - int(self._state["worthy"]) >= _PATIENCE * every
+        return step >= _AT_LEAST * steps and int(self._state["worse"]) >= _PATIENCE
 
     def finish(self) -> None:
         """Training is over: a resume goes on after it."""

@@ -225,7 +225,7 @@ class Session:
                 best=best,
             )
         )
-        if self._best.worn_out(trainer.step, self.steps, self._every()):
+        if self._best.worn_out(trainer.step, self.steps):
             raise _Enough
         return {"held_back": held, "guard": guard}
 
