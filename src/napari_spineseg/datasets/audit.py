@@ -64,17 +64,6 @@ def audit(folder: Path, control: Control = Control()) -> AuditReport:
     return AuditReport(tuple(rows), tuple(findings))
 
 
-def audit_case(case: Case) -> list[Finding]:
-    """What is inconsistent in one case.
-
-    Raises
-    ------
-    ScanError
-        If its files cannot be read.
-    """
-    return _look(case)[1]
-
-
 def _look(case: Case) -> tuple[Segmentation, list[Finding], np.ndarray]:
     """The labels, what was found, and what tells the scan from others (of labels alone: theirs)."""
     segmentation, scan = case.read_labels(), case.read_scan()

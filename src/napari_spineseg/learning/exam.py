@@ -41,7 +41,7 @@ class Exam:
         tumours = looks_for_tumours_alone(table)
         self._guard = tumour_guard(card.input) if tumours else guard_scans(card.input, table)
         started = time.monotonic()
-        self._parent, self._control = parent, control
+        self._control = control
         self.parent_held, self._before = self._held_back(parent)
         self.parent_guard = guard_tally(parent, self._guard, self._titles)
         self._after: dict[tuple[str, int], np.ndarray] = {}

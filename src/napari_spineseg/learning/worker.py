@@ -42,7 +42,7 @@ class Orders:
     """
 
     def __init__(self, folder: RunFolder, outlives: bool) -> None:
-        self._folder, self._outlives = folder, outlives
+        self._folder = folder
         self._said: list[str] = []
         self._ended = False
         if not outlives:

@@ -67,14 +67,22 @@ class SpineNet(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(batch, in_channels, H, W) -> logits (batch, classes, H, W)."""
         features = functional.pixel_unshuffle(image, FOLD)
-        skips = []
-        for block in self.encoder:
-            features = block(features)
-            skips.append(features)
-        skips.pop()
-        for up, block in zip(self.upsample, self.decoder, strict=True):
-            features = block(torch.cat([up(features), skips.pop()], 1))
+        features = down_and_up(features, self.encoder, self.upsample, self.decoder)
         return functional.pixel_shuffle(self.head(features), FOLD)
+
+
+def down_and_up(
+    features: torch.Tensor, encoder: nn.ModuleList, upsample: nn.ModuleList, decoder: nn.ModuleList
+) -> torch.Tensor:
+    """Through the U: each step up is joined with the features of its scale on the way down."""
+    skips = []
+    for block in encoder:
+        features = block(features)
+        skips.append(features)
+    skips.pop()
+    for up, block in zip(upsample, decoder, strict=True):
+        features = block(torch.cat([up(features), skips.pop()], 1))
+    return features
 
 
 def _conv(before: int, after: int, stride: int = 1) -> nn.Sequential:

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_spineseg.core.networks.spine_net import FOLD, SpineNet
+from napari_spineseg.core.networks.spine_net import FOLD, SpineNet, down_and_up
 
 
 class ReadySpineNet(nn.Module):
@@ -34,15 +34,7 @@ class ReadySpineNet(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(batch, in_channels, H, W) -> logits (batch, classes, H, W)."""
-        features = self.entry(image)
-        skips = []
-        for block in self.encoder:
-            features = block(features)
-            skips.append(features)
-        skips.pop()
-        for up, block in zip(self.upsample, self.decoder, strict=True):
-            features = block(torch.cat([up(features), skips.pop()], 1))
-        return self._unfold(features)
+        return self._unfold(down_and_up(self.entry(image), self.encoder, self.upsample, self.decoder))
 
     def _unfold(self, features: torch.Tensor) -> torch.Tensor:
         """(batch, width, h, w) -> logits (batch, classes, 2 h, 2 w), laid out as channels_last."""

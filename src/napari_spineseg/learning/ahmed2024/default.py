@@ -61,7 +61,7 @@ def train_default(
     slices: SliceSet, parts: Parts, settings: ReproduceSettings, card: ModelCard, out: Path, control: Control
 ) -> LoadedModel:
     """Train, or go on; returns the averaged weights with the best mean IoU on `parts.choose`."""
-    spec, recipe = card.input, default_recipe()
+    spec = card.input
     volumes = prepared(slices, parts.train)
     sampler = CropSampler([v for v in volumes if (v.structures != UNLABELLED).any()], CROPS, settings.seed)
     torch.manual_seed(settings.seed)
@@ -84,24 +84,11 @@ def train_default(
         figures = pooled_iou(*(np.concatenate([d[i].ravel() for i in truth]) for d in (truth, found)))
         return trainer.note(figures, lambda: save_model(averaged, card, weights))
 
-    steps = settings.epochs * -(-len(parts.train) // settings.batch)
-    every = max(1, steps // _VALIDATIONS)
     trainer = RoundsTrainer(
         network,
         lambda step: sampler.batch(step, settings.batch),
         lambda logits, batch: cross_entropy_dice(logits, batch.target, batch.weight),
-        TrainSettings(
-            seed=settings.seed,
-            steps=steps,
-            batch=settings.batch,
-            learning_rate=recipe.train.learning_rate,
-            weight_decay=recipe.train.weight_decay,
-            average=recipe.train.average,
-            clip=recipe.train.clip,
-            warm_up=min(100, steps // 10),
-            validate_every=every,
-            save_every=min(_SAVE_EVERY, every),
-        ),
+        _train_settings(settings, len(parts.train)),
         out,
         validate,
         choose_device(settings.device),
@@ -109,6 +96,25 @@ def train_default(
     )
     trainer.run_rounds(rounds, control)
     return load_model(weights)
+
+
+def _train_settings(settings: ReproduceSettings, slices: int) -> TrainSettings:
+    """The bundled model's, for as many epochs as are asked for."""
+    recipe = default_recipe().train
+    steps = settings.epochs * -(-slices // settings.batch)
+    every = max(1, steps // _VALIDATIONS)
+    return TrainSettings(
+        seed=settings.seed,
+        steps=steps,
+        batch=settings.batch,
+        learning_rate=recipe.learning_rate,
+        weight_decay=recipe.weight_decay,
+        average=recipe.average,
+        clip=recipe.clip,
+        warm_up=min(100, steps // 10),
+        validate_every=every,
+        save_every=min(_SAVE_EVERY, every),
+    )
 
 
 def prepared(slices: SliceSet, train: np.ndarray) -> list[PreparedVolume]:
