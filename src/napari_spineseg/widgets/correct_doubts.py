@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Labels
 from qtpy.QtCore import Signal
-from qtpy.QtGui import QShowEvent
+from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QGridLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_spineseg.corrections.doubt import Doubt, find_doubts
 from napari_spineseg.widgets.correct_ask import AskModel
+from napari_spineseg.widgets.correct_marker import PlaceMarker
 from napari_spineseg.widgets.keys import key_of
 from napari_spineseg.widgets.legend import scheme_of
 from napari_spineseg.widgets.parts import Words, tooltip
@@ -38,6 +39,7 @@ class DoubtPanel(QWidget):
         self.doubts: list[Doubt] = []
         self._at = -1
         self.asking = AskModel(session)
+        self.marker = PlaceMarker(session, self)
         self.count = Words("", "muted")
         # Nothing found by the rules is no promise; why nobody could be asked for more stands below.
         self.why = Words("", "muted")
@@ -70,6 +72,11 @@ class DoubtPanel(QWidget):
         """Only while somebody looks is the model asked where it guessed."""
         super().showEvent(event)
         self._ask()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """The ring belongs to the list: on another page it would be in the way."""
+        super().hideEvent(event)
+        self.marker.clear()
 
     def check_again(self) -> None:
         """List the places anew; ask the model again if that was stopped or did not work."""
@@ -128,6 +135,7 @@ class DoubtPanel(QWidget):
         viewer, layer = self._session.viewer, self._layer
         if layer in layers_of(viewer):
             go_to(viewer, layer.data_to_world(doubt.point))
+            self.marker.show_at(layer, doubt.point)
         if doubt.label:
             layer.selected_label = doubt.label
         self._say()
@@ -172,7 +180,9 @@ class DoubtPanel(QWidget):
             words = f"{self._at + 1} of {total}"
         self.count.say(words)
         self.why.say(self.asking.why_not(self._layer) if self._layer is not None else "")
-        self.reason.say(doubt.words if doubt is not None else "")
+        self.reason.say(doubt.words[:1].upper() + doubt.words[1:] if doubt is not None else "")
+        if doubt is None:
+            self.marker.clear()
         for button, there in ((self.previous, total), (self.next, total), (self.fine, doubt is not None)):
             button.setEnabled(bool(there))
         self.again.setEnabled(self._layer is not None and self._job is None)

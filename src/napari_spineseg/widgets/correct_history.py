@@ -1,40 +1,50 @@
-"""Undo and redo of one labels layer: voxels, and the names that go with them, in the same order.
+"""Undo and redo of one labels layer: voxels, and what is said of them, in the same order.
 
-napari keeps the voxels. Which numbers mean which levels (six lumbar vertebrae, T13) is no voxel, so
-that steps are counted here and the numbering comes back with them.
+napari keeps the voxels. Which numbers mean which levels (six lumbar vertebrae, T13), and what the card
+says of them, is no voxel, so that steps are counted here and the words come back with them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from napari.layers import Labels
+from psygnal import Signal
 
 from napari_spineseg.anatomy import Numbering, names_of
 from napari_spineseg.corrections.edit import Edit
 from napari_spineseg.widgets.legend import scheme_of
-from napari_spineseg.widgets.session import KEY, about
+from napari_spineseg.widgets.session import KEY, Session, about, layers_of
 
 # As many as napari keeps of a layer.
 _DEPTH = 100
 
+Said = Mapping[str, Any]
+"""What the layer's metadata says of its labels, under the keys below."""
+_SAID = ("numbering", "warnings", "numberings", "chosen", "provenance")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class _Step:
     voxels: bool
-    before: Numbering
-    after: Numbering
+    before: Said
+    after: Said
 
 
 class History:
     """What can be undone on `layer`. Make one a layer, and keep it: it owns the layer's undo keys."""
+
+    changed = Signal()
+    """A step was made, taken back or made again."""
 
     def __init__(self, layer: Labels) -> None:
         self._layer = layer
         self._past: list[_Step] = []
         self._future: list[_Step] = []
         self._quiet = False
-        self._pending: Numbering | None = None
+        self._pending: Said | None = None
         layer.events.paint.connect(self._on_paint)
         layer.events.data.connect(self._on_replaced)
         self.bind()
@@ -52,24 +62,36 @@ class History:
     @property
     def can_undo(self) -> bool:
         """Whether there is anything to undo."""
-        return bool(self._past)
+        return bool(self._past) or self._older(undoing=True) is not None
 
-    def apply(self, edit: Edit, numbering: Numbering | None = None) -> bool:
-        """Make an edit one step. False if it changes nothing."""
-        changes_names = numbering is not None and numbering != self.numbering
+    @property
+    def can_redo(self) -> bool:
+        """Whether anything was taken back that can be made again."""
+        return bool(self._future) or self._older(undoing=False) is not None
+
+    @property
+    def last(self) -> object | None:
+        """The step that `undo` would take back, to be told from others; None if there is none."""
+        return self._past[-1] if self._past else None
+
+    def apply(self, edit: Edit, said: Said | None = None) -> bool:
+        """Make an edit one step, with what is said of the labels from then on. False without a change."""
+        before = self._said()
+        after = {**before, **(said or {})}
         if len(edit):
-            self._pending = numbering
+            self._pending = after
             try:
                 with self._layer.block_history():
                     self._layer.data_setitem(edit.index, edit.values.astype(self._layer.data.dtype))
             finally:
                 self._pending = None
             return True
-        if changes_names:
-            self._push(_Step(False, self.numbering, numbering))
-            self._rename(numbering)
-            self._tell()
-        return changes_names
+        if after == before:
+            return False
+        self._push(_Step(False, before, after))
+        _say(self._layer, after)
+        self._tell()
+        return True
 
     def undo(self) -> bool:
         """Take the last step back. False if there is none."""
@@ -80,28 +102,36 @@ class History:
         return self._move(self._future, self._past, undoing=False)
 
     def _move(self, source: list[_Step], target: list[_Step], undoing: bool) -> bool:
-        if not source:
+        step = source.pop() if source else self._older(undoing)
+        if step is None:
             return False
-        step = source.pop()
         target.append(step)
         if step.voxels:
             self._layer.undo() if undoing else self._layer.redo()
-        self._rename(step.before if undoing else step.after)
+        _say(self._layer, step.before if undoing else step.after)
         self._tell()
         return True
+
+    def _older(self, undoing: bool) -> _Step | None:
+        """A step that napari took before steps were counted here; None if there is none."""
+        theirs = getattr(self._layer, "_undo_history" if undoing else "_redo_history", ())
+        said = self._said()
+        return _Step(True, said, said) if theirs else None
 
     def _on_paint(self, event: object) -> None:
         """Whoever painted, a step was added to the layer's own history."""
         if self._quiet:
             return
-        before, after = self.numbering, self._pending or self.numbering
+        before = self._said()
+        after = before if self._pending is None else self._pending
         self._push(_Step(True, before, after))
-        self._rename(after)
+        _say(self._layer, after)
 
     def _on_replaced(self, event: object) -> None:
         """Other voxels altogether: napari would write the old ones back into them."""
         self._past.clear()
         self._future.clear()
+        self.changed.emit()
         editable = self._layer.editable
         self._layer.editable = False  # which is when napari forgets its history
         self._layer.editable = editable
@@ -111,11 +141,11 @@ class History:
         self._past.append(step)
         if sum(s.voxels for s in self._past) > _DEPTH:
             del self._past[0]
+        self.changed.emit()
 
-    def _rename(self, numbering: Numbering) -> None:
-        if numbering == self.numbering:
-            return
-        rename(self._layer, numbering)
+    def _said(self) -> Said:
+        known = {key: about(self._layer).get(key) for key in _SAID}
+        return {**known, **as_said(self.numbering)}
 
     def _tell(self) -> None:
         """napari says nothing when it undoes; legend and autosave want to know."""
@@ -124,16 +154,33 @@ class History:
             self._layer.events.paint(value=[])
         finally:
             self._quiet = False
+        self.changed.emit()
 
 
-def rename(layer: Labels, numbering: Numbering) -> None:
-    """Give the layer another numbering: its metadata, and the names in the status bar."""
-    said = {"lumbar": numbering.lumbar, "thoracic": numbering.thoracic}
-    layer.metadata[KEY] = {**about(layer), "numbering": said}
-    if "index" in layer.features:
-        scheme, _ = scheme_of(layer)
+def history_of(session: Session, layer: Labels) -> History:
+    """The one history of `layer` in this window, whichever page asks first."""
+    there = layers_of(session.viewer)
+    session.histories = {known: kept for known, kept in session.histories.items() if known in there}
+    if layer not in session.histories:
+        session.histories[layer] = History(layer)
+    return session.histories[layer]
+
+
+def _say(layer: Labels, said: Said) -> None:
+    """Write what is said of the labels: into the metadata, and the names into the status bar's table."""
+    scheme, before = scheme_of(layer)
+    layer.metadata[KEY] = {**about(layer), **{key: v for key, v in said.items() if v is not None}}
+    for key in (key for key, value in said.items() if value is None):
+        layer.metadata[KEY].pop(key, None)
+    _, numbering = scheme_of(layer)
+    if numbering != before and "index" in layer.features:
         numbers = [int(n) for n in layer.features["index"]]
         layer.features = {"index": numbers, "name": list(names_of(numbers, scheme, numbering).values())}
+
+
+def as_said(numbering: Numbering) -> Said:
+    """A numbering as a layer's metadata says it."""
+    return {"numbering": {"lumbar": numbering.lumbar, "thoracic": numbering.thoracic}}
 
 
 def _nothing(_: object) -> None:

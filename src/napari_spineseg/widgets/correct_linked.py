@@ -19,6 +19,8 @@ class LinkedDock(QObject):
         self._session = session
         self._dock: QWidget | None = None
         self._layers: tuple[Image | None, Labels | None] = (None, None)
+        self._point: np.ndarray | None = None
+        """Where a page has gone last, for views that are opened later."""
         self.views: LinkedViews | None = None
 
     def toggle(self) -> None:
@@ -28,18 +30,24 @@ class LinkedDock(QObject):
             return
         self.views = LinkedViews(self._session)
         window = self._session.viewer.window
-        self._dock = window.add_dock_widget(self.views, name="Axial and coronal", area="right")
+        # Below the picture: beside it they would push the page together, which is long.
+        self._dock = window.add_dock_widget(self.views, name="Axial and coronal", area="bottom")
         self._dock.destroyed.connect(self._on_gone)
         self.views.show_layers(*self._layers)
+        if self._point is not None:
+            self.views.go(self._point)
 
     def show_layers(self, scan: Image | None, labels: Labels | None) -> None:
         """Show these from now on."""
+        if labels is not self._layers[1]:
+            self._point = None
         self._layers = scan, labels
         if self.views is not None:
             self.views.show_layers(scan, labels)
 
     def go(self, point: np.ndarray) -> None:
         """Show index `point` (slice, row, column)."""
+        self._point = point
         if self.views is not None:
             self.views.go(point)
 

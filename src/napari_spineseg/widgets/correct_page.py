@@ -11,7 +11,6 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_spineseg.anatomy import Numbering
-from napari_spineseg.corrections import tools
 from napari_spineseg.corrections.edit import Edit
 from napari_spineseg.corrections.entry import Version, numbering_from
 from napari_spineseg.errors import SpineSegError
@@ -24,19 +23,21 @@ from napari_spineseg.widgets.correct_doubts import DoubtPanel
 from napari_spineseg.widgets.correct_draw import DrawPanel
 from napari_spineseg.widgets.correct_gestures import Gestures, is_request
 from napari_spineseg.widgets.correct_help import HelpSheet, help_button
-from napari_spineseg.widgets.correct_history import History
+from napari_spineseg.widgets.correct_history import History, Said, as_said, history_of
 from napari_spineseg.widgets.correct_keeper import Keeper
 from napari_spineseg.widgets.correct_linked import LinkedDock
 from napari_spineseg.widgets.correct_offer import OfferPanel
 from napari_spineseg.widgets.correct_picker import StructurePicker
 from napari_spineseg.widgets.correct_review import ReviewPanel
 from napari_spineseg.widgets.correct_tools import ALL_SLICES, TOOLS, Place, ToolGrid, place_of
+from napari_spineseg.widgets.correct_undo import UndoBar
 from napari_spineseg.widgets.correct_work import Offer
 from napari_spineseg.widgets.keys import LayerKeys, add_shortcuts
+from napari_spineseg.widgets.numberings import named
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label
 from napari_spineseg.widgets.picker import LayerPicker
-from napari_spineseg.widgets.session import layers_of, while_alive
+from napari_spineseg.widgets.session import while_alive
 from napari_spineseg.widgets.worker import report
 
 if TYPE_CHECKING:
@@ -56,7 +57,6 @@ class CorrectPage(Page):
         self._layer: Labels | None = None
         self._brush: Brush | None = None
         self._keys: LayerKeys | None = None
-        self._histories: dict[Labels, History] = {}
         self.keeper = Keeper(self)
         self.linked = LinkedDock(self.session, self)
         self.gestures = Gestures(self.session, self._place, self.apply, self)
@@ -70,6 +70,7 @@ class CorrectPage(Page):
         self.whole.setObjectName("whole")
         self.column = ColumnPanel()
         self.review = ReviewPanel()
+        self.undo_bar = UndoBar(lambda: self.history)
         self._lay_out()
         self.actions = actions_of(self)
         self._connect()
@@ -85,17 +86,17 @@ class CorrectPage(Page):
     @property
     def history(self) -> History | None:
         """What can be undone on it."""
-        return self._histories.get(self._layer) if self._layer is not None else None
+        return self.session.histories.get(self._layer) if self._layer is not None else None
 
     def has_input(self) -> bool:
         """Whether there is a segmentation."""
         return self.session.segmentation is not None
 
-    def apply(self, edit: Edit, numbering: Numbering | None = None) -> bool:
-        """Make an edit one step, and say what it did."""
+    def apply(self, edit: Edit, said: Said | None = None) -> bool:
+        """Make an edit one step, and say what it did; `said` goes with it into the layer's metadata."""
         if self.history is None:
             return False
-        changed = self.history.apply(edit, numbering)
+        changed = self.history.apply(edit, said)
         if changed:
             self.picker.used()
         self.say(edit.words or ("Renamed." if changed else ""))
@@ -127,8 +128,8 @@ class CorrectPage(Page):
         """The chosen structure is really `name`, in a spine with this numbering."""
         at = self._place()
         if at is not None:
-            wanted = at.labels, at.label, name, numbering
-            self._guarded(lambda: self.apply(tools.relabel_column(*wanted), numbering), "anew")
+            wanted = at.label, name, numbering
+            self._guarded(lambda: self.apply(*named(self._layer, *wanted)), "anew")
             self.picker.refresh()
 
     def save(self) -> None:
@@ -170,11 +171,9 @@ class CorrectPage(Page):
         for part in (self.picker, self.column, self.doubts, self.carry):
             part.show_layer(layer)
         if layer is not None:
-            there = layers_of(self.session.viewer)
-            self._histories = {known: h for known, h in self._histories.items() if known in there}
-            if layer not in self._histories:
-                self._histories[layer] = History(layer)
+            history_of(self.session, layer)
             self._keep(layer)
+        self.undo_bar.follow()
         self.linked.show_layers(self._scan(), layer)
         if self.isVisible():
             self._take(layer)
@@ -212,8 +211,7 @@ class CorrectPage(Page):
         if self._layer is None or self._brush is None:
             return None
         rule = rule_for_tools(self._brush.rule(), int(self._layer.selected_label))
-        dims = self.session.viewer.dims
-        return place_of(self._layer, self._scan(), dims, self.whole.isChecked(), rule)
+        return place_of(self._layer, self._scan(), self.session.viewer.dims, self.whole.isChecked(), rule)
 
     def _guarded(self, work: Callable[[], object], drawn: Drawn = "here") -> None:
         """What cannot be done is said in the page."""
@@ -240,7 +238,7 @@ class CorrectPage(Page):
         if self._layer is None or offer.labels.shape != self._layer.data.shape:
             return
         with self.carry.drawing("anew"):
-            self.apply(offer.edit(self._layer.data), numbering_from(offer.about))
+            self.apply(offer.edit(self._layer.data), as_said(numbering_from(offer.about)))
         self.keeper.accepted(offer)
         self.picker.refresh()
         self.doubts.check()
@@ -271,6 +269,7 @@ class CorrectPage(Page):
         self.advanced.addWidget(self.review)
         self.advanced.setText("Review")
         self.run_bar.add_beside(help_button(self.show_help))
+        self.keep_in_sight(self.undo_bar)
         self._forget = QTimer(self, singleShot=True, interval=_HINT_MS)
         self._forget.timeout.connect(lambda: self.hint.say(""))
 
@@ -293,6 +292,7 @@ class CorrectPage(Page):
         self.keeper.offered.connect(self.offer_panel.ask)
         self.keeper.saved.connect(self._on_saved)
         self.keeper.failed.connect(self._on_failed)
+        self.keeper.safe.connect(self.undo_bar.say_kept)
         self.doubts.went.connect(lambda doubt: self.linked.go(doubt.point))
         while_alive(self, self.session.segmentation_changed, self._show_layer)
         while_alive(self, self.session.layers_changed, self._on_layers)

@@ -8,7 +8,7 @@ import numpy as np
 from napari.layers import Image, Labels
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt, QTimer, Signal
 from qtpy.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_spineseg.anatomy import Scheme, colour_of
 from napari_spineseg.widgets.legend import scheme_of
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 _SETTLE_MS = 40
 _OPACITY = 0.4
 _LINE = "#ffd166"
-# Height of a view, as a share of its width; the picture inside keeps its proportions in mm.
-_SHAPE = 0.62
 # A slab is narrow and a sagittal picture tall: of its height this much is shown around the place, mm.
 _AROUND_MM = 50.0
 
@@ -44,12 +42,15 @@ class LinkedViews(QWidget):
         self._labels: Labels | None = None
         self.point = np.zeros(3)
         self.views = {name: PlaneView(*plane) for name, plane in _PLANES.items()}
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
+        self._row = QBoxLayout(QBoxLayout.Direction.LeftToRight, self)
+        self._row.setContentsMargins(0, 0, 0, 0)
+        self._row.setSpacing(4)
         for name, view in self.views.items():
-            layout.addWidget(Words(name, "muted"))
-            layout.addWidget(view)
+            column = QVBoxLayout()
+            column.setSpacing(2)
+            column.addWidget(Words(name, "muted"))
+            column.addWidget(view, stretch=1)
+            self._row.addLayout(column, stretch=1)
             view.clicked.connect(self._on_clicked)
         self._settle = QTimer(self, singleShot=True, interval=_SETTLE_MS)
         self._settle.timeout.connect(self.draw)
@@ -73,16 +74,27 @@ class LinkedViews(QWidget):
         if scan is not None:
             scan.events.contrast_limits.connect(self._on_changed)
         self._on_moved()
+        self._settle.start()
 
     def go(self, point: np.ndarray) -> None:
         """Show index `point` (slice, row, column)."""
         self.point = np.asarray(point, float)
         self._settle.start()
 
+    def resizeEvent(self, event: object) -> None:
+        """Side by side in a dock that is wide, one below the other in one that is tall."""
+        super().resizeEvent(event)
+        across = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
+        self._row.setDirection(across[int(self.height() > self.width())])
+
     def draw(self) -> None:
         """Draw both pictures anew."""
         layer = self._labels
-        if layer is None or not self.isVisible():
+        if not self.isVisible():
+            return
+        if layer is None:
+            for view in self.views.values():
+                view.clear()
             return
         at = [
             int(np.clip(round(float(p)), 0, n - 1)) for p, n in zip(self.point, layer.data.shape, strict=True)
@@ -138,17 +150,12 @@ class PlaneView(QWidget):
         self._first = 0
         """Where along `down` the picture begins."""
         self.setToolTip(help_text)
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setMinimumHeight(120)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(120, 110)
 
     def sizeHint(self) -> QSize:
-        """As wide as the dock."""
-        return QSize(300, 180)
-
-    def resizeEvent(self, event: object) -> None:
-        """Keep the shape."""
-        super().resizeEvent(event)
-        self.setFixedHeight(max(120, int(self.width() * _SHAPE)))
+        """Enough to tell a disc from a body; the border of the dock can be dragged."""
+        return QSize(300, 190)
 
     def show_plane(self, scan: Image | None, layer: Labels, at: list[int]) -> None:
         """Show the plane through index `at`."""
@@ -161,6 +168,11 @@ class PlaneView(QWidget):
         grey = np.zeros(labels.shape) if scan is None else self._turned(np.asarray(scan.data[index]))
         limits = (0.0, 1.0) if scan is None else scan.contrast_limits
         self.picture = _image(picture(grey, limits, labels, scheme_of(layer)[0], layer.visible))
+        self.update()
+
+    def clear(self) -> None:
+        """Show nothing: what was shown is closed."""
+        self.picture = None
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -54,6 +54,8 @@ class Page(QWidget):
         self.hint = Words("", "muted")
         self.card = Card()
         self.empty = EmptyState(self.session, lambda: open_first_sample(self.session.viewer))
+        self._foot = QWidget(self)
+        self._foot.hide()
         self._stack = QStackedWidget()
         self._stack.addWidget(scrolling(self.empty))
         self._stack.addWidget(scrolling(self._frame()))
@@ -75,6 +77,16 @@ class Page(QWidget):
     def refresh(self) -> None:
         """Show the frame, or what to do while there is nothing to work on."""
         self._stack.setCurrentIndex(int(self.has_input()))
+        self._foot.setVisible(self._foot.layout() is not None and self.has_input())
+
+    def keep_in_sight(self, *above: QWidget) -> None:
+        """Put the primary button and what is said below the part that scrolls, for a page that is long."""
+        layout = QVBoxLayout(self._foot)
+        layout.setContentsMargins(_MARGIN, 6, _MARGIN, 8)
+        layout.setSpacing(6)
+        for part in (*above, self.run_bar, self.hint):
+            layout.addWidget(part)
+        self.layout().addWidget(self._foot)
 
     def _frame(self) -> QWidget:
         frame = QWidget()

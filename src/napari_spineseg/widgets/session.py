@@ -10,6 +10,8 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from psygnal import Signal, SignalInstance
 
+from napari_spineseg.widgets.view import bring_into_view
+
 if TYPE_CHECKING:
     from napari.viewer import Viewer
     from qtpy.QtCore import QObject
@@ -42,6 +44,8 @@ class Session:
         self._scan: Image | None = None
         self._segmentation: Labels | None = None
         self._scan_of: weakref.WeakKeyDictionary[Labels, weakref.ref[Image]] = weakref.WeakKeyDictionary()
+        self.histories: dict[Labels, Any] = {}
+        """What can be undone on each segmentation; ask with `correct_history.history_of`."""
         events = viewer.layers.events
         events.inserted.connect(self._on_layers)
         events.removed.connect(self._on_layers)
@@ -60,6 +64,11 @@ class Session:
         return viewer
 
     @property
+    def open(self) -> bool:
+        """Whether the window is still there: a timer of a panel may fire when it has just gone."""
+        return self._viewer() is not None
+
+    @property
     def scan(self) -> Image | None:
         """The layer that jobs work on."""
         return self._scan
@@ -70,6 +79,8 @@ class Session:
         if layer is self._scan:
             return
         self._scan = layer
+        if layer is not None:
+            bring_into_view(self.viewer, layer)
         self.scan_changed.emit(layer)
         if layer is None or self._segmentation is None or self.scan_of(self._segmentation) is not layer:
             self.segmentation = self._newest_of(layer)

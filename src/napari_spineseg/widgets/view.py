@@ -51,6 +51,22 @@ def go_to(viewer: Viewer, point: tuple[float, ...]) -> None:
         camera.center = (0.0,) * (3 - len(shown)) + tuple(float(v) for v in target)
 
 
+def bring_into_view(viewer: Viewer, layer: Layer) -> None:
+    """Move the slider to the middle of `layer` if it stands where `layer` has no slice.
+
+    Each scan has its own place and size; whoever goes over to another one would else look on at the first.
+    """
+    low, high = np.asarray(layer.extent.world)
+    half = np.abs(np.asarray(layer.extent.step)) / 2
+    point = np.asarray(viewer.dims.point)
+    for axis in viewer.dims.not_displayed:
+        if (
+            axis < len(low) == len(point)
+            and not low[axis] - half[axis] <= point[axis] <= high[axis] + half[axis]
+        ):
+            viewer.dims.set_point(axis, (low[axis] + high[axis]) / 2)
+
+
 def sagittal_index(viewer: Viewer, layer: Layer) -> int | None:
     """Which sagittal slice of `layer` is shown; None while the view is another plane or 3D."""
     if viewer.dims.ndisplay != 2 or 0 in viewer.dims.displayed:

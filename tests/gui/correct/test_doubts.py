@@ -126,3 +126,21 @@ def test_doubtful_places_one_after_the_other(viewer, page, layer, qtbot):
     page.doubts.check()
     settle(page)
     assert not any(d.same_as(first, (4, 1, 1)) for d in page.doubts.doubts)
+
+
+def test_a_ring_shows_the_place_and_goes_with_it(viewer, page, asked, layer, qtbot):
+    click(qtbot, page.doubts.next)
+    ring, doubt = page.doubts.marker.layer, page.doubts.current
+    assert ring in viewer.layers and viewer.layers.selection.active is layer
+    assert np.allclose(ring.data_to_world(ring.data[0]), layer.data_to_world(np.round(doubt.point)), atol=1)
+    steps = [r.step for r in viewer.dims.range]
+    assert np.allclose(steps, layer.scale)  # the slider goes slice by slice as before
+    click(qtbot, page.doubts.next)
+    assert [x.name for x in viewer.layers].count("look here") == 1
+    assert np.allclose(ring.data[0, 1:], page.doubts.current.point[1:])
+    viewer.layers.remove(ring)  # a person may take it away
+    click(qtbot, page.doubts.next)
+    assert page.doubts.marker.layer in viewer.layers
+    page.hide()
+    assert all(x.name != "look here" for x in viewer.layers)
+    page.show()

@@ -106,3 +106,17 @@ def test_the_picture_has_the_colours_of_the_labels():
     assert (plain[..., 0] == plain[..., 2]).all() and plain.max() == 255
     differs = (drawn != plain).any(-1)
     assert differs[1, 2] and differs.sum() == 1
+
+
+def test_they_are_side_by_side_where_it_is_wide(linked, qtbot):
+    axial, coronal = linked.views["Axial"], linked.views["Coronal"]
+    assert axial.geometry().bottom() < coronal.geometry().top()
+    linked.resize(900, 220)
+    wait_until(lambda: axial.geometry().right() < coronal.geometry().left())
+    assert linked.minimumSizeHint().height() < 220
+
+
+def test_what_is_closed_is_not_shown_any_more(model, linked, layer):
+    model.layers.clear()
+    linked.show_layers(None, None)
+    wait_until(lambda: all(view.picture is None for view in linked.views.values()))

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from correct_kit import key, press, wait_until
 from gui_kit import click, clipped
+from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_spineseg.corrections.confine import Confine
+from napari_spineseg.widgets.correct_history import History
 from napari_spineseg.widgets.correct_page import CorrectPage
 from napari_spineseg.widgets.dock import SpineSegDock
 from napari_spineseg.widgets.keys import CORRECT_KEYS
@@ -152,3 +154,34 @@ def test_napari_has_its_keys_and_brush_back_when_the_page_is_hidden(viewer, page
 def test_nothing_is_clipped_in_a_narrow_dock(viewer, page, layer, qtbot):
     layer.selected_label = 100
     assert clipped(page) == []
+
+
+def test_undo_and_redo_are_buttons_in_sight(viewer, page, layer, qtbot):
+    before = layer.data.copy()
+    assert not page.undo_bar.undo.isEnabled() and not page.undo_bar.redo.isEnabled()
+    click(qtbot, page.tools.buttons["grow"])
+    after = layer.data.copy()
+    assert not np.array_equal(after, before) and page.undo_bar.kept.words == "Not on disk yet"
+    click(qtbot, page.undo_bar.undo)
+    assert np.array_equal(layer.data, before) and not page.undo_bar.undo.isEnabled()
+    click(qtbot, page.undo_bar.redo)
+    assert np.array_equal(layer.data, after) and not page.undo_bar.redo.isEnabled()
+    page.keeper.look()
+    wait_until(lambda: page.undo_bar.kept.words == "Kept on disk")
+
+
+def test_saving_and_what_is_said_stay_in_sight_however_far_the_page_is_scrolled(viewer, page, layer):
+    page.window().resize(1000, 500)
+    page.say("Grew by 1 mm.", stays=True)
+    wait_until(lambda: not page.hint.visibleRegion().isEmpty())
+    for part in (page.run_bar.button, page.undo_bar.undo, page.hint):
+        assert part.visibleRegion().boundingRect() == part.rect()
+
+
+def test_strokes_from_before_the_page_can_be_undone_too(qapp):
+    """napari took them; the page goes on where its own steps end."""
+    other = Labels(np.zeros((2, 3, 3), np.uint16))
+    other.data_setitem((np.array([0]), np.array([0]), np.array([0])), 7)
+    late = History(other)
+    assert late.can_undo and late.undo() and other.data[0, 0, 0] == 0
+    assert late.can_redo and late.redo() and other.data[0, 0, 0] == 7
