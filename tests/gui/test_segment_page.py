@@ -11,7 +11,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_spineseg.errors import ModelError
-from napari_spineseg.instances.numbering import Alternative
 from napari_spineseg.widgets.segment_page import describe
 from napari_spineseg.widgets.session import about
 
@@ -34,14 +33,6 @@ def test_result_is_told_in_words(viewer, page, qtbot, fake):
     assert page.card.remark.words == "1 place to look at"
     assert page.card.sentences == ["Look at L5."]
     assert page.legend.isVisible() and page.save_panel.open_button.isVisible()
-
-
-def test_other_numberings_that_fit_are_offered_with_the_way_to_them(viewer, page, qtbot, fake):
-    fake.alternatives = (Alternative("The lowest vertebra is S1.", -1),)
-    add_scan(viewer)
-    segment(page, qtbot)
-    assert page.card.remark.words == "1 place to look at"
-    assert "The lowest vertebra is S1." in page.card.sentences[1] and "Correct" in page.card.sentences[1]
 
 
 def test_without_a_scan_it_says_what_to_do(viewer, page, qtbot, monkeypatch):

@@ -39,7 +39,11 @@ class Card(QFrame):
         return [self._sentences.itemAt(n).widget().words for n in range(self._sentences.count())]
 
     def say(self, headline: str, remark: str = "", warnings: Iterable[str] = (), footnote: str = "") -> None:
-        """Show a result."""
+        """Show a result. The same one again is left as it stands: it may be half read, or being selected."""
+        warnings = list(warnings)
+        now = [self.headline.words, self.remark.words, self.footnote.words, *self.sentences]
+        if not self.isHidden() and now == [headline, remark, footnote, *warnings]:
+            return
         self._fill(headline, remark, footnote)
         self.show()
         for warning in warnings:

@@ -77,7 +77,13 @@ class FindTumours(QWidget):
         return self._clicks is not None and self._job is None
 
     def show_layer(self, layer: Labels | None) -> None:
-        """List the findings of a segmentation."""
+        """List the findings of a segmentation; clicks on another one end."""
+        if layer is not self.tool._layer and self.tool.active:
+            self.tool.stop()
+        self.show_findings(layer)
+
+    def show_findings(self, layer: Labels | None) -> None:
+        """List the findings anew: their places may have other names."""
         findings = findings_of(layer)
         self.list.clear()
         for finding in findings or ():
@@ -87,9 +93,8 @@ class FindTumours(QWidget):
         height = self.list.sizeHintForRow(0) * min(len(findings or ()), _ROWS) + 6
         self.list.setFixedHeight(max(height, 0))
         self.list.setVisible(bool(findings))
-        self.words.say("No tumour was found." if findings == [] else "")
-        if layer is not self.tool._layer and self.tool.active:
-            self.tool.stop()
+        if not self.tool.active:
+            self.words.say("No tumour was found." if findings == [] else "")
 
     def take(self, gesture: Gesture) -> None:
         """Answer a click or a box on the segmentation."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from napari.layers import Labels
 from napari.utils.colormaps import DirectLabelColormap
-from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtCore import QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import QGridLayout, QSizePolicy, QToolButton, QWidget
 
 from napari_spineseg.anatomy import (
@@ -41,6 +41,9 @@ class Legend(QWidget):
     hide and show a kind; hiding changes colours only, never voxels.
     """
 
+    listed = Signal()
+    """The labels were listed anew, after they or their names changed."""
+
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
@@ -55,7 +58,7 @@ class Legend(QWidget):
         self._grid.setColumnStretch(0, 1)
         self._grid.setColumnStretch(1, 1)
         self._settle = QTimer(self, singleShot=True, interval=_SETTLE_MS)
-        self._settle.timeout.connect(self.refresh)
+        self._settle.timeout.connect(self._on_settled)
         while_alive(self, session.segmentation_changed, self.show_layer)
         while_alive(self, session.theme_changed, self._on_edited)
         # The layer may outlive the legend, and knows nothing of Qt.
@@ -172,6 +175,11 @@ class Legend(QWidget):
 
     def _on_edited(self, event: object = None) -> None:
         self._settle.start()
+
+    def _on_settled(self) -> None:
+        if self._session.open:
+            self.refresh()
+            self.listed.emit()
 
 
 def scheme_of(layer: Labels) -> tuple[Scheme, Numbering]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from napari_spineseg.anatomy_words import summarise
 from napari_spineseg.io.layers import layer_tuple_for_segmentation
 from napari_spineseg.segment import SegmentResult
 from napari_spineseg.widgets.legend import labels_in, scheme_of
+from napari_spineseg.widgets.numberings import numberings_of
 from napari_spineseg.widgets.session import KEY, about
 from napari_spineseg.widgets.view import placement_of
 
@@ -30,7 +30,8 @@ def result_layer(result: SegmentResult, scan: Scan, scan_layer: Image) -> Labels
         **about(layer),
         "summary": result.summary,
         "warnings": tuple(dict.fromkeys((*scan.warnings, *result.segmentation.warnings))),
-        "numberings": other_numberings([other.description for other in result.alternatives]),
+        # Without levels there is nothing to number.
+        "numberings": numberings_of(result.alternatives) if result.segmentation.scheme == "levels" else (),
         "footnote": _footnote(result),
     }
     return layer
@@ -58,17 +59,6 @@ def summary_of(layer: Labels) -> str:
     if scheme == "structures":
         return f"{len(labels)} structure{'s' if len(labels) != 1 else ''}" if labels else "nothing found"
     return summarise(labels, numbering)
-
-
-def other_numberings(descriptions: Sequence[str]) -> tuple[str, ...]:
-    """What to say of other numberings that fit, and where to choose one.
-
-    >>> other_numberings([])
-    ()
-    """
-    if not descriptions:
-        return ()
-    return (f"Also possible: {' '.join(descriptions)} Levels, on the page Correct, renumbers the column.",)
 
 
 def _footnote(result: SegmentResult) -> str:

@@ -16,7 +16,8 @@ from napari_spineseg.models import ModelEntry, get_model, list_models, model_in_
 from napari_spineseg.progress import Control
 from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
 from napari_spineseg.widgets.find_tumours import FindTumours, tumour_model_there
-from napari_spineseg.widgets.legend import Legend
+from napari_spineseg.widgets.legend import Legend, scheme_of
+from napari_spineseg.widgets.numbering_panel import NumberingPanel
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label, tooltip
 from napari_spineseg.widgets.picker import LayerPicker
@@ -135,8 +136,12 @@ class SegmentPage(Page):
         self.tumours.setVisible(tumour_model_there())
         self.save_panel = SavePanel(self.session)
         self.legend = Legend(self.session)
-        self.card.body.addWidget(self.save_panel)
-        self.card.body.addWidget(self.legend)
+        self.numberings = NumberingPanel(self.session)
+        self.numberings.said.connect(self._on_numbered)
+        for part in (self.numberings, self.save_panel, self.legend):
+            self.card.body.addWidget(part)
+        # What is drawn, renumbered or undone on any page is told here too.
+        self.legend.listed.connect(self._tell_result)
         # A result may be an error or a word; only a segmentation has a legend and can be saved.
         self._result_parts = (self.save_panel, self.legend)
 
@@ -190,17 +195,37 @@ class SegmentPage(Page):
             return
         self._show_parts(layer is not None)
         if layer is None:
+            self.numberings.show_layer(None)
             self.card.clear()
             return
+        self._say_result(layer)
+
+    def _tell_result(self) -> None:
+        """The labels that the card speaks of have changed."""
+        layer = self.session.segmentation
+        if layer is not None and self.save_panel.isVisibleTo(self.card):
+            self._say_result(layer)
+            self.tumours.show_findings(layer)
+
+    def _say_result(self, layer: Labels) -> None:
         known = about(layer)
         warnings = known.get("warnings", ())
-        headline = known.get("summary") or summary_of(layer)
+        # What is there now counts, not what was there when the model had ended.
+        levels = scheme_of(layer)[0] == "levels"
+        headline = summary_of(layer) if levels else known.get("summary") or summary_of(layer)
         self.card.say(
             headline[:1].upper() + headline[1:],
             places_to_look(len(warnings)),
-            (*warnings, *known.get("numberings", ())),
+            warnings,
             known.get("footnote", f"As opened: {layer.name}"),
         )
+        self.numberings.show_layer(layer)
+
+    def _on_numbered(self, words: str) -> None:
+        self.legend.refresh()
+        self._tell_result()
+        self.hint.say(words)
+        self._fade.start()
 
     def _show_parts(self, shown: bool) -> None:
         for part in self._result_parts:
