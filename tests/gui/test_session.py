@@ -8,7 +8,9 @@ import weakref
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtCore import Qt
 
+from napari_spineseg.widgets.picker import LayerPicker
 from napari_spineseg.widgets.session import is_scan, is_segmentation, session_of
 
 
@@ -110,3 +112,39 @@ def test_a_session_does_not_keep_its_viewer(model):
     del other
     gc.collect()
     assert viewer() is None and session() is None
+
+
+def test_another_scan_is_shown_where_it_has_slices(model):
+    """The slider stood beyond its end: the picture went on showing the scan before."""
+    session = session_of(model)
+    long = model.add_image(np.zeros((50, 20, 20)), scale=(3.0, 1, 1), name="long")
+    model.dims.set_point(0, 120.0)
+    short = model.add_image(np.zeros((10, 20, 20)), scale=(3.0, 1, 1), name="short")
+    assert session.scan is short and model.dims.point[0] == pytest.approx(13.5, abs=1.6)
+    session.scan = long
+    assert model.dims.point[0] == pytest.approx(13.5, abs=1.6)  # it has a slice there
+
+
+def test_a_scan_that_is_chosen_in_the_list_is_seen_alone(model, qtbot):
+    session = session_of(model)
+    first, second = (model.add_image(np.zeros((5, 20, 20)), name=name) for name in ("first", "second"))
+    labels = model.add_labels(np.ones((5, 20, 20), int), name="first_seg")
+    session.link(labels, first)
+    picker = LayerPicker(session, "scan")
+    qtbot.addWidget(picker)
+    picker.show()
+    picker.setFocus()
+    choose(picker, "first", qtbot)
+    assert [x.visible for x in (first, second, labels)] == [True, False, True]
+    assert model.layers.selection.active is first
+    choose(picker, "second", qtbot)
+    assert [x.visible for x in (first, second, labels)] == [False, True, False]
+
+
+def choose(picker, text, qtbot):
+    """With the keys, as a person would."""
+    key = Qt.Key.Key_Up if picker.findText(text) < picker.currentIndex() else Qt.Key.Key_Down
+    while picker.currentText() != text:
+        before = picker.currentIndex()
+        qtbot.keyClick(picker, key)
+        assert picker.currentIndex() != before

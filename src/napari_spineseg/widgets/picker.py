@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
 from napari_spineseg.widgets.parts import Choice
-from napari_spineseg.widgets.session import Session, while_alive
+from napari_spineseg.widgets.session import Session, is_scan, while_alive
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
 
 _HELP = {
-    "scan": "The scan to work on. It follows the layer that is selected in napari.",
-    "segmentation": "The segmentation to work on. It follows the layer that is selected in napari.",
+    "scan": "The scan to work on. It follows the layer that is selected in napari. "
+    "Chosen here, the others are hidden.",
+    "segmentation": "The segmentation to work on. It follows the layer that is selected in napari. "
+    "Chosen here, the others are hidden.",
 }
 
 
@@ -54,3 +59,18 @@ class LayerPicker(Choice):
             self._session.scan = layer
         else:
             self._session.segmentation = layer
+        show_alone(self._session, layer)
+
+
+def show_alone(session: Session, layer: Layer) -> None:
+    """Show `layer` with its scan or its newest segmentation, and no other scan over or under it.
+
+    Scans of two patients lie at the same place; only a person who chose one in a list has said which to see.
+    """
+    scan = layer if is_scan(layer) else session.scan_of(layer)
+    segmentation = session.segmentation if is_scan(layer) else layer
+    for other in session.scans() if scan is not None else ():
+        other.visible = other is scan
+    for other in session.segmentations():
+        other.visible = other is segmentation
+    session.viewer.layers.selection.active = layer

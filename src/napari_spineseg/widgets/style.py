@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QWidget
 
 Role = Literal["primary", "title", "muted", "warning", "error", "card", "chip", "heading", "step", "plain"]
 
+_BORDER = "#9aa0aa"
 _ARROW = 64  # pixels; drawn large, so that it stays sharp on dense screens
 
 _SHEET = """
@@ -100,8 +101,9 @@ def swatch(colour: str, size: int, hollow: bool = False) -> QIcon:
     painter = QPainter(pixmap)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     pen = painter.pen()
-    pen.setColor(QColor(colour))
-    pen.setWidthF(size * 0.4)
+    # A border of its own, for dark colours on a dark panel and pale ones on a light panel.
+    pen.setColor(QColor(colour if hollow else _BORDER))
+    pen.setWidthF(size * (0.4 if hollow else 0.3))
     painter.setPen(pen)
     painter.setBrush(Qt.BrushStyle.NoBrush if hollow else QColor(colour))
     margin = size * 0.4
