@@ -14,6 +14,7 @@ def spineseg(capfd) -> Callable[..., tuple[int, str, str]]:
     """Run `spineseg` with words; returns its exit status, stdout and stderr."""
 
     def run(*words: object) -> tuple[int, str, str]:
+        capfd.readouterr()  # what was printed before is not this call's
         with pytest.raises(SystemExit) as done:
             main([str(word) for word in words])
         out, err = capfd.readouterr()

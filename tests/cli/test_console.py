@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from napari_spineseg.cli.console import Console, flat, show, strict
+from napari_spineseg.errors import ScanError
+from napari_spineseg.io.guard import refuse
 from napari_spineseg.progress import Control
 
 
@@ -20,6 +22,7 @@ from napari_spineseg.progress import Control
         ("\x1b[31mred", "\\x1b[31mred"),
         ("L5–T11 ✓", "L5–T11 ✓"),
         ("a\u2028b", "a b"),
+        ("two  spaces", "two  spaces"),
     ],
 )
 def test_flat_is_one_harmless_line(text, line):
@@ -28,6 +31,30 @@ def test_flat_is_one_harmless_line(text, line):
 
 def test_a_path_that_is_not_utf8_is_shown():
     assert show(Path(os.fsdecode(b"sp\xffne.nii"))) == "sp\\xffne.nii"
+
+
+def test_a_path_is_shown_and_recorded_to_the_letter():
+    path = Path("my  scans") / "a\nb .nii"
+    assert show(path) == "my  scans/a\\nb .nii"
+    assert strict(path) == str(path)
+
+
+@pytest.mark.parametrize("name", ["x.nii.gz", "a\nb.nii", "two  spaces.nii", os.fsdecode(b"sp\xffne.nii")])
+@pytest.mark.parametrize("folder", ["", "in"])
+def test_a_failure_names_its_scan_once(capfd, name, folder):
+    path = Path(folder) / name
+    with pytest.raises(ScanError) as refused:
+        refuse(path, "is empty")
+    Console().fail(path, refused.value)
+    assert capfd.readouterr().err == f"error: {show(path)}: is empty.\n"
+
+
+def test_a_scans_name_without_its_ending_is_not_said_again(capfd):
+    Console().fail(Path("in/back.1.nii.gz"), "back.1: is 9 m long.")
+    Console().fail(Path("in/back.1.nii.gz"), "Step clip: is wrong.")
+    first, second = capfd.readouterr().err.splitlines()
+    assert first == "error: in/back.1.nii.gz: is 9 m long."
+    assert second == "error: in/back.1.nii.gz: Step clip: is wrong."
 
 
 def test_strict_json_knows_no_nan():

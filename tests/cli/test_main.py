@@ -61,3 +61,45 @@ def test_a_call_that_is_not_understood_is_bad(words):
     done = run(*words)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["corrections", "dataset", "models", "reproduce"])
+def test_lines_of_a_group_are_whole(spineseg, name):
+    _, out, _ = spineseg(name, "--help")
+    lines = out[out.index("Commands:") :].splitlines()[1:]
+    assert lines
+    assert all(line.endswith(".") and not line.endswith(("...", "al.")) for line in lines)
+
+
+def test_what_the_disk_refuses_is_one_sentence(spineseg, tmp_path):
+    """Also where a command has no words of its own for it."""
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "in").mkdir()
+    words = ("dataset", "prepare", tmp_path / "in", "-o", tmp_path / "file")
+    status, out, err = spineseg(*words)
+    assert (status, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(("number", "status"), [("EACCES", 2), ("ENOSPC", 2), ("ENOENT", None)])
+def test_a_missing_file_of_ours_stays_a_bug(spineseg, monkeypatch, number, status):
+    import errno
+
+    def broken():
+        raise OSError(getattr(errno, number), "No", "some/file")
+
+    monkeypatch.setattr("napari_spineseg.cli.models.list_models", broken)
+    if status is None:
+        with pytest.raises(OSError, match="some/file"):
+            main(["models", "list"])
+    else:
+        assert spineseg("models", "list") == (2, "", "error: some/file cannot be written or read: No.\n")
+
+
+def test_an_interrupt_has_its_own_status(spineseg, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_spineseg.cli.models.list_models", interrupted)
+    assert spineseg("models", "list")[0] == 130

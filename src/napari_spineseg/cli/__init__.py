@@ -6,11 +6,15 @@ is imported, and the help page needs none, so that it answers at once.
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
 from napari_spineseg import __version__
+from napari_spineseg.cli.streams import open_missing_streams, print_line
 from napari_spineseg.errors import SpineSegError
 
 COMMANDS = {
@@ -27,23 +31,29 @@ COMMANDS = {
 }
 """Every command in the order of the help page, with its line there."""
 
-_BAD_CALL = 2
+_BAD_CALL, _INTERRUPTED = 2, 130
+_NOT_OURS = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENAMETOOLONG,
+    errno.EEXIST, errno.ENOTDIR, errno.EISDIR,
+)  # fmt: skip
+"""What a disk, its owner or a name refuses: the state of the computer, and no mistake of the program."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 all done, 2 bad input or a bad call, 1 a bug."""
+    open_missing_streams()
     words = list(sys.argv[1:] if argv is None else argv)
-    first = words[0] if words else ""
-    if first in ("--help", "-h"):
-        print(help_page())
-        sys.exit(0)
-    if first == "--version":
-        print(f"spineseg {__version__}")
-        sys.exit(0)
-    if first not in COMMANDS:
-        print(f"There is no command {first!r}.\n{help_page()}" if first else help_page(), file=sys.stderr)
-        sys.exit(_BAD_CALL)
-    _run(first, words[1:])
+    try:
+        _answer(words[0] if words else "", words[1:])
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+    except SpineSegError as error:
+        _fail(error)
+    except OSError as error:
+        if error.errno not in _NOT_OURS:
+            raise
+        name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "A file"
+        _fail(f"{name} cannot be written or read: {error.strerror}.")
 
 
 def help_page() -> str:
@@ -61,14 +71,24 @@ def help_page() -> str:
     )
 
 
-def _run(name: str, words: list[str]) -> None:
-    from typer.main import get_command
+def _answer(first: str, words: list[str]) -> None:
+    if first in ("--help", "-h"):
+        print_line(help_page(), sys.stdout)
+    elif first == "--version":
+        print_line(f"spineseg {__version__}", sys.stdout)
+    elif first in COMMANDS:
+        from typer.main import get_command
 
+        command = get_command(import_module(f"{__name__}.{first}").app)
+        command.main(args=words, prog_name=f"spineseg {first}")
+    else:
+        print(f"There is no command {first!r}.\n{help_page()}" if first else help_page(), file=sys.stderr)
+        sys.exit(_BAD_CALL)
+    sys.exit(0)
+
+
+def _fail(why: object) -> NoReturn:
     from napari_spineseg.cli.console import flat
 
-    command = get_command(import_module(f"{__name__}.{name}").app)
-    try:
-        command.main(args=words, prog_name=f"spineseg {name}")
-    except SpineSegError as error:
-        print(f"error: {flat(error)}", file=sys.stderr)
-        sys.exit(_BAD_CALL)
+    print(f"error: {flat(why)}", file=sys.stderr)
+    sys.exit(_BAD_CALL)

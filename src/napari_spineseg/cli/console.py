@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -17,17 +18,23 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, TextIO
 
+from napari_spineseg.cli.streams import print_line
 from napari_spineseg.progress import Control, Progress
+
+_BREAKS = re.compile(r"[ \t]*[\n\r\t\v\f\x85\u2028\u2029]\s*")
 
 
 def flat(text: object) -> str:
-    """`text` as one line that a terminal prints and does not obey: no newlines, no control characters."""
-    return _harmless(" ".join(str(text).split()))
+    """`text` as one line that a terminal prints and does not obey: no newlines, no control characters.
+
+    Spaces within a line stay as they are: they may be part of a file's name.
+    """
+    return _harmless(_BREAKS.sub(" ", str(text).strip()))
 
 
 def show(path: Path) -> str:
-    """A path as a person typed it, on one line."""
-    return flat(os.fsencode(path).decode("utf-8", "backslashreplace"))
+    """A path as a person typed it, on one line; what cannot be printed is spelt out."""
+    return _harmless(_as_text(path))
 
 
 def strict(value: Any) -> Any:
@@ -43,7 +50,7 @@ def strict(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, os.PathLike):
-        return show(Path(value))
+        return _as_text(value)
     # numpy scalars know how to become Python's own.
     return strict(value.item()) if hasattr(value, "item") else str(value)
 
@@ -60,38 +67,42 @@ class Console:
     def __init__(self, json_lines: bool = False) -> None:
         self.json_lines = json_lines
         self._out, self._err = _copy_of(sys.stdout), _copy_of(sys.stderr)
+        self.heard = True
+        """Whether somebody still reads stdout. What a command writes to files is made all the same."""
 
     def say(self, sentence: object) -> None:
         """A result for a person, on stdout; nothing where stdout carries JSON."""
         if not self.json_lines:
-            _print(flat(sentence), self._out)
+            self._put(flat(sentence))
 
     def line(self, text: str) -> None:
         """Like `say`, for a line of a table, whose spaces mean something."""
         if not self.json_lines:
-            _print(_harmless(text), self._out)
+            self._put(_harmless(text))
 
     def record(self, content: Mapping[str, Any]) -> None:
         """A result for a program: one line of strict JSON on stdout, if that was asked for."""
         if self.json_lines:
-            _print(json.dumps(strict(content), allow_nan=False), self._out)
+            self._put(json.dumps(strict(content), allow_nan=False))
+
+    def _put(self, line: str) -> None:
+        self.heard = print_line(line, self._out) and self.heard
 
     def note(self, sentence: object) -> None:
         """Something a person may want to know, on stderr."""
-        _print(flat(sentence), self._err)
+        print_line(flat(sentence), self._err)
 
     def warn(self, sentence: object) -> None:
         """Something a person should look at, on stderr."""
-        _print(f"warning: {flat(sentence)}", self._err)
+        print_line(f"warning: {flat(sentence)}", self._err)
 
     def fail(self, path: Path, why: object) -> None:
         """Why nothing came of `path`: one line on stderr that names it."""
-        name, reason = show(path), flat(why)
-        _print(f"error: {reason}" if name in reason else f"error: {name}: {reason}", self._err)
+        print_line(f"error: {show(path)}: {_without_name(path, flat(why))}", self._err)
 
     def bug(self, path: Path) -> None:
         """The traceback of the exception that is being handled, which is a mistake of ours."""
-        _print(
+        print_line(
             f"error: {show(path)}: this is a bug in SpineSeg; please report it with what follows.", self._err
         )
         traceback.print_exc(file=self._err)
@@ -145,14 +156,20 @@ def _copy_of(stream: TextIO) -> TextIO:
     return open(handle, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
 
 
+def _as_text(path: os.PathLike[str]) -> str:
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _without_name(path: Path, reason: str) -> str:
+    """`reason` without the name of `path` before it, which readers put there, with or without its ending."""
+    last = show(Path(path.name))
+    for name in (show(path), last):
+        if name and reason.startswith(f"{name}: "):
+            return reason[len(name) + 2 :]
+    name, colon, rest = reason.partition(": ")
+    return rest if colon and last.startswith(f"{name}.") else reason
+
+
 def _harmless(line: str) -> str:
     """`line` with control characters, newlines too, spelt out."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in line)
-
-
-def _print(line: str, stream: TextIO) -> None:
-    try:
-        print(line, file=stream, flush=True)
-    except BrokenPipeError:
-        # Whoever read our output has left (`| head`): nobody is there to be told anything else.
-        os._exit(0)

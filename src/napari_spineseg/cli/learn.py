@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from typing import Annotated
@@ -61,6 +62,7 @@ def learn(
     elif stop:
         open_run(stop).stop("keep")
         console.say(f"Run {stop} will stop after its step and keep its best.")
+        console.record({"kind": "stopping", "run": stop})
     elif follow:
         sys.exit(_follow(console, open_run(follow)))
     elif resume:
@@ -90,6 +92,9 @@ def _follow(console: Console, run: LearningRun) -> int:
         for event in _until_it_ends(console, run):
             console.record({"run": run.id} | event.model_dump(mode="json"))
             _tell(console, event, control)
+            if not console.heard:
+                # Whoever followed has left (`| head`); waiting for the end would keep them waiting too.
+                os._exit(DONE)
     if run.error is not None:
         console.note(f"error: {run.error.sentence}")
         if run.error.bug:

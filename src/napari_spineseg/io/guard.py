@@ -34,7 +34,7 @@ _KINDS = (
 
 def shown(path: Path | str) -> str:
     """A path's last part as it may stand in a message: one line, printable anywhere."""
-    name = Path(path).name or str(path)
+    name = os.fsencode(Path(path).name or path).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in name)
 
 
