@@ -1,3 +1,4 @@
+import json
 from functools import partial
 
 import nibabel as nib
@@ -26,6 +27,15 @@ def call(spineseg, monkeypatch, tmp_path, tiny_home, sample):
     monkeypatch.setattr(demo, "sample_path", lambda: sample)
     monkeypatch.setattr(demo, "SegmentSettings", lambda: SegmentSettings(model="tiny", device="cpu"))
     return partial(spineseg, "demo")
+
+
+def test_json_says_where_the_files_are(call, tmp_path):
+    status, out, _ = call("--headless", "--json", "-o", "there")
+    found = json.loads(out)
+    assert status == 0
+    assert found["segmentation"] == str(tmp_path / "there" / "lumbar_t2_seg.nii.gz")
+    assert nib.load(found["segmentation"]).shape == (24, 32, 5)
+    assert isinstance(found["warnings"], list)
 
 
 def test_headless_writes_both_files_and_says_where(call, tmp_path, sample):

@@ -96,7 +96,10 @@ def test_a_record_says_whether_it_is_of_this_scan(tmp_path):
     write_json({"input": {"path": tmp_path / "x.nii"}}, output.record)
     assert output.made_from_another() is None
     write_json({"input": {"path": "/elsewhere/x.nii"}}, output.record)
-    assert output.made_from_another() == "/elsewhere/x.nii"
+    assert output.made_from_another() == "another scan, /elsewhere/x.nii"
+    write_json({"input": {"path": tmp_path / "x.nii", "series": "3"}}, output.record)
+    assert output.made_from_another({"series": "3"}) is None
+    assert output.made_from_another({"series": "4"}) == "another series of it, 3"
     output.record.write_text("not json")
     assert output.made_from_another() is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from functools import partial
 
 import nibabel as nib
@@ -143,3 +144,13 @@ def test_help_loads_no_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout.splitlines()[-1] == "False"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.parametrize("option", ["--back", "--preset"])
+def test_a_pipe_is_not_waited_for(call, scan_file, tmp_path, option):
+    os.mkfifo(tmp_path / "pipe.json")
+    status, _, err = call(scan_file, "-o", tmp_path / "out", option, tmp_path / "pipe.json")
+    assert (status, len(err.splitlines())) == (2, 1)
+    assert "pipe.json is no file" in err
+    assert not (tmp_path / "out").exists()

@@ -181,6 +181,27 @@ def test_uncertainty_is_written_on_the_same_grid(call, scan_file, small_scan, tm
     assert values.max() <= 1
 
 
+def test_a_map_of_doubt_that_is_there_is_kept_too(call, scan_file, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "back.1_uncertainty.nii.gz").write_bytes(b"mine")
+    status, _, err = call(scan_file, "-o", tmp_path / "out", "--uncertainty", *MODEL)
+    assert (status, "skipped" in err) == (0, True)
+    assert (tmp_path / "out" / "back.1_uncertainty.nii.gz").read_bytes() == b"mine"
+    assert call(scan_file, "-o", tmp_path / "out", *MODEL)[0] == 0
+
+
+def test_the_record_says_which_volume_was_taken(call, small_scan, tmp_path):
+    path = tmp_path / "two  volumes.nii.gz"
+    nib.save(nib.Nifti1Image(np.stack([small_scan.voxels] * 2, axis=-1), small_scan.affine), path)
+    status, out, _ = call(path, "-o", tmp_path / "out", "--volume", "1", "--json", *MODEL)
+    record = json.loads((tmp_path / "out" / "two  volumes_seg.json").read_text())
+    assert status == 0
+    assert record["input"]["path"] == json.loads(out)["input"]["path"] == str(path)
+    assert record["input"]["volume"] == 1
+    status, _, err = call(path, "-o", tmp_path / "out", "--volume", "0", *MODEL)
+    assert "was made from another volume of it, 1 (--overwrite replaces it)" in err
+
+
 @pytest.mark.parametrize(
     "words",
     [

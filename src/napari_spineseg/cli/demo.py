@@ -26,6 +26,7 @@ def command(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the files.")
     ] = FOLDER,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout about the files.")] = False,
 ) -> None:
     """Segment a bundled sample scan and open napari with the result.
 
@@ -33,17 +34,16 @@ def command(
     """
     scan_path = sample_path()
     if headless or not has_display():
-        write_files(scan_path, output)
+        write_files(scan_path, output, Console(json))
     else:
         open_window(scan_path)
 
 
-def write_files(scan_path: Path, folder: Path) -> None:
+def write_files(scan_path: Path, folder: Path, console: Console) -> None:
     """Segment `scan_path`, write the segmentation and its overview, and say where they are."""
     from napari_spineseg import io
     from napari_spineseg.overview import write_overview
 
-    console = Console()
     make_folder(folder)
     with console.hushed(), console.bar(scan_path.name) as control:
         scan = io.read_scan(scan_path)
@@ -53,6 +53,15 @@ def write_files(scan_path: Path, folder: Path) -> None:
         write_overview(scan, result.segmentation, picture, f"{scan.name}: {result.summary}")
     for warning in (*scan.warnings, *result.segmentation.warnings):
         console.warn(warning)
+    console.record(
+        {
+            "segmentation": labels.absolute(),
+            "overview": picture.absolute(),
+            "summary": result.summary,
+            "seconds": result.seconds,
+            "warnings": [*scan.warnings, *result.segmentation.warnings],
+        }
+    )
     console.say(f"Found {result.summary}, in {sum(result.seconds.values()):.1f} s.")
     console.say(f"Segmentation: {show(labels.absolute())}")
     console.say(f"Overview: {show(picture.absolute())}")

@@ -46,17 +46,26 @@ class Outputs:
         """How sure the model was."""
         return self.folder / f"{self.stem}_uncertainty.nii.gz"
 
-    def existing(self) -> Path | None:
-        """The first of the two main files that is there already, by name (a dangling link is there too)."""
-        return next((p for p in (self.main, self.record) if os.path.lexists(p)), None)
+    def existing(self, *more: Path) -> Path | None:
+        """The first file, of the two main ones and `more`, that is there by name (a dangling link is too)."""
+        return next((p for p in (self.main, self.record, *more) if os.path.lexists(p)), None)
 
-    def made_from_another(self) -> str | None:
-        """Path of the scan that the record there was made from, if that is not this scan."""
+    def made_from_another(self, picked: Mapping[str, Any] | None = None) -> str | None:
+        """What the record there was made from, in words, if that is not this scan.
+
+        Parameters
+        ----------
+        picked
+            Which volume or series of the scan is asked for now, as the record has it.
+        """
         try:
-            path = str(json.loads(self.record.read_text(encoding="utf-8"))["input"]["path"])
-        except (OSError, ValueError, KeyError, TypeError):
+            there = json.loads(self.record.read_text(encoding="utf-8"))["input"]
+            if (path := str(there["path"])) != strict(self.scan.absolute()):
+                return f"another scan, {path}"
+            others = [(k, there[k]) for k, v in (picked or {}).items() if there.get(k, v) != v]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        return None if path == strict(self.scan.absolute()) else path
+        return next((f"another {name} of it, {value}" for name, value in others), None)
 
     @contextmanager
     def being_written(self) -> Iterator[Outputs]:

@@ -56,7 +56,7 @@ def _print_list(asked: bool) -> None:
 
 @app.command()
 def command(
-    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="Scan files or DICOM folders.")],
+    scans: Annotated[list[Path], typer.Argument(metavar="SCAN", help="Scan files or DICOM folders.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
     preset: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="A recipe: bundled, or a .yaml or .json file.")
@@ -74,10 +74,13 @@ def command(
         ),
     ] = None,
     volume: Annotated[
-        int | None, typer.Option(help="Which volume of a 4D file, counted from 0.", min=0)
+        int | None, typer.Option(metavar="N", help="Which volume of a 4D file, counted from 0.", min=0)
     ] = None,
     series: Annotated[
-        str | None, typer.Option(help="Which series of a DICOM folder: its number, description or UID.")
+        str | None,
+        typer.Option(
+            metavar="SERIES", help="Which series of a DICOM folder: its number, description or UID."
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
@@ -145,7 +148,7 @@ class PreprocessRun(Run):
             written = time.perf_counter()
             seconds = {"read": read - started, "steps": changed - read, "write": written - changed}
             record = {
-                "input": {"path": job.scan.absolute(), "sha256": sha256},
+                "input": {"path": job.scan.absolute(), "sha256": sha256, **self.read.picked()},
                 "recipe": to_content(self.recipe),
                 "history": list(result.history),
                 "grid": _grid(result),
@@ -189,6 +192,8 @@ def read_history(record: Path) -> tuple[dict[str, Any], ...]:
     SettingsError
         If it is not such a file.
     """
+    if record.exists() and not record.is_file():
+        raise SettingsError(f"{show(record)} is no file; name the _prep.json of the preprocessed scan.")
     try:
         history = json_lines.loads(record.read_text(encoding="utf-8"))["history"]
         for entry in history:

@@ -31,6 +31,11 @@ class Reading:
         """Read `path`."""
         return io.read_scan(path, volume=self.volume, series=self.series)
 
+    def picked(self) -> dict[str, Any]:
+        """What was asked for by name, for the record of the scan."""
+        asked = {"volume": self.volume, "series": self.series}
+        return {name: value for name, value in asked.items() if value is not None}
+
 
 @dataclass(frozen=True)
 class Run(ABC):
@@ -47,6 +52,10 @@ class Run(ABC):
     def work(self, job: Outputs, control: Control) -> tuple[str, dict[str, Any]]:
         """Make the files of `job`. Returns the result in words and its record, with "warnings" in it."""
 
+    def more_files(self, job: Outputs) -> tuple[Path, ...]:
+        """Files of `job` that this call writes besides its main one and its record."""
+        return ()
+
     def all(self, jobs: Sequence[Outputs]) -> int:
         """Do every job, whatever becomes of the others; returns the exit status."""
         statuses = [DONE]
@@ -61,8 +70,8 @@ class Run(ABC):
 
     def one(self, job: Outputs) -> int:
         """Do one job; returns its part of the exit status. Nothing is written for a bad scan."""
-        if not self.overwrite and job.existing():
-            return self._skip(job)
+        if not self.overwrite and (there := job.existing(*self.more_files(job))):
+            return self._skip(job, there)
         try:
             with self.console.hushed(), self.console.bar(job.scan.name) as control:
                 summary, record = self.work(job, control)
@@ -81,10 +90,10 @@ class Run(ABC):
         self.console.record({"status": "done", "output": job.main, "summary": summary} | record)
         return DONE
 
-    def _skip(self, job: Outputs) -> int:
-        there = f"{show(job.scan)}: skipped, {show(job.existing())} is there already"
-        if other := job.made_from_another():
-            there += f" and was made from another scan, {other}"
+    def _skip(self, job: Outputs, existing: Path) -> int:
+        there = f"{show(job.scan)}: skipped, {show(existing)} is there already"
+        if other := job.made_from_another(self.read.picked()):
+            there += f" and was made from {other}"
         self.console.note(f"{there} (--overwrite replaces it).")
         self.console.record({"status": "skipped", "input": {"path": job.scan.absolute()}, "output": job.main})
         return DONE

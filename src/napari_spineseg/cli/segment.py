@@ -26,14 +26,17 @@ app = command_app()
 @app.command()
 @takes(SegmentSettings)
 def command(
-    scans: Annotated[list[Path], typer.Argument(metavar="SCAN...", help="Scan files or DICOM folders.")],
+    scans: Annotated[list[Path], typer.Argument(metavar="SCAN", help="Scan files or DICOM folders.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
     settings: SegmentSettings,
     volume: Annotated[
-        int | None, typer.Option(help="Which volume of a 4D file, counted from 0.", min=0)
+        int | None, typer.Option(metavar="N", help="Which volume of a 4D file, counted from 0.", min=0)
     ] = None,
     series: Annotated[
-        str | None, typer.Option(help="Which series of a DICOM folder: its number, description or UID.")
+        str | None,
+        typer.Option(
+            metavar="SERIES", help="Which series of a DICOM folder: its number, description or UID."
+        ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
@@ -60,6 +63,10 @@ class SegmentRun(Run):
 
     faults_of_the_call = (ModelError, SettingsError)
 
+    def more_files(self, job: Outputs) -> tuple[Path, ...]:
+        """The map of doubt, where it was asked for."""
+        return (job.uncertainty,) if self.settings.uncertainty else ()
+
     def work(self, job: Outputs, control: Control) -> tuple[str, dict[str, Any]]:
         """Segment one scan."""
         started = time.perf_counter()
@@ -74,19 +81,20 @@ class SegmentRun(Run):
                 _write_uncertainty(scan, result.uncertainty, staged.uncertainty)
             written = time.perf_counter()
             seconds = {"read": read - started, **result.seconds, "write": written - segmented}
-            record = record_of(job.scan, sha256, scan, result, seconds | {"total": written - started})
+            source = {"path": job.scan.absolute(), "sha256": sha256, **self.read.picked()}
+            record = record_of(source, scan, result, seconds | {"total": written - started})
             write_json(record, staged.record)
         return result.summary, record
 
 
 def record_of(
-    path: Path, sha256: str, scan: Scan, result: SegmentResult, seconds: dict[str, float]
+    source: dict[str, Any], scan: Scan, result: SegmentResult, seconds: dict[str, float]
 ) -> dict[str, Any]:
-    """What goes into `<stem>_seg.json`."""
+    """What goes into `<stem>_seg.json`. `source` is the scan's path and sha256, and what of it was taken."""
     segmentation = result.segmentation
     return {
         **segmentation.provenance,
-        "input": {"path": path.absolute(), "sha256": sha256},
+        "input": source,
         "summary": result.summary,
         "structures": structures_of(segmentation),
         "seconds": {stage: round(value, 4) for stage, value in seconds.items()},

@@ -48,6 +48,9 @@ def read_preset(path: Path) -> Pipeline:
     SettingsError
         If it cannot be read or says something that no preset says.
     """
+    if path.exists() and not path.is_file():
+        # A pipe would be waited for, without end.
+        raise SettingsError(f"{path} is no file; name a preset's .yaml or .json file.")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
