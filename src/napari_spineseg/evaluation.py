@@ -84,6 +84,9 @@ def find_pairs(predictions: Path, references: Path) -> list[Pair]:
             raise DatasetError(f"{path} does not exist; check the path.")
     if predictions.is_file() and references.is_file():
         return [Pair(scan_name(references), predictions, references)]
+    for path in (predictions, references):
+        if not (path.is_dir() or path.is_file()):
+            raise DatasetError(f"{path} is neither a file nor a folder; compare two files, or two folders.")
     predicted = {scan_name(path): path for path in _files(predictions)}
     reference = {scan_name(path): path for path in _files(references)}
     pairs = [

@@ -1,4 +1,5 @@
 import json
+import os
 from functools import partial
 
 import nibabel as nib
@@ -58,3 +59,12 @@ def test_one_bad_file_does_not_stop_the_others(call, folders):
 
 def test_folders_that_do_not_match_are_a_bad_call(call, tmp_path):
     assert call(tmp_path, tmp_path)[0] == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_is_neither_a_file_nor_a_folder(call, folders, tmp_path):
+    os.mkfifo(tmp_path / "pipe.nii")
+    for words in ((tmp_path / "pipe.nii", folders[1]), (folders[0], tmp_path / "pipe.nii")):
+        status, out, err = call(*words)
+        assert (status, out, len(err.splitlines())) == (2, "", 1)
+        assert "pipe.nii" in err

@@ -7,6 +7,8 @@ from typer.testing import CliRunner
 
 from napari_spineseg.cli import learn as learn_module
 from napari_spineseg.cli import main
+from napari_spineseg.errors import ModelError
+from napari_spineseg.learning.client import LearningRun
 from napari_spineseg.learning.events import Change, PlanEvent, ScanPlan, StateEvent, VerdictEvent
 from napari_spineseg.learning.folder import RunFolder
 from napari_spineseg.learning.settings import LearnSettings
@@ -27,6 +29,12 @@ def test_nothing_corrected_says_what_to_do(spineseg_home, tmp_path, capsys):
 def test_an_unknown_model_is_refused_before_anything_starts(spineseg_home, tmp_path, capsys):
     code, _, err = call(capsys, "--corrections", tmp_path, "--from", "nobody")
     assert code == 2 and "nobody" in err and not (spineseg_home / "learning").exists()
+
+
+def test_a_name_that_cannot_be_one_is_refused_before_anything_starts(spineseg_home, tmp_path):
+    with pytest.raises(ModelError, match=r"\.\./x"):
+        LearningRun.start(LearnSettings(corrections=tmp_path, name="../x"))
+    assert not (spineseg_home / "learning").exists()
 
 
 def test_settings_out_of_range_are_one_line(spineseg_home, capsys):

@@ -1,4 +1,5 @@
 import json
+import os
 from functools import partial
 
 import pytest
@@ -38,3 +39,44 @@ def test_an_unknown_model_is_a_bad_call(call):
     assert (status, out) == (2, "")
     assert err.startswith("error: There is no model called 'nobody'. Known models:")
     assert len(err.splitlines()) == 1
+
+
+@pytest.fixture
+def own(spineseg, spineseg_home, tiny_weights):
+    """The command with a home of its own, where `tiny` has two versions and the first was chosen."""
+    from napari_spineseg.models.versions import add_version
+
+    add_version("tiny", tiny_weights)
+    add_version("tiny", tiny_weights)
+    call = partial(spineseg, "models")
+    call("use", "tiny@1")
+    call("use", "lumbar@1")
+    return call
+
+
+def test_a_name_means_another_version_once_the_chosen_one_is_removed(own):
+    assert "tiny@1: " in own("show", "tiny")[1]
+    assert own("remove", "tiny@1")[0] == 0
+    assert "tiny@2: " in own("show", "tiny")[1]
+
+
+@pytest.mark.parametrize("name", ["tiny", "tiny@"])
+def test_what_to_remove_must_be_plain(own, name):
+    status, out, err = own("remove", name)
+    assert (status, out, len(err.splitlines())) == (2, "", 1)
+    assert {"tiny@1", "tiny@2"} <= {line.split()[0] for line in own("list")[1].splitlines()}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_is_no_model(own, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, tmp_path / "nothing"):
+        status, _, err = own("import", path)
+        assert (status, len(err.splitlines())) == (2, 1)
+        assert str(path) in err
+
+
+def test_results_of_a_comparison_need_a_folder(own, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    status, _, err = own("compare", "tiny@1", "tiny@2", "x.nii", "-o", tmp_path / "file")
+    assert (status, err) == (2, f"error: {tmp_path / 'file'} is not a folder; name one with --output.\n")

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.errors import SettingsError
 from napari_spineseg.learning.blend import blended
 from napari_spineseg.learning.pretrain import find_recipe, pretrain, read_recipe
+from napari_spineseg.learning.tumour import is_tumour_recipe
 
 RECIPE = """
 name: tiny
@@ -86,3 +88,18 @@ def test_what_is_not_a_recipe_is_named(tmp_path, text):
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(SettingsError, match=r"bad\.yaml is not a recipe"):
         read_recipe(tmp_path / "bad.yaml")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_recipe_that_is_no_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    for name in (str(tmp_path / "pipe.yaml"), "nobody"):
+        with pytest.raises(SettingsError, match="There is no recipe"):
+            find_recipe(name)
+
+
+def test_bytes_that_are_no_text_are_no_recipe(tmp_path):
+    (tmp_path / "scan.yaml").write_bytes(b"\x1f\x8b\xff")
+    assert not is_tumour_recipe(tmp_path / "scan.yaml")
+    with pytest.raises(SettingsError, match=r"scan\.yaml is not a recipe"):
+        read_recipe(tmp_path / "scan.yaml")

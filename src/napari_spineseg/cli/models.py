@@ -2,12 +2,13 @@
 
 import json as json_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from napari_spineseg.cli.console import Console
 from napari_spineseg.cli.options import command_app
+from napari_spineseg.cli.outputs import make_folder
 from napari_spineseg.errors import ModelError
 from napari_spineseg.models import ModelEntry, get_model, list_models
 from napari_spineseg.models.archive import export_model, import_model
@@ -19,7 +20,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on st
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name, or NAME@VERSION.")]
 
 
-@app.command("list")
+@app.command("list", short_help="List every version of every model.")
 def list_(json: Json = False) -> None:
     """List every version of every model; a star marks the one that is used when none is named."""
     console = Console(json)
@@ -32,7 +33,7 @@ def list_(json: Json = False) -> None:
         console.record(_brief(entry) | {"in_use": entry.key == default})
 
 
-@app.command("show")
+@app.command("show", short_help="Show the card of a model.")
 def show(
     name: Name,
     json: Json = False,
@@ -67,7 +68,9 @@ def compare(
         Path | None,
         typer.Option("--output", "-o", metavar="DIR", help="Where the results and the difference go."),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")] = "auto",
+    device: Annotated[
+        Literal["auto", "cpu", "cuda", "mps"], typer.Option("--device", help="Where the networks run.")
+    ] = "auto",
     json: Json = False,
 ) -> None:
     """Segment one scan with two models and say where they differ."""
@@ -75,12 +78,13 @@ def compare(
     from napari_spineseg.learning.compare import compare_models
 
     console = Console(json)
+    if output is not None:
+        make_folder(output)
     with console.hushed(), console.bar(scan.name) as control:
         found = compare_models(io.read_scan(scan), first, second, device, control)
         parts = zip(("first", "second", "difference"), (*found.results, found.difference), strict=True)
         files = {}
         if output is not None:
-            output.mkdir(parents=True, exist_ok=True)
             for name, part in parts:
                 files[name] = output / f"{io.stem_of(scan)}_{name}.nii.gz"
                 io.write_segmentation(part, files[name])
@@ -99,6 +103,9 @@ def rollback_(json: Json = False) -> None:
 def remove(name: Name, json: Json = False) -> None:
     """Delete one version of a model of your own."""
     entry = get_model(name)
+    versions = [other.key for other in list_models() if other.name == entry.name and not other.bundled]
+    if "@" not in name and len(versions) > 1:
+        raise ModelError(f"There are {' and '.join(versions)}; name the one to remove.")
     remove_version(entry.key)
     _tell(Console(json), entry, "was removed")
 
@@ -117,7 +124,9 @@ def export(
 @app.command("import")
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A zip that `models export` wrote.")],
-    name: Annotated[str | None, typer.Option("--name", help="Another name for it here.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Another name for it here.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Add a model from a file. Nothing in the file is executed."""

@@ -31,6 +31,7 @@ from napari_spineseg.learning.events import (
 )
 from napari_spineseg.learning.folder import RunFolder, all_runs
 from napari_spineseg.learning.settings import LearnSettings
+from napari_spineseg.models.registry import check_name
 
 RunStatus = Literal[
     "starting", "queued", "preparing", "training", "judging", "finished", "stopped", "failed", "interrupted"
@@ -79,9 +80,13 @@ class LearningRun:
 
         Raises
         ------
+        ModelError
+            If the new model's name cannot be one.
         StoreError
             If the disk refuses.
         """
+        if settings.name:
+            check_name(settings.name)
         run = cls(RunFolder.create(settings))
         run._launch(outlives)
         return run

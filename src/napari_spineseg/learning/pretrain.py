@@ -68,9 +68,18 @@ Recipe = TypeVar("Recipe", bound=BaseModel)
 
 
 def find_recipe(name: str) -> Path:
-    """A bundled recipe by name, or a file by its path."""
-    bundled = Path(__file__).parent / "recipes" / f"{name}.yaml"
-    return bundled if bundled.is_file() else Path(name)
+    """A bundled recipe by name, or a file by its path.
+
+    Raises
+    ------
+    SettingsError
+        If it is neither. A pipe or a device is never opened.
+    """
+    folder = Path(__file__).parent / "recipes"
+    for path in (folder / f"{name}.yaml", Path(name)):
+        if path.is_file():
+            return path
+    raise SettingsError(f"There is no recipe {name!r}; name a bundled one (lumbar, tumour) or a YAML file.")
 
 
 def read_recipe(path: Path, kind: type[Recipe] = PretrainSettings) -> Recipe:
@@ -83,7 +92,7 @@ def read_recipe(path: Path, kind: type[Recipe] = PretrainSettings) -> Recipe:
     """
     try:
         return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
         raise SettingsError(f"{path} is not a recipe: {' '.join(str(error).split())}.") from error
 
 

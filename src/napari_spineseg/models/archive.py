@@ -27,8 +27,10 @@ def export_model(key: str, path: Path, overwrite: bool = False) -> Path:
         If the file is there already, or cannot be written.
     """
     entry = get_model(key)
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; name a file.")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path} is there already; choose another name.")
+        raise OutputError(f"{path} is there already; choose another name, or --overwrite it.")
     beside = path.with_name(f".{path.name}.part")
     try:
         with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -50,6 +52,10 @@ def import_model(path: Path, name: str | None = None) -> ModelEntry:
     ModelError
         If the file is not such a zip, or its weights are not those that its card describes.
     """
+    if not path.is_file():
+        # A pipe or a device would never end.
+        what = "is no file" if path.exists() else "does not exist"
+        raise ModelError(f"{path} {what}; name one that `models export` wrote.")
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / _WEIGHTS
         card = _unpack(path, weights)

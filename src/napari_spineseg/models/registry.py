@@ -113,8 +113,9 @@ def get_model(name: str | None = None) -> ModelEntry:
     ModelError
         If there is none, or its card cannot be read.
     """
-    wanted, _, version = (name or model_in_use()).partition("@")
-    check_name(wanted)
+    wanted, at, version = (name or model_in_use()).partition("@")
+    # "name@", as a script with an empty variable writes it, must not mean some version or other.
+    check_name(f"{wanted}@" if at and not version else wanted)
     versions = [entry for entry in (*_bundled(), *_own()) if entry.name == wanted]
     if not versions:
         raise ModelError(f"There is no model called {wanted!r}. {_known()}")

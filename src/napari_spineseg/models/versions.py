@@ -112,6 +112,17 @@ def remove_version(key: str) -> None:
     if children:
         raise ModelError(f"{', '.join(children)} was made from {entry.key}; remove that first.")
     entry.weights.unlink()
+    _forget(entry)
+
+
+def _forget(entry: ModelEntry) -> None:
+    """Let the name of a version that is gone mean the newest of the others again."""
+    with _lock():
+        chosen = read_in_use()
+        names = dict(chosen.get("names", {}))
+        if names.get(entry.name) == entry.version:
+            del names[entry.name]
+            _write(chosen | {"names": names})
 
 
 def _earlier(chosen: dict[str, Any]) -> tuple[ModelEntry | None, list[str]]:
@@ -152,7 +163,10 @@ def _present() -> str | None:
 
 def _write_choice(chosen: dict[str, Any], entry: ModelEntry, history: list[str]) -> None:
     names = dict(chosen.get("names", {})) | {entry.name: entry.version}
-    choice = {"default": entry.name, "names": names, "history": history[-_REMEMBERED:]}
+    _write({"default": entry.name, "names": names, "history": history[-_REMEMBERED:]})
+
+
+def _write(choice: dict[str, Any]) -> None:
     text = json.dumps(choice, indent=1) + "\n"
     _replace(home() / "models" / IN_USE, lambda path: path.write_text(text, encoding="utf-8"))
 

@@ -78,7 +78,7 @@ def is_tumour_recipe(path: Path) -> bool:
     """Whether a recipe is one for tumours."""
     try:
         recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
         return False
     return isinstance(recipe, dict) and recipe.get("task") == "tumour"
 
