@@ -51,6 +51,16 @@ def test_help_says_what_the_field_says(call):
     assert "settings" not in text
 
 
+def test_help_is_for_people(call):
+    """No name of a Python type, no braces, and -h will do."""
+    text = call("-h").output
+    assert text.splitlines()[0].lower().endswith("[options] path")
+    assert "--width N " in text
+    assert "--name NAME " in text
+    assert "int" not in text
+    assert max(map(len, text.splitlines())) <= 80
+
+
 @pytest.mark.parametrize(
     "words", [("--width", "10"), ("--edge-mode", "round"), ("--width", "much"), ("--high", "3")]
 )

@@ -27,7 +27,7 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 State = Annotated[ReviewState | None, typer.Option(help="Only scans in this state.")]
 
 
-@app.command("add")
+@app.command("add", short_help="Put a scan and its corrected labels into the store.")
 def add(
     scan: Annotated[Path, typer.Argument(metavar="SCAN", help="A scan, as for `segment`.")],
     labels: Annotated[Path, typer.Argument(metavar="LABELS", help="Its corrected labels, on its grid.")],
@@ -36,10 +36,10 @@ def add(
         Path | None, typer.Option(metavar="SEG", help="The segmentation that was corrected.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="Name of the model that made it, if its file does not say.")
+        str, typer.Option(metavar="NAME", help="Name of the model that made it, if its file does not say.")
     ] = "",
-    author: Annotated[str, typer.Option(help="Who corrected it.")] = "",
-    note: Annotated[str, typer.Option(help="Anything worth remembering.")] = "",
+    author: Annotated[str, typer.Option(metavar="NAME", help="Who corrected it.")] = "",
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Anything worth remembering.")] = "",
     state: Annotated[ReviewState, typer.Option(help="Where the review is.")] = "done",
     json: Json = False,
 ) -> None:
@@ -83,7 +83,7 @@ def list_entries(store: Store, state: State = None, json: Json = False) -> None:
         console.say("There is no such scan in the store." if state else "The store is empty.")
 
 
-@app.command("export")
+@app.command("export", short_help="Write scans and labels in a layout that others read.")
 def export_entries(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="A new folder.")],
     store: Store,

@@ -19,12 +19,15 @@ Out = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 
 
-@app.command("import-spider")
+@app.command("import-spider", short_help="Import SPIDER, as downloaded.")
 def import_spider_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="SPIDER as downloaded and unpacked.")],
     output: Out,
     validation_share: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Share of patients without a subset that go to val.")
+        float,
+        typer.Option(
+            metavar="SHARE", min=0, max=0.9, help="Share of patients without a subset that go to val."
+        ),
     ] = 0.15,
     json: Json = False,
 ) -> None:
@@ -92,14 +95,17 @@ def _print(console: Console, report: AuditReport) -> None:
     console.line(f"{len(report.cases)} scans; {totals or 'nothing found'}")
 
 
-@app.command("export-slices")
+@app.command("export-slices", short_help="Export sagittal slices as PNG pairs.")
 @takes(ExportSettings)
 def export_(
     folder: Folder,
     output: Out,
     settings: ExportSettings,
     sequence: Annotated[
-        str | None, typer.Option(help="Only scans of this sequence: t1, t2 or t2_SPACE, as named in files.")
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Only scans of this sequence: t1, t2 or t2_SPACE, as named in files."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -118,7 +124,7 @@ def export_(
     console.record({"slices": len(written), "scans": len(cases), "output": output})
 
 
-@app.command("prepare")
+@app.command("prepare", short_help="Prepare a folder for `spineseg pretrain`.")
 def prepare_(
     folder: Folder,
     output: Out,

@@ -3,21 +3,48 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
 from annotated_types import Ge, Le
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from typer.core import TyperCommand
 
 from napari_spineseg.errors import SettingsError
 
 
+class _Command(TyperCommand):
+    """A command whose usage line reads SCAN... where newer typers write {SCAN}..."""
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """The words of the usage line."""
+        pieces = (re.sub(r"^\{(.*)\}", r"\1", piece) for piece in super().collect_usage_pieces(ctx))
+        # A metavar of an argument that may be repeated brings dots of its own in older typers.
+        return [re.sub(r"(\.\.\.)+$", "...", piece) for piece in pieces]
+
+
+class _App(typer.Typer):
+    """An app whose commands are of our kind."""
+
+    def command(self, name: str | None = None, **options: Any) -> Callable[..., Any]:
+        """As typer's."""
+        return super().command(name, cls=_Command, **options)
+
+
 def command_app(**options: Any) -> typer.Typer:
     """The typer app of one command: plain help, plain one-line errors, tracebacks left as they are."""
-    return typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, add_completion=False, **options)
+    return _App(
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        **options,
+    )
 
 
 def takes(settings: type[BaseModel]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -59,13 +86,18 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
         for kind, attribute, key in ((Ge, "ge", "min"), (Le, "le", "max"))
         if isinstance(limit, kind)
     }
-    option = typer.Option(flag, help=field.description or field.title, **limits)
+    option = typer.Option(flag, help=field.description or field.title, metavar=_metavar(field), **limits)
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
         default=field.get_default(call_default_factory=True),
         annotation=Annotated[field.annotation, option],
     )
+
+
+def _metavar(field: FieldInfo) -> str | None:
+    """What stands for a value on the help page; None where typer lists the choices, or there is no value."""
+    return {int: "N", float: "X", str: "NAME", Path: "DIR"}.get(field.annotation)
 
 
 def _validated(settings: type[BaseModel], values: dict[str, Any]) -> BaseModel:

@@ -1,7 +1,7 @@
 """`spineseg pretrain`: how the bundled models are made, from one recipe."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -16,14 +16,21 @@ def pretrain(
     recipe: Annotated[
         str, typer.Argument(metavar="RECIPE", help="A bundled recipe (lumbar, tumour) or a YAML file.")
     ],
-    data: Annotated[Path, typer.Option("--data", help="Folder that `spineseg dataset prepare` filled.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Where weights, card, log and state go.")],
-    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    data: Annotated[
+        Path, typer.Option("--data", metavar="DIR", help="Folder that `spineseg dataset prepare` filled.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--output", "-o", "--out", metavar="DIR", help="Where weights, card, log and state go."),
+    ],
+    device: Annotated[
+        Literal["cpu", "cuda"], typer.Option("--device", help="Where the network trains.")
+    ] = "cpu",
     json: Annotated[bool, typer.Option("--json", help="Print the finished card as one JSON object.")] = False,
 ) -> None:
     """Train, or go on where a run that was stopped or killed left off.
 
-    The log is OUT/log.jsonl, a line for every 50 or so steps and one for every validation.
+    The log is DIR/log.jsonl, a line for every 50 or so steps and one for every validation.
     """
     from napari_spineseg.learning.pretrain import find_recipe, pretrain, read_recipe
     from napari_spineseg.learning.tumour import TumourSettings, is_tumour_recipe, pretrain_tumour

@@ -18,7 +18,7 @@ def main() -> None:
     """Train published systems anew and fill their tables."""
 
 
-@app.command("ahmed2024")
+@app.command("ahmed2024", short_help="The modified U-Net, beside our default network.")
 @takes(ReproduceSettings)
 def ahmed2024_(
     settings: ReproduceSettings,
@@ -64,4 +64,4 @@ def ahmed2024_(
     console.note(f"The table is in {show(table)}.")
 
 
-app.command("chen2024")(chen2024)
+app.command("chen2024", short_help="The tumour network, on synthetic tumours.")(chen2024)
