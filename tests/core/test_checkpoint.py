@@ -4,7 +4,7 @@ import pickle
 import pytest
 import torch
 
-from napari_spineseg.core.checkpoint import ModelCard, load_model, read_card, save_model, write_atomically
+from napari_spineseg.core.checkpoint import ModelCard, load_model, read_card, save_model
 from napari_spineseg.core.networks import build_network
 from napari_spineseg.errors import ModelError
 
@@ -87,19 +87,6 @@ def test_a_pickle_is_never_opened(weights, tmp_path):
     with pytest.raises(ModelError):
         load_model(weights)
     assert not (tmp_path / "sprung").exists()
-
-
-def test_a_write_that_fails_leaves_the_old_file(weights):
-    before = weights.read_bytes()
-
-    def half(path):
-        path.write_bytes(b"half")
-        raise OSError(28, "No space left on device")
-
-    with pytest.raises(OSError, match="No space"):
-        write_atomically(weights, half)
-    assert weights.read_bytes() == before
-    assert sorted(p.name for p in weights.parent.iterdir()) == ["m.json", "m.safetensors"]
 
 
 def test_others_may_read_a_saved_model(weights):

@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +19,7 @@ from torch import nn
 from napari_spineseg.core.inputs import InputSpec
 from napari_spineseg.core.networks import build_network
 from napari_spineseg.errors import ModelError
+from napari_spineseg.files import write_whole
 
 
 class ModelCard(BaseModel):
@@ -37,6 +35,11 @@ class ModelCard(BaseModel):
     structures: list[str] = ["background", "vertebra", "disc", "canal"]
     input: InputSpec = InputSpec()
     temperature: float = Field(1.0, gt=0, description="Divides the logits, so that shares are calibrated")
+    finding_odds: tuple[float, float] | None = Field(
+        None,
+        description="Slope and offset that turn the log odds of a finding's surest tenth into those of its "
+        "being one",
+    )
     licence: str = ""
     attribution: str = ""
     data: dict[str, Any] = Field(default_factory=dict)
@@ -127,27 +130,10 @@ def save_model(network: nn.Module, card: ModelCard, weights: Path) -> ModelCard:
         }
     )
     weights.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(weights, lambda path: path.write_bytes(content))
+    write_whole(weights, content)
     text = json.dumps(card.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"
-    write_atomically(card_path(weights), lambda path: path.write_text(text, encoding="utf-8"))
+    write_whole(card_path(weights), text)
     return card
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a file beside `path`, flush it to disk, and only then give it its name."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    beside = Path(name)
-    try:
-        write(beside)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        # Temporary files are private; what replaces an ordinary file has to be as readable as one.
-        os.umask(mask := os.umask(0))
-        beside.chmod(0o666 & ~mask)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _first_line(error: Exception) -> str:

@@ -20,8 +20,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from napari_spineseg.core.checkpoint import write_atomically
 from napari_spineseg.core.device import PrecisionName, precision_name, training_precision
+from napari_spineseg.files import write_whole
 from napari_spineseg.progress import Control
 
 
@@ -179,9 +179,9 @@ class Trainer:
         for index, state in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer/{index}/{k}": v for k, v in state.items()}
         tensors = {k: v.cpu().contiguous() for k, v in tensors.items()}
-        write_atomically(self.folder / f"state_{self.step % 2}.safetensors", lambda p: save_file(tensors, p))
+        write_whole(self.folder / f"state_{self.step % 2}.safetensors", lambda p: save_file(tensors, p))
         text = json.dumps({"step": self.step, "file": f"state_{self.step % 2}.safetensors"})
-        write_atomically(self.folder / "state.json", lambda p: p.write_text(text))
+        write_whole(self.folder / "state.json", text)
 
     def _resume(self) -> None:
         state = json.loads((self.folder / "state.json").read_text())

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from napari_spineseg.errors import StoreError
+from napari_spineseg.files import flush
 
 _UNFINISHED = ".new-"
 _STALE_SECONDS = 24 * 3600.0
@@ -129,17 +130,6 @@ def read_lines(path: Path) -> list[dict[str, Any]]:
         if isinstance(content, dict):
             out.append(content)
     return out
-
-
-def flush(path: Path) -> None:
-    """Have the disk itself hold a file or folder, where the system can say so."""
-    if path.is_dir() and os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def now() -> str:

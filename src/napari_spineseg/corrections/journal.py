@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 
 from napari_spineseg.corrections.edit import Box
-from napari_spineseg.corrections.files import flush, hold, is_held, now
+from napari_spineseg.corrections.files import hold, is_held, now
 from napari_spineseg.errors import StoreError
+from napari_spineseg.files import flush
 
 ENDING = ".journal"
 _MAGIC = b"SPINESEG-JOURNAL-1\n"

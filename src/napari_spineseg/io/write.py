@@ -1,19 +1,14 @@
-"""Scan and Segmentation -> file. Written beside the place, flushed, then renamed.
-
-A file that is being replaced stays whole until the new one is: a full disk or a pulled plug
-leaves the old version, never half of the new one.
-"""
+"""Scan and Segmentation -> file, whole or not at all (see `files`)."""
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from napari_spineseg.errors import OutputError
+from napari_spineseg.files import write_whole
 from napari_spineseg.io.encode import Picture, encode_metaimage, encode_nifti, encode_nrrd, encode_tiff
 from napari_spineseg.io.guard import shown
 from napari_spineseg.io.voxels import narrow
@@ -97,40 +92,8 @@ def put(path: Path, content: bytes | Callable[[Path], None]) -> None:
     path = Path(path)
     if path.is_dir():
         raise OutputError(f"{shown(path)}: is a folder; choose another name.")
-    temporary = None
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
-        temporary = Path(name)
-        os.close(handle)
-        if callable(content):
-            content(temporary)
-        else:
-            temporary.write_bytes(content)
-        _flush(temporary)
-        temporary.chmod(0o666 & ~_umask())
-        os.replace(temporary, path)
-        _flush(path.parent)
+        write_whole(path, content)
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(f"{shown(path)}: cannot be written ({reason}); choose another folder.") from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-
-
-def _flush(path: Path) -> None:
-    """Have the disk itself hold a file or folder, where the system can say so."""
-    if path.is_dir() and os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _umask() -> int:
-    """The permissions new files lack. There is no way to ask without setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

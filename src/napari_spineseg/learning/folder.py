@@ -15,18 +15,16 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from napari_spineseg.corrections.files import append_line, read_json, read_lines, write_json
+from napari_spineseg.corrections.files import append_line, read_json, read_lines
 from napari_spineseg.errors import StoreError
 from napari_spineseg.io.write import put
 from napari_spineseg.learning.events import FINAL, Event, StateEvent, read_event
@@ -164,10 +162,3 @@ def all_runs() -> Iterator[RunFolder]:
         for path in sorted(folder.iterdir(), reverse=True):
             if (path / _JOB).is_file():
                 yield RunFolder(path)
-
-
-def write_report(path: Path, content: dict[str, Any]) -> None:
-    """Strict JSON, whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    write_json(content, beside)
-    os.replace(beside, path)

@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 from napari_spineseg.errors import ModelError, OutputError
+from napari_spineseg.files import write_whole
 from napari_spineseg.models.registry import ModelEntry, get_model
 from napari_spineseg.models.versions import add_version
 
@@ -31,16 +32,16 @@ def export_model(key: str, path: Path, overwrite: bool = False) -> Path:
         raise OutputError(f"{path} is a folder; name a file.")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} is there already; choose another name, or --overwrite it.")
-    beside = path.with_name(f".{path.name}.part")
-    try:
+
+    def fill(beside: Path) -> None:
         with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.write(entry.weights, _WEIGHTS)
             archive.write(entry.weights.with_suffix(".json"), _CARD)
-        beside.replace(path)
+
+    try:
+        write_whole(path, fill)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror}.") from error
-    finally:
-        beside.unlink(missing_ok=True)
     return path
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
 from napari_spineseg.errors import ModelError
+from napari_spineseg.files import write_whole
 from napari_spineseg.models.registry import (
     IN_USE,
     ModelEntry,
@@ -55,8 +55,8 @@ def add_version(name: str, weights: Path, changes: dict[str, Any] | None = None)
     number, target = _reserve(name, folder)
     card |= (changes or {}) | {"name": name, "version": str(number)}
     text = json.dumps(card, indent=1, allow_nan=False) + "\n"
-    _replace(target.with_suffix(".json"), lambda path: path.write_text(text, encoding="utf-8"))
-    _replace(target, lambda path: shutil.copyfile(weights, path))
+    write_whole(target.with_suffix(".json"), text)
+    write_whole(target, lambda path: shutil.copyfile(weights, path))
     return ModelEntry(name, target)
 
 
@@ -168,7 +168,7 @@ def _write_choice(chosen: dict[str, Any], entry: ModelEntry, history: list[str])
 
 def _write(choice: dict[str, Any]) -> None:
     text = json.dumps(choice, indent=1) + "\n"
-    _replace(home() / "models" / IN_USE, lambda path: path.write_text(text, encoding="utf-8"))
+    write_whole(home() / "models" / IN_USE, text)
 
 
 def _reserve(name: str, folder: Path) -> tuple[int, Path]:
@@ -183,18 +183,6 @@ def _reserve(name: str, folder: Path) -> tuple[int, Path]:
             number += 1
             continue
         return number, folder / f"{number}.safetensors"
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside, flush to disk, rename."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(beside)
-        with beside.open("rb") as file:
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _lock() -> FileLock:

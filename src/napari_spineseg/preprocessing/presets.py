@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
 
 from napari_spineseg.errors import OutputError, SettingsError
+from napari_spineseg.files import write_whole
 from napari_spineseg.preprocessing.pipeline import Pipeline, said
 
 _BUNDLED = Path(__file__).parent / "presets"
@@ -79,12 +79,7 @@ def write_preset(pipeline: Pipeline, path: Path) -> None:
         else yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     )
     try:
-        handle, aside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with open(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
+        write_whole(path, text)
     except OSError as error:
         raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from None
 

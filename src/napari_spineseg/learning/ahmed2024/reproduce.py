@@ -10,9 +10,10 @@ from typing import Any
 
 import yaml
 
-from napari_spineseg.core.checkpoint import LoadedModel, ModelCard, load_model, save_model, write_atomically
+from napari_spineseg.core.checkpoint import LoadedModel, ModelCard, load_model, save_model
 from napari_spineseg.core.predict import PredictOptions
 from napari_spineseg.errors import SettingsError
+from napari_spineseg.files import write_whole
 from napari_spineseg.learning.ahmed2024.default import default_recipe, train_default
 from napari_spineseg.learning.ahmed2024.parts import Parts, split, with_neighbour
 from napari_spineseg.learning.ahmed2024.published import INPUT, NETWORK, temperature, train_published
@@ -62,7 +63,7 @@ def reproduce(
             _same_settings(settings, place)
             result = _one(settings, slices, parts, name, place, control) | {"fold": fold}
             text = json.dumps(result, indent=1, allow_nan=False)
-            write_atomically(place / "result.json", lambda p, text=text: p.write_text(text))
+            write_whole(place / "result.json", text)
             results.append(result)
             on_result(result)
     return results

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from napari_spineseg.core.checkpoint import write_atomically
 from napari_spineseg.core.train import Trainer
+from napari_spineseg.files import write_whole
 from napari_spineseg.progress import Control
 
 
@@ -86,7 +86,7 @@ class Rounds:
         entry = {"step": step, "seconds": round(time.monotonic() - self._started, 1), **figures}
         self.entries.append(entry)
         text = json.dumps(self.entries)
-        write_atomically(self.path, lambda p: p.write_text(text))
+        write_whole(self.path, text)
         return entry
 
     def check(self) -> None:
