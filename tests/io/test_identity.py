@@ -6,6 +6,7 @@ import pytest
 
 from napari_spineseg.errors import ScanError
 from napari_spineseg.io import sha256_of, stem_of
+from napari_spineseg.io.guard import MAX_FILE_BYTES
 
 
 @pytest.mark.parametrize(
@@ -38,5 +39,10 @@ def test_sha256(tmp_path):
     assert before == hashlib.sha256(b"a\x001b\x002").hexdigest()
     os.mkfifo(tmp_path / "pipe")
     assert sha256_of(tmp_path) == before
+    (tmp_path / "loop").symlink_to("loop")
+    with (tmp_path / "video.avi").open("wb") as stray:
+        stray.truncate(MAX_FILE_BYTES + 1)  # no byte of it is on the disk
+    named = hashlib.sha256(b"a\x001b\x002video.avi\x00").hexdigest()
+    assert sha256_of(tmp_path) == named
     with pytest.raises(ScanError, match="pipe: is a pipe"):
         sha256_of(tmp_path / "pipe")

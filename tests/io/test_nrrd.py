@@ -54,6 +54,21 @@ def test_agrees_with_itk(tmp_path, dtype, compressed):
     assert agrees_with_itk(tmp_path / "a.nrrd").warnings == ()
 
 
+@pytest.mark.parametrize("picked", [None, 1])
+def test_volumes_that_itk_lays_along_a_fourth_dimension(tmp_path, picked):
+    one = sitk.GetImageFromArray(np.arange(60, dtype="i2").reshape(3, 4, 5))
+    one.SetSpacing((0.5, 0.6, 3.3))
+    one.SetOrigin((1, -20, 33))
+    sitk.WriteImage(sitk.JoinSeries([one, one + 100]), str(tmp_path / "four.nrrd"))
+    if picked is None:
+        with pytest.raises(ScanError, match=r"holds 2 volumes; pick one with --volume \(0 to 1\)"):
+            read_scan(tmp_path / "four.nrrd")
+        return
+    scan = read_scan(tmp_path / "four.nrrd", volume=picked)
+    np.testing.assert_array_equal(scan.voxels, sitk.GetArrayFromImage(one).T + 100)
+    np.testing.assert_allclose(scan.affine, LPS @ np.array([[0.5, 0, 0, 1], [0, 0.6, 0, -20], [0, 0, 3.3, 33], [0, 0, 0, 1]]))
+
+
 @pytest.mark.parametrize("space", ["left-posterior-superior", "right-anterior-superior", "LAS", "RAS", "lps"])
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3)))[::2])
 def test_spaces_agree_with_itk(tmp_path, space, order):
@@ -152,6 +167,8 @@ def test_one_volume_of_four_axes(tmp_path):
         ({"space_directions": "(0,0,0) (0,0,1) (1,0,0)"}, "spacing"),
         ({"space_directions": "(0,1,0) (0,1,0) (1,0,0)"}, "singular"),
         ({"space_directions": "(nan,1,0) (0,1,0) (1,0,0)"}, "not a number"),
+        ({"space_directions": None, "space": None, "spacings": "1 nan 1"}, "not a number"),
+        ({"space_directions": None, "space": None, "spacings": "1 1 inf"}, "not a number"),
         ({"space_directions": "(a,1,0) (0,1,0) (1,0,0)"}, "not a number"),
         ({"space_origin": "(1,inf,3)"}, "not a number"),
         ({"encoding": "gzip"}, "damaged compressed"),

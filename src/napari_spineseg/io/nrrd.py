@@ -113,7 +113,7 @@ def _sizes(fields: dict[str, str], path: Path) -> tuple[int, ...]:
 def _axes(fields: dict[str, str], sizes: Sequence[int], path: Path) -> tuple[list[int], int | None]:
     """The axes in space (at most three), and the one that counts volumes, if any."""
     kinds = fields.get("kinds", "").lower().split() or [""] * len(sizes)
-    vectors = _vectors(fields.get("space directions", ""))
+    vectors, time = _directions(fields)
     if len(kinds) != len(sizes) or (vectors and len(vectors) != len(sizes)):
         refuse(path, "has a header with another number of kinds or directions than axes; export it again")
     if vectors:
@@ -123,11 +123,26 @@ def _axes(fields: dict[str, str], sizes: Sequence[int], path: Path) -> tuple[lis
     else:
         space = list(range(min(3, len(sizes))))
     others = [axis for axis in range(len(sizes)) if axis not in space and sizes[axis] > 1]
-    if any(kinds[axis] not in _LISTS for axis in others) or len(others) > 1:
+    if any(kinds[axis] not in _LISTS and axis != time for axis in others) or len(others) > 1:
         refuse(path, "holds vectors or colours (several values a voxel); export a grey-scale scan")
     if not 2 <= len(space) <= 3:
         refuse(path, f"has {len(space)} axes in space where a volume has three")
     return space, others[0] if others else None
+
+
+def _directions(fields: dict[str, str]) -> tuple[list[list[float] | None], int | None]:
+    """One vector an axis, None for those not in space; and the axis that is time in four-dimensional space.
+
+    ITK writes volumes one after the other as a fourth dimension of space, at right angles to the rest.
+    """
+    vectors = _vectors(fields.get("space directions", ""))
+    if not all(vector is None or len(vector) == 4 for vector in vectors):
+        return vectors, None
+    along = [axis for axis, vector in enumerate(vectors) if vector is not None and vector[3] != 0]
+    if len(along) != 1 or any(vectors[along[0]][:3]):
+        return vectors, None
+    space = [None if vector is None or axis == along[0] else vector[:3] for axis, vector in enumerate(vectors)]
+    return space, along[0]
 
 
 def _vectors(text: str) -> list[list[float] | None]:
@@ -154,9 +169,10 @@ def _dtype(fields: dict[str, str], path: Path) -> np.dtype:
 
 def _affine(fields: dict[str, str], space: list[int], axes: int, path: Path) -> tuple[np.ndarray, list[str]]:
     """Geometry, from "space directions" or, without them, from "spacings" alone."""
-    signs = np.array(_SPACES.get(fields.get("space", "").lower(), (1, 1, 1)), float)
-    vectors = _vectors(fields.get("space directions", ""))
+    signs = np.array(_SPACES.get(fields.get("space", "").lower().removesuffix("-time"), (1, 1, 1)), float)
+    vectors, time = _directions(fields)
     origin = next(iter(_vectors(fields.get("space origin", ""))), None) or [0.0] * 3
+    origin = origin if time is None else origin[:3]
     matrix, notes = np.eye(3), []
     if len(origin) not in (2, 3):
         refuse(path, "has a position that does not lie in three-dimensional space; export it again")
@@ -171,6 +187,8 @@ def _affine(fields: dict[str, str], space: list[int], axes: int, path: Path) -> 
         spacings = numbers(path, fields, "spacings", [np.nan] * axes)
         known = [spacings[axis] if axis < len(spacings) else np.nan for axis in space]
         matrix[range(len(space)), range(len(space))] = np.where(np.isnan(known), 1.0, known)
+        if "spacings" in fields and not np.isfinite(known).all():
+            refuse(path, "has a voxel spacing that is not a number; correct it and try again")
         if np.isnan(known).any():
             notes.append("The header gives no voxel spacing; 1 mm is assumed.")
         if min(matrix[range(len(space)), range(len(space))]) <= 0:

@@ -26,7 +26,7 @@ def settle(volume: Volume, path: Path) -> Volume:
         voxels, lost = _finite(voxels, path)
         if lost:
             share = 100 * lost / voxels.size
-            warnings.append(f"{lost} voxels ({share:.2g} %) are not numbers and count as background.")
+            warnings.append(f"{lost} voxels ({share:.3g} %) are not numbers and count as background.")
     if voxels.min() == voxels.max():
         warnings.append(f"Every voxel has the same value ({voxels.flat[0]:g}): the image is constant.")
     return Volume(voxels, volume.affine, volume.header, warnings)
