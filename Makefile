@@ -34,8 +34,8 @@ benchmark: $(VENV)/.package  ## measure speed and memory
 	$(BIN)/python -m benchmarks
 
 lint: $(VENV)/.ruff  ## style
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks scripts
+	$(BIN)/ruff format --check src tests benchmarks scripts
 
 docs-pictures: $(VENV)/.package  ## draw the pictures of the documentation anew
 	@scripts/system-libraries xvfb

@@ -17,18 +17,18 @@ from napari_spineseg.core.inputs import InputSpec
 from napari_spineseg.datasets.prepared import PreparedVolume, load_prepared
 
 MAPS = Path(__file__).parent / "maps"
-# The last two are seen by the guard only.
-_FOR_GUARD = 2
+# The last of them are seen by the guard only.
+FOR_GUARD = 2
 
 
 def replay_maps(spec: InputSpec, table: np.ndarray) -> list[PreparedVolume]:
     """Maps of tissues to draw scans from, on the network's grid; `structures` in its classes."""
-    return [_on_grid(volume, spec, table) for volume in load_prepared(MAPS)[:-_FOR_GUARD]]
+    return [_on_grid(volume, spec, table) for volume in load_prepared(MAPS)[:-FOR_GUARD]]
 
 
 def guard_maps(table: np.ndarray) -> list[PreparedVolume]:
     """Maps that training never sees, on their own grid."""
-    return [replace(v, structures=table[v.structures]) for v in load_prepared(MAPS)[-_FOR_GUARD:]]
+    return [replace(v, structures=table[v.structures]) for v in load_prepared(MAPS)[-FOR_GUARD:]]
 
 
 def _on_grid(volume: PreparedVolume, spec: InputSpec, table: np.ndarray) -> PreparedVolume:

@@ -20,14 +20,12 @@ from napari_spineseg.datasets.prepared import (
 )
 from napari_spineseg.learning.guard import GuardScan
 from napari_spineseg.learning.reading import evenly
-from napari_spineseg.learning.replay import MAPS
+from napari_spineseg.learning.replay import FOR_GUARD, MAPS
 from napari_spineseg.learning.tumour.cases import painted
 from napari_spineseg.learning.tumour.patches import PatchSampler, PatchSettings
 from napari_spineseg.synthesis.lesions import TRAINING_FORMS
 
 _SIDE_MM = 128.0
-# The last two are seen by the guard only.
-_FOR_GUARD = 2
 _GUARD_LOOKS = ("T2", "STIR", "T1", "Gd T1")
 _GUARD_SEED, _PAINTINGS = 5000, 2
 _SLICES_A_SCAN = 3
@@ -50,7 +48,7 @@ class TumourReplay:
 
     def __init__(self, spec: InputSpec, seed: int, shrink: int = 1) -> None:
         patches = PatchSettings(pixel_mm=spec.spacing_mm, sizes_px=(_side(spec, shrink),))
-        self._sampler = PatchSampler(load_prepared(MAPS)[:-_FOR_GUARD], patches, seed)
+        self._sampler = PatchSampler(load_prepared(MAPS)[:-FOR_GUARD], patches, seed)
 
     def batch(self, step: int, count: int) -> Batch:
         """The batch of a step; the targets are there for completeness, the parent answers."""
@@ -61,12 +59,15 @@ class TumourReplay:
 
 def tumour_guard(spec: InputSpec) -> list[GuardScan]:
     """Painted scans of phantoms that replay never shows, the same every time."""
-    maps = load_prepared(MAPS)[-_FOR_GUARD:]
+    maps = load_prepared(MAPS)[-FOR_GUARD:]
     found = []
     for number in range(_PAINTINGS * len(_GUARD_LOOKS)):
         look = _GUARD_LOOKS[number % len(_GUARD_LOOKS)]
         case = painted(
-            maps[(number + number // len(_GUARD_LOOKS)) % 2], look, _GUARD_SEED + number, TRAINING_FORMS
+            maps[(number + number // len(_GUARD_LOOKS)) % len(maps)],
+            look,
+            _GUARD_SEED + number,
+            TRAINING_FORMS,
         )
         voxels, mask = case.scan.sagittal(), (case.tumours > 0).astype(np.uint8)
         slices = evenly(np.flatnonzero(mask.any((1, 2))), _SLICES_A_SCAN)
