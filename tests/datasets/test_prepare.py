@@ -40,7 +40,7 @@ def test_a_scan_and_its_levels_end_up_on_one_grid(levels, tmp_path):
 
 def test_splits_stay_apart(levels, tmp_path):
     """What `import-spider` wrote, and the PNG release beside it, go where `pretrain` looks for them."""
-    for split, name in (("train", "1_t2"), ("val", "2_t2")):
+    for split, name in (("training", "1_t2"), ("val", "2_t2")):
         (tmp_path / "data" / split).mkdir(parents=True)
         for kind in ("image", "levels"):
             image = nib.Nifti1Image(levels.astype(np.uint8), AFFINE)

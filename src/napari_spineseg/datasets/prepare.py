@@ -79,19 +79,20 @@ def _prepare_mask(path: Path, seed: int) -> PreparedVolume:
 def prepare_scans(folder: Path, out: Path, control: Control = Control()) -> list[Path]:
     """Prepare a folder of `<id>_image.*` with `<id>_levels.*` or `<id>_labels.*` beside them.
 
-    Folders in it that are called `train`, `val` or `test` are prepared each into one of that name.
+    Folders in it that are splits (`train`, `val` or `test`) are prepared into folders of these names.
 
     Raises
     ------
     DatasetError
         If there are no such scans, or one has no labels.
     """
-    splits = sorted(p for p in folder.iterdir() if p.is_dir() and p.name in SPLITS)
+    splits = sorted(p for p in folder.iterdir() if p.is_dir() and p.name.lower() in SPLITS)
     written = []
     for split in splits:
-        (out / split.name).mkdir(parents=True, exist_ok=True)
+        place = out / SPLITS[split.name.lower()]
+        place.mkdir(parents=True, exist_ok=True)
         prepare = prepare_release if (split / "images").is_dir() else prepare_scans
-        written += prepare(split, out / split.name, control)
+        written += prepare(split, place, control)
     images = sorted(p for p in folder.iterdir() if "_image." in p.name)
     if not images and not splits:
         raise DatasetError(
