@@ -268,6 +268,16 @@ def test_no_image(series, tmp_path, save_dicom):
         read_scan(tmp_path / "void")
 
 
+def test_a_slice_that_ends_before_its_pixels_is_missed(series, tmp_path):
+    """At an end of the stack no gap betrays that it is gone."""
+    folder = series.write(tmp_path / "exam")
+    last = min(folder.iterdir())  # slice 0
+    last.write_bytes(last.read_bytes()[:400])
+    scan = read_scan(folder)
+    assert scan.voxels.shape[2] == series.voxels.shape[2] - 1
+    assert scan.warnings == ("1 damaged DICOM file(s) were left out.",)
+
+
 def test_colour_is_refused_alone_and_left_out_beside_a_scan(series, tmp_path, save_dicom):
     folder = series.write(tmp_path / "exam")
     shot = series.dataset(0)

@@ -66,7 +66,8 @@ def test_volumes_that_itk_lays_along_a_fourth_dimension(tmp_path, picked):
         return
     scan = read_scan(tmp_path / "four.nrrd", volume=picked)
     np.testing.assert_array_equal(scan.voxels, sitk.GetArrayFromImage(one).T + 100)
-    np.testing.assert_allclose(scan.affine, LPS @ np.array([[0.5, 0, 0, 1], [0, 0.6, 0, -20], [0, 0, 3.3, 33], [0, 0, 0, 1]]))
+    affine = np.array([[0.5, 0, 0, 1], [0, 0.6, 0, -20], [0, 0, 3.3, 33], [0, 0, 0, 1]])
+    np.testing.assert_allclose(scan.affine, LPS @ affine)
 
 
 @pytest.mark.parametrize("space", ["left-posterior-superior", "right-anterior-superior", "LAS", "RAS", "lps"])

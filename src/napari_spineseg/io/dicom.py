@@ -12,7 +12,7 @@ from napari_spineseg.errors import ScanError
 from napari_spineseg.io.dicom_files import Header, files_in, meta_of, read_header
 from napari_spineseg.io.dicom_pixels import Pixels, stored_dtype
 from napari_spineseg.io.dicom_series import Series, choose, group
-from napari_spineseg.io.dicom_slices import Slice, is_grey, is_image, slices_of
+from napari_spineseg.io.dicom_slices import Slice, is_grey, is_image, lost_its_pixels, slices_of
 from napari_spineseg.io.dicom_stack import order
 from napari_spineseg.io.guard import claimed_bytes, refuse
 from napari_spineseg.io.volume import Volume
@@ -77,6 +77,7 @@ def _headers_in(folder: Path, series: str | None) -> tuple[list[Header], list[st
                 break
             continue
         if header is None or not is_image(header):
+            damaged += header is not None and lost_its_pixels(header)
             continue
         if not is_grey(header):
             coloured += 1

@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from napari_spineseg.io.dicom_files import Header, numbers_of, text_of, value_of, whole_of
+from napari_spineseg.io.dicom_files import Header, meta_of, numbers_of, text_of, value_of, whole_of
 from napari_spineseg.io.guard import refuse
 
 _MAX_FRAMES = 20_000
+# MR and CT images, one slice a file and enhanced.
+_IMAGES = tuple(f"1.2.840.10008.5.1.4.1.1.{kind}" for kind in ("4", "4.1", "2", "2.1"))
 # Elements that tell apart images taken at the same place.
 _VARIANT_KEYS = (
     "ImageType",
@@ -68,6 +70,12 @@ class Slice:
 def is_image(header: Header) -> bool:
     """Whether the file holds grey-scale pixels that could be a slice."""
     return bool(header.pixel_tag) and header.text("Modality") not in ("SEG", "RTDOSE", "RTSTRUCT", "SR", "PR")
+
+
+def lost_its_pixels(header: Header) -> bool:
+    """Whether the file says that it is an MR or CT image and ends before its pixels."""
+    claims = meta_of(header.data, "MediaStorageSOPClassUID") in _IMAGES
+    return claims and not header.pixel_tag and header.text("Modality") in ("MR", "CT", "")
 
 
 def is_grey(header: Header) -> bool:

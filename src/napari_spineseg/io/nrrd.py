@@ -141,8 +141,8 @@ def _directions(fields: dict[str, str]) -> tuple[list[list[float] | None], int |
     along = [axis for axis, vector in enumerate(vectors) if vector is not None and vector[3] != 0]
     if len(along) != 1 or any(vectors[along[0]][:3]):
         return vectors, None
-    space = [None if vector is None or axis == along[0] else vector[:3] for axis, vector in enumerate(vectors)]
-    return space, along[0]
+    time = along[0]
+    return [None if v is None or axis == time else v[:3] for axis, v in enumerate(vectors)], time
 
 
 def _vectors(text: str) -> list[list[float] | None]:
