@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 import typer
@@ -115,6 +115,15 @@ def options_of(command: Any) -> list[Any]:
     return [p for p in command.params if p.param_type_name == "option"]
 
 
+def choices_of(option: Any) -> set[str]:
+    """The words that an option takes; empty where it takes any."""
+    if hasattr(option, "type"):  # as click has it, which older typers are made of
+        return {str(getattr(choice, "value", choice)) for choice in getattr(option.type, "choices", ())}
+    kind = getattr(getattr(option, "type_descriptor", None), "annotation", None)
+    kinds = [kind, *get_args(kind)]
+    return {word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)}
+
+
 def unknown_words(words: list[str]) -> list[str]:
     """Options of a call or a synopsis, and choices of theirs, that the command does not know."""
     if words[0] in ("COMMAND", "--help", "--version"):
@@ -127,10 +136,25 @@ def unknown_words(words: list[str]) -> list[str]:
     plain = re.sub(r"[\[\]]|\.\.\.", " ", " ".join(rest)).replace(" | ", " ").split()
     wrong = [w for w in plain if re.match("--?[a-z]", w) and w not in known and w != "--help"]
     for option, value in pairwise(plain):
-        choices = getattr(getattr(known.get(option), "type", None), "choices", None)
-        if choices and not value.isupper() and not set(value.split("|")) <= set(choices):
+        choices = choices_of(known.get(option))
+        if choices and not value.isupper() and not set(value.split("|")) <= choices:
             wrong.append(f"{option} {value}")
     return wrong
+
+
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("segmentt SCAN", ["segmentt"]),
+        ("segment SCAN --colour red", ["--colour"]),
+        ("segment SCAN [--scheme levels|colours]", ["--scheme levels|colours"]),
+        ("corrections list --layout bids", ["--layout"]),
+        ("corrections export -o DIR --layout bids", []),
+        ("learn --runs | --follow RUN", []),
+    ],
+)
+def test_what_a_page_says_wrong_is_noticed(line, wrong):
+    assert unknown_words(line.split()) == wrong
 
 
 @every_page
