@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_spineseg.widgets.session import session_of, while_alive
 from napari_spineseg.widgets.style import give_role, sheet
+from napari_spineseg.widgets.tab_order import order_tabs
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -73,6 +74,11 @@ class SpineSegDock(QWidget):
         self._stack.setCurrentWidget(self._pages[title])
         self.steps[title].setChecked(True)
         return self._pages[title]
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab: from the steps into the page that is shown."""
+        order_tabs(self)
+        return super().focusNextPrevChild(forward)
 
     def sizeHint(self) -> QSize:
         """Wide enough to read comfortably; it works down to 320."""

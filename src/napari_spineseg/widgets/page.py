@@ -17,6 +17,7 @@ from napari_spineseg.widgets.run_bar import RunBar
 from napari_spineseg.widgets.samples import open_first_sample
 from napari_spineseg.widgets.session import session_of, while_alive
 from napari_spineseg.widgets.style import arrow, sheet
+from napari_spineseg.widgets.tab_order import order_tabs
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -69,6 +70,11 @@ class Page(QWidget):
         while_alive(self, self.session.theme_changed, self._restyle)
         while_alive(self, self.session.layers_changed, self.refresh)
         self._restyle(self.session.viewer.theme)
+
+    def focusNextPrevChild(self, forward: bool) -> bool:
+        """Tab: what came or went since the last time has its place too."""
+        order_tabs(self)
+        return super().focusNextPrevChild(forward)
 
     def has_input(self) -> bool:
         """Whether there is something to work on; until then the page says how to get it."""
