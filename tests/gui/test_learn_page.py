@@ -178,6 +178,22 @@ def test_without_corrections_it_says_what_to_do(toy, tmp_path, open_page, toy_st
     assert "marked as done" in other.outlook_words.words and not other.run_bar.button.isEnabled()
 
 
+def test_a_version_that_reaches_the_disk_later_is_noticed(toy, toy_store, open_page):
+    """Whoever saves and goes straight on to Learn comes before the disk is done."""
+    store = toy_store(1, "in-progress")
+    page = open_page(store)
+    assert not page.run_bar.button.isEnabled()
+    CorrectionsStore(store).entries()[0].say("done")
+    page.session.corrections_changed.emit()
+    assert page.run_bar.button.isEnabled()
+
+
+def test_settings_are_said_in_words(toy, open_page):
+    page = open_page()
+    assert page.advanced_form.editor("steps").text() == "As many as needed"
+    assert page.advanced_form.editor("device").currentText() == "Automatic"
+
+
 def test_a_run_is_told_in_curves_pictures_and_words(toy, toy_store, open_page, qtbot):
     run = a_run(toy_store(1))
     page = open_page()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from gui_kit import TILES, add_scan, click, column_scan, sagittal_labels, segment
@@ -11,6 +13,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_spineseg.errors import ModelError
+from napari_spineseg.instances.numbering import Alternative
+from napari_spineseg.widgets.picker import LayerPicker
 from napari_spineseg.widgets.segment_page import describe
 from napari_spineseg.widgets.session import about
 
@@ -84,6 +88,10 @@ def test_a_bug_keeps_its_traceback(viewer, page, qtbot, fake):
 
 
 def test_scan_closed_during_the_run(viewer, page, qtbot, fake, notifications):
+    """The result is kept, and not shown over the scan of somebody else."""
+    scan = column_scan("another patient")
+    moved = np.array([[1.0, 0, 0, 30], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    other = add_scan(viewer, replace(scan, affine=moved @ scan.affine))
     scan_layer = add_scan(viewer)
     fake.may_go_on.clear()
     click(qtbot, page.run_bar.button)
@@ -93,6 +101,35 @@ def test_scan_closed_during_the_run(viewer, page, qtbot, fake, notifications):
     qtbot.waitUntil(lambda: page.job is None)
     np.testing.assert_array_equal(viewer.layers["column_seg"].data, sagittal_labels())
     assert any("closed meanwhile" in message for message in notifications())
+    assert not viewer.layers["column_seg"].visible and viewer.layers.selection.active is None
+    assert page.session.scan is other and not page.card.isVisible()
+
+
+def test_tab_goes_through_the_page_as_the_eye_does(viewer, page, qtbot, fake):
+    fake.alternatives = (Alternative("The lowest vertebra is L4.", 1),)
+    add_scan(viewer)
+    segment(page, qtbot)
+    page.findChild(LayerPicker).setFocus()
+    seen = []
+    while not seen or seen[-1] != "label_100":
+        qtbot.keyClick(page.focusWidget(), Qt.Key.Key_Tab)
+        seen.append(page.focusWidget().objectName())
+        assert len(seen) < 40, seen
+    order = [
+        "model",
+        "scheme",
+        "fold",
+        "primary",
+        "preview",
+        "use_numbering_1",
+        "save",
+        "show_vertebra",
+        "label_4",
+    ]
+    assert [name for name in seen if name in order] == order
+    assert seen.index("label_4") < seen.index("label_204") < seen.index("label_3")
+    qtbot.keyClick(page.focusWidget(), Qt.Key.Key_Backtab)
+    assert page.focusWidget().objectName() == seen[-2]
 
 
 def test_scan_renamed_during_the_run(viewer, page, qtbot, fake):

@@ -128,8 +128,7 @@ class CorrectPage(Page):
         """The chosen structure is really `name`, in a spine with this numbering."""
         at = self._place()
         if at is not None:
-            wanted = at.label, name, numbering
-            self._guarded(lambda: self.apply(*named(self._layer, *wanted)), "anew")
+            self._guarded(lambda: self.apply(*named(self._layer, at.label, name, numbering)), "anew")
             self.picker.refresh()
 
     def save(self) -> None:
@@ -246,6 +245,7 @@ class CorrectPage(Page):
     def _on_saved(self, version: Version) -> None:
         self.run_bar.button.setEnabled(True)
         self.review.show_saved(version, self.card)
+        self.session.corrections_changed.emit()
         name = self._layer.name if self._layer is not None else "the segmentation"
         show_info(f"Saved version {version.number} of {name}")
 

@@ -41,7 +41,8 @@ from napari_spineseg.widgets.learn_words import (
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label, tooltip
 from napari_spineseg.widgets.path_line import PathLine
-from napari_spineseg.widgets.segment_page import model_choices
+from napari_spineseg.widgets.segment_page import DEVICES, model_choices
+from napari_spineseg.widgets.session import while_alive
 from napari_spineseg.widgets.settings_form import SettingsForm, settings_from
 from napari_spineseg.widgets.style import give_role
 from napari_spineseg.widgets.worker import report
@@ -49,6 +50,7 @@ from napari_spineseg.widgets.worker import report
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+_AS_NEEDED = "As many as needed"
 _OUTLIVES = "Go on when napari is closed"
 _ADVANCED = ("steps", "batch", "learning_rate", "device", "promote", "seed")
 
@@ -139,7 +141,8 @@ class LearnPage(Page):
         choices = {"model": model_choices}
         self.main_form = SettingsForm(LearnSettings, ("model", "name"), choices)
         self.main_form.editor("name").setPlaceholderText("next version of the model")
-        self.advanced_form = SettingsForm(LearnSettings, _ADVANCED)
+        self.advanced_form = SettingsForm(LearnSettings, _ADVANCED, {"device": lambda: DEVICES})
+        self.advanced_form.editor("steps").setSpecialValueText(_AS_NEEDED)
         self.outlives = QCheckBox(_OUTLIVES)
         self.outlives.setObjectName("outlives")
         self.outlives.setToolTip(tooltip("Otherwise it stops where it is, and can be resumed"))
@@ -172,7 +175,7 @@ class LearnPage(Page):
         self.card.body.addWidget(self.result)
         self.versions = VersionPanel(self.session)
         below = self.run_bar.parentWidget().layout()
-        for part in (self.pictures, Words("Models"), self.versions):
+        for part in (self.pictures, Words("Models", "title"), self.versions):
             below.addWidget(part)
 
     def _connect(self) -> None:
@@ -188,6 +191,7 @@ class LearnPage(Page):
         self.anyway.clicked.connect(self.use_anyway)
         self.again.failed.connect(lambda words: self.card.say_error("Not segmented", words))
         self.versions.changed.connect(self._models_changed)
+        while_alive(self, self.session.corrections_changed, self._on_corrected)
 
     def _attach(self) -> None:
         """Go on showing a run that lives, or offer one that was interrupted."""
@@ -261,6 +265,11 @@ class LearnPage(Page):
     def _discard(self, run: LearningRun) -> None:
         run.stop("discard")
         self.running.end()
+
+    def _on_corrected(self) -> None:
+        """A version may still have been on its way to the disk when the page came up."""
+        if self.isVisible():
+            self.look()
 
     def _models_changed(self) -> None:
         self.versions.refresh()

@@ -34,12 +34,13 @@ if TYPE_CHECKING:
     from napari_spineseg.scan import Scan
 
 _FADE_MS = 6000
-_DEVICES = [
+DEVICES = [
     ("auto", "Automatic"),
     ("cpu", "Processor (CPU)"),
     ("cuda", "NVIDIA graphics card (CUDA)"),
     ("mps", "Apple graphics (MPS)"),
 ]
+"""Where a network may run, in words; the same on every page."""
 _SCHEMES = [("levels", "Each level (L5, L4/L5 …)"), ("structures", "Structures only")]
 
 
@@ -60,7 +61,7 @@ class SegmentPage(Page):
             SegmentSettings, ("model", "scheme"), {"model": model_choices, "scheme": lambda: _SCHEMES}
         )
         self.advanced_form = SettingsForm(
-            SegmentSettings, ("device", "mirror", "uncertainty"), {"device": lambda: _DEVICES}
+            SegmentSettings, ("device", "mirror", "uncertainty"), {"device": lambda: DEVICES}
         )
         self.settings.addWidget(self.main_form)
         self.advanced.addWidget(self.advanced_form)
@@ -168,11 +169,17 @@ class SegmentPage(Page):
             self.session.link(layer, scan_layer)
         if result.uncertainty is not None:
             viewer.layers.insert(place, uncertainty_layer(result, scan, layer))
+        if not there:
+            # Over whatever scan is open now it would lie on another person's spine.
+            active, shown, layer.visible = viewer.layers.selection.active, self.session.segmentation, False
+            viewer.layers.insert(place, layer)
+            viewer.layers.selection.active, self.session.segmentation = active, shown
+            self._show_labels(shown)
+            show_info(f"The scan {scan.name} was closed meanwhile. {layer.name} is kept, hidden.")
+            return
         viewer.layers.insert(place, layer)
         viewer.layers.selection.active = layer
         self.session.segmentation = layer
-        if not there:
-            show_info(f"The layer {scan.name} was closed meanwhile; its segmentation is here all the same.")
 
     def _on_failed(self, error: Exception) -> None:
         self._show_parts(False)
@@ -193,6 +200,9 @@ class SegmentPage(Page):
     def _show_result(self, layer: Labels | None) -> None:
         if self._job is not None and self._job.running and layer is None:
             return
+        self._show_labels(layer)
+
+    def _show_labels(self, layer: Labels | None) -> None:
         self._show_parts(layer is not None)
         if layer is None:
             self.numberings.show_layer(None)

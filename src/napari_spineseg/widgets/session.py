@@ -37,6 +37,8 @@ class Session:
     scan_changed = Signal(object)
     segmentation_changed = Signal(object)
     layers_changed = Signal()
+    corrections_changed = Signal()
+    """A version was saved into the corrections store."""
     theme_changed = Signal(str)
 
     def __init__(self, viewer: Viewer) -> None:
