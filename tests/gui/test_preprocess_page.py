@@ -213,6 +213,7 @@ def test_settings_that_do_not_fit_are_named_and_the_preview_goes_on(model, page,
 
 def test_a_box_drawn_in_the_picture_sets_the_margins(model, page, qtbot):
     add_scan(model, tissue_scan())
+    assert not page.box_button.isVisible()  # there is no step yet that crops
     add_step(page, qtbot, "crop")
     click(qtbot, page.box_button)
     box = page.box.layer

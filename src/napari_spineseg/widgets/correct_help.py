@@ -33,7 +33,7 @@ class HelpSheet(QDialog):
                 sign = QLabel(key.text)
                 give_role(sign, "muted")
                 grid.addWidget(sign, row, 0, alignment=Qt.AlignmentFlag.AlignTop)
-                grid.addWidget(Words(key.words), row, 1)
+                grid.addWidget(Words(key.words), row, 1, alignment=Qt.AlignmentFlag.AlignTop)
             row += 1
         grid.setColumnStretch(1, 1)
         area = QScrollArea()

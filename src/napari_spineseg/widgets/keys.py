@@ -48,7 +48,8 @@ class Key:
 _DRAW, _STRUCTURE, _SHAPE, _COLUMN = "Draw", "Structure", "Shape", "Column"
 _PLACES, _ALL = "Where to look next", "Everything"
 
-RECENT = 5
+_RECENT = ("last", "before that", "third last", "fourth last", "fifth last")
+RECENT = len(_RECENT)
 """How many of the structures used last have a key of their own."""
 
 CORRECT_KEYS: tuple[Key, ...] = (
@@ -63,8 +64,8 @@ CORRECT_KEYS: tuple[Key, ...] = (
     Key("brush_3d", "D", "Brush on one slice, or through several", _DRAW),
     Key("confine", "B", "Change what may be painted over", _DRAW),
     *(
-        Key(f"recent_{n}", str(n), f"Structure used {'last' if n == 1 else f'{n - 1} before'}", _STRUCTURE)
-        for n in range(1, RECENT + 1)
+        Key(f"recent_{n}", str(n), f"Structure used {words}", _STRUCTURE)
+        for n, words in enumerate(_RECENT, 1)
     ),
     Key("carry", "G", "Carry the corrected slices over to the others", _SHAPE),
     Key("fill_between", "I", "Fill the slices in between", _SHAPE),

@@ -18,7 +18,7 @@ from napari_spineseg.widgets.audit_tab import AuditTab
 from napari_spineseg.widgets.page import Page, scrolling
 from napari_spineseg.widgets.parts import Choice, Words, row_label, tooltip
 from napari_spineseg.widgets.picker import LayerPicker
-from napari_spineseg.widgets.preprocess_apply import ApplyRun, Made
+from napari_spineseg.widgets.preprocess_apply import ApplyRun
 from napari_spineseg.widgets.preprocess_box import CropBox
 from napari_spineseg.widgets.preprocess_history import HistoryPanel
 from napari_spineseg.widgets.preprocess_layers import command_for, reference_choices, result_layer
@@ -149,6 +149,7 @@ class PreprocessPage(Page):
         self.box_button.setToolTip(tooltip("Drag a frame in the picture around what should stay"))
         self.box = CropBox(self.session, self)
         self.steps.extra.addWidget(self.box_button)
+        self.box_button.hide()  # until the chosen step is one that crops
 
     def _add_preview(self) -> None:
         self.preview_button = QPushButton("Preview")
@@ -250,11 +251,8 @@ class PreprocessPage(Page):
     def _on_ended(self) -> None:
         run, self._run = self._run, None
         for made in run.made:
-            self._show(made)
+            self._insert(result_layer(made.result, made.scan, made.layer), made.layer)
         run.tell(self.card)
-
-    def _show(self, made: Made) -> None:
-        self._insert(result_layer(made.result, made.scan, made.layer), made.layer)
 
     def _on_undone(self, result: Scan, origin: Image) -> None:
         scan = scan_from_layer(origin)
