@@ -50,12 +50,15 @@ class CaseReport:
     instances
         Structure title to `found` (share of the reference's instances matched one to one at a Dice of
         0.5 or more) and `levels` (share that are found and bear the right number).
+    warnings
+        What reading the two files brought up, each with the name of its file.
     """
 
     pair: Pair
     structures: dict[str, dict[str, float]] = field(default_factory=dict)
     levels: dict[str, dict[str, float]] = field(default_factory=dict)
     instances: dict[str, dict[str, float]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """What `--json` prints for this scan."""
@@ -65,6 +68,7 @@ class CaseReport:
             "structures": self.structures,
             "levels": self.levels,
             "instances": self.instances,
+            "warnings": list(self.warnings),
         }
 
 
@@ -128,7 +132,9 @@ def compare(pair: Pair) -> CaseReport:
             f"{pair.predicted}: is not on the grid of {pair.reference} "
             f"({predicted.labels.shape} against {reference.labels.shape} voxels, or another place in space)."
         )
-    report = CaseReport(pair)
+    files = ((pair.predicted, predicted), (pair.reference, reference))
+    warnings = (f"{path}: {warning}" for path, labels in files for warning in labels.warnings)
+    report = CaseReport(pair, warnings=tuple(dict.fromkeys(warnings)))
     ours, theirs = _structures(predicted), _structures(reference)
     for structure in Structure:
         mask, truth = ours == structure, theirs == structure

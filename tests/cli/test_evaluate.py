@@ -68,3 +68,14 @@ def test_a_pipe_is_neither_a_file_nor_a_folder(call, folders, tmp_path):
         status, out, err = call(*words)
         assert (status, out, len(err.splitlines())) == (2, "", 1)
         assert "pipe.nii" in err
+
+
+def test_an_image_in_place_of_labels_is_not_scored_in_silence(call, folders, tmp_path):
+    shades = np.random.default_rng(0).integers(0, 250, (3, 20, 40)).astype(np.uint16)
+    nib.save(nib.Nifti1Image(shades, np.diag([4.0, 1, 1, 1])), tmp_path / "image.nii.gz")
+    reference = folders[1] / "1_t1_labels.nii.gz"
+    status, out, err = call(tmp_path / "image.nii.gz", reference, "--json")
+    assert status == 0
+    (warning, *_) = json.loads(out.splitlines()[0])["warnings"]
+    assert f"warning: {warning}" in err
+    assert warning.startswith(f"{tmp_path / 'image.nii.gz'}: ")

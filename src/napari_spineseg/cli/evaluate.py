@@ -57,6 +57,8 @@ def command(
             console.fail(pair.predicted, error)
             status = 2
     for report in reports:
+        for warning in report.warnings:
+            console.warn(warning)
         console.record(report.as_dict())
     if reports:
         summary = summarise(reports)

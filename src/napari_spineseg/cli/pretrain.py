@@ -41,7 +41,7 @@ def pretrain(
         settings, train = read_recipe(path, TumourSettings), pretrain_tumour
     else:
         settings, train = read_recipe(path), pretrain
-    with console.bar(settings.name) as control:
+    with console.hushed(), console.bar(settings.name) as control:
         card = train(settings, data, out, device, control)
     console.say(
         f"Wrote {out / settings.name}.safetensors; its card is beside it, the log is {out / 'log.jsonl'}."

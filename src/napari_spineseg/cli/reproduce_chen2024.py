@@ -25,7 +25,7 @@ def chen2024(
     from napari_spineseg.learning.chen2024.table import as_markdown
 
     console = Console(json)
-    with console.bar("chen2024") as control:
+    with console.hushed(), console.bar("chen2024") as control:
         result = measure(settings, data, control)
     console.record(result)
     for line in as_markdown(result).splitlines():
