@@ -74,10 +74,12 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
-def test_every_docs_page_is_in_the_index():
-    index = (DOCS / "index.md").read_text(encoding="utf-8")
-    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md")} - {"index.md"}
-    assert {page for page in pages if f"({page})" not in index} == set()
+@pytest.mark.parametrize(
+    "index", [DOCS / "index.md", REPOSITORY / "benchmarks" / "README.md"], ids=["docs", "benchmarks"]
+)
+def test_every_page_is_in_the_index_of_its_folder(index):
+    pages = {path.relative_to(index.parent).as_posix() for path in index.parent.rglob("*.md")} - {index.name}
+    assert {page for page in pages if f"({page})" not in index.read_text(encoding="utf-8")} == set()
 
 
 @every_page
