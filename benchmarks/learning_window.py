@@ -86,20 +86,26 @@ def measure(store: Path, scan) -> dict:
     seconds = time.perf_counter() - started
     timer.stop()
     verdict = page._verdict
-    gaps = np.diff(np.array(ticks), axis=0) * 1000
     found = {
         "seconds": round(seconds, 1),
         "promoted": verdict is not None and verdict.promoted,
         "reason": verdict.reason if verdict else page.card.remark.words,
         "ticks": len(ticks),
     }
-    for column, name in enumerate(("clock_ms", "own_ms")):
-        found[name] = {
+    viewer.close()
+    return found | gaps_between(ticks)
+
+
+def gaps_between(ticks: list[tuple[float, float]]) -> dict[str, dict[str, float]]:
+    """Gaps in ms, on the clock and of the thread's own time, from (clock, own) seconds of each tick."""
+    gaps = np.diff(np.array(ticks), axis=0) * 1000
+    return {
+        name: {
             "longest": round(float(gaps[:, column].max()), 1),
             "99.9 %": round(float(np.percentile(gaps[:, column], 99.9)), 1),
         }
-    viewer.close()
-    return found
+        for column, name in enumerate(("clock_ms", "own_ms"))
+    }
 
 
 if __name__ == "__main__":
