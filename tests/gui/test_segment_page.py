@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_spineseg.errors import ModelError
 from napari_spineseg.instances.numbering import Alternative
+from napari_spineseg.tumours.scan import WARNING
 from napari_spineseg.widgets.picker import LayerPicker
 from napari_spineseg.widgets.segment_page import describe
 from napari_spineseg.widgets.session import about
@@ -37,6 +38,16 @@ def test_result_is_told_in_words(viewer, page, qtbot, fake):
     assert page.card.remark.words == "1 place to look at"
     assert page.card.sentences == ["Look at L5."]
     assert page.legend.isVisible() and page.save_panel.open_button.isVisible()
+
+
+def test_that_tumours_are_experimental_is_no_place_to_look_at(viewer, page, qtbot, fake):
+    add_scan(viewer)
+    segment(page, qtbot)
+    layer = page.session.segmentation
+    layer.metadata["spineseg"] = {**about(layer), "warnings": (WARNING,)}
+    layer.events.paint(value=[])
+    qtbot.waitUntil(lambda: page.card.sentences == [WARNING])
+    assert not page.card.remark.words
 
 
 def test_without_a_scan_it_says_what_to_do(viewer, page, qtbot, monkeypatch):

@@ -15,6 +15,7 @@ from napari_spineseg.io.layers import scan_from_layer
 from napari_spineseg.models import ModelEntry, get_model, list_models, model_in_use
 from napari_spineseg.progress import Control
 from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
+from napari_spineseg.tumours.scan import WARNING as EXPERIMENTAL
 from napari_spineseg.widgets.find_tumours import FindTumours, tumour_model_there
 from napari_spineseg.widgets.legend import Legend, scheme_of
 from napari_spineseg.widgets.numbering_panel import NumberingPanel
@@ -225,7 +226,8 @@ class SegmentPage(Page):
         headline = summary_of(layer) if levels else known.get("summary") or summary_of(layer)
         self.card.say(
             headline[:1].upper() + headline[1:],
-            places_to_look(len(warnings)),
+            # That the tumour model is experimental is no place in the picture.
+            places_to_look(sum(warning != EXPERIMENTAL for warning in warnings)),
             warnings,
             known.get("footnote", f"As opened: {layer.name}"),
         )
