@@ -56,7 +56,13 @@ def test_version(capsys):
     assert (exit_.value.code, capsys.readouterr().out) == (0, f"spineseg {__version__}\n")
 
 
-@pytest.mark.parametrize("words", [("nonsense",), ("--nonsense",), (), ("segment", "--nonsense")])
+@pytest.mark.parametrize("name", ["nonsense", "--nonsense"])
+def test_an_unknown_command_is_one_line(spineseg, name):
+    line = f"error: There is no command '{name}'; `spineseg --help` lists them.\n"
+    assert spineseg(name) == (2, "", line)
+
+
+@pytest.mark.parametrize("words", [(), ("segment", "--nonsense")])
 def test_a_call_that_is_not_understood_is_bad(words):
     done = run(*words)
     assert (done.returncode, done.stdout) == (2, "")

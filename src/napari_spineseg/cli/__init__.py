@@ -81,8 +81,10 @@ def _answer(first: str, words: list[str]) -> None:
 
         command = get_command(import_module(f"{__name__}.{first}").app)
         command.main(args=words, prog_name=f"spineseg {first}")
+    elif first:
+        _fail(f"There is no command {first!r}; `spineseg --help` lists them.")
     else:
-        print(f"There is no command {first!r}.\n{help_page()}" if first else help_page(), file=sys.stderr)
+        print(help_page(), file=sys.stderr)
         sys.exit(_BAD_CALL)
     sys.exit(0)
 
