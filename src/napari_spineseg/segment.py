@@ -23,7 +23,7 @@ from napari_spineseg.progress import Control
 from napari_spineseg.scan import Scan, Segmentation
 
 if TYPE_CHECKING:
-    from napari_spineseg.core.checkpoint import LoadedModel
+    from napari_spineseg.core.checkpoint import LoadedModel, ModelCard
     from napari_spineseg.core.predict import Prediction
     from napari_spineseg.instances import LevelResult
     from napari_spineseg.tumours import Finding
@@ -118,6 +118,7 @@ class _Seen:
     """What the networks said. `anatomy` is the companion's where the model itself knows no anatomy."""
 
     model: ModelEntry
+    card: ModelCard
     prediction: Prediction
     anatomy: np.ndarray
     companion: ModelEntry | None
@@ -136,11 +137,11 @@ def _look(scan: Scan, settings: SegmentSettings, control: Control, clock: _Clock
     prediction = predict(scan, model, options, control)
     clock.lap("predict")
     if knows_anatomy(entry.structures):
-        return _Seen(entry, prediction, prediction.structures, None)
+        return _Seen(entry, model.card, prediction, prediction.structures, None)
     companion = anatomy_model()
     anatomy = predict(scan, loaded_model(companion), PredictOptions(device=settings.device), control)
     clock.lap("predict anatomy")
-    return _Seen(entry, prediction, anatomy.structures, companion)
+    return _Seen(entry, model.card, prediction, anatomy.structures, companion)
 
 
 def _numbered(scan: Scan, seen: _Seen, settings: SegmentSettings, clock: _Clock) -> SegmentResult:
@@ -153,7 +154,12 @@ def _numbered(scan: Scan, seen: _Seen, settings: SegmentSettings, clock: _Clock)
     labels, findings = result.levels, None
     if finds_tumours(seen.model.structures):
         found, findings = findings_in(
-            prediction.structures, prediction.uncertainty, labels, scan.grid, result.numbering
+            prediction.structures,
+            prediction.uncertainty,
+            labels,
+            scan.grid,
+            result.numbering,
+            odds=seen.card.finding_odds,
         )
         labels = np.where(found > 0, found, labels)
     summary = summarise(np.unique(labels), result.numbering)

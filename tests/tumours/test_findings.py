@@ -7,11 +7,13 @@ import json
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from napari_spineseg.anatomy import Numbering
 from napari_spineseg.core.uncertainty import entropy
 from napari_spineseg.tumours import FindSettings, find, number
-from napari_spineseg.tumours.findings import largest_diameter
+from napari_spineseg.tumours.findings import confidence_of, largest_diameter
 from napari_spineseg.tumours.scan import probability_of
 
 SPACING = (2.0, 1.0, 1.0)
@@ -95,7 +97,22 @@ def test_what_is_small_unsure_or_far_is_left_out(levels):
     _, findings = find(near | speck | far, sure, levels, SPACING, settings=settings)
     assert [f.where for f in findings] == ["L3 body"]
     assert findings[0].confidence == pytest.approx(0.9, abs=1e-3)
-    assert find(near, np.where(near, 0.6, 1), levels, SPACING)[1] == []
+    unsure = np.where(near, 0.6, 1)
+    assert find(near, unsure, levels, SPACING, settings=settings)[1] == []
+    assert len(find(near, unsure, levels, SPACING)[1]) == 1
+    assert find(near, unsure, levels, SPACING, odds=(1.0, -3.0))[1] == []
+
+
+def test_an_unsure_border_does_not_make_a_finding_unsure():
+    ragged = np.r_[np.full(80, 0.55), np.full(20, 0.98)]
+    assert confidence_of(ragged) == pytest.approx(0.98, abs=1e-3)
+
+
+@given(surest=st.floats(0.5, 1), slope=st.floats(0.1, 2), offset=st.floats(-9, 3))
+def test_the_surer_the_voxels_the_surer_the_finding(surest, slope, offset):
+    sure, less = (confidence_of(np.full(9, q), (slope, offset)) for q in (surest, (surest + 0.5) / 2))
+    assert 0 <= less <= sure <= 1
+    assert confidence_of(np.full(9, surest), (1.0, 0.0)) == pytest.approx(min(surest, 1 - 1e-5), abs=1e-6)
 
 
 def test_what_lies_beside_the_spine_is_left_out_unless_it_is_asked_for(levels):

@@ -48,6 +48,7 @@ def findings_in(
     grid: Grid,
     numbering: Numbering,
     settings: FindSettings | None = None,
+    odds: tuple[float, float] | None = None,
 ) -> tuple[np.ndarray, list[Finding]]:
     """Number the tumours of a prediction.
 
@@ -57,6 +58,8 @@ def findings_in(
         (i, j, k), on the scan's own axes, as `core.predict` gives them.
     levels
         (slices, rows, columns), the anatomy in the sagittal view.
+    odds
+        The model's `finding_odds`.
 
     Returns
     -------
@@ -65,7 +68,7 @@ def findings_in(
     turn = grid.to_orientation()
     mask = turn.apply(structures) == Structure.TUMOUR
     sure = None if uncertainty is None else probability_of(turn.apply(uncertainty))
-    return find(mask, sure, levels, turn.grid.spacing, numbering, settings)
+    return find(mask, sure, levels, turn.grid.spacing, numbering, settings, odds)
 
 
 def probability_of(entropy: np.ndarray) -> np.ndarray:

@@ -101,7 +101,8 @@ def scan_level(
     every = (case for seed in seeds for case in cases(volumes, seed, forms, tumours))
     for done, case in enumerate(every):
         structures, uncertainty = look_at(case, model, settings.device)
-        count(case, structures, uncertainty, [tallies["all"], tallies.setdefault(case.look, Tally())], find)
+        both = [tallies["all"], tallies.setdefault(case.look, Tally())]
+        count(case, structures, uncertainty, both, find, model.card.finding_odds)
         control.step("Measuring scans", done + 1, total)
     return {name: tally.figures() for name, tally in tallies.items()}
 
@@ -119,10 +120,11 @@ def count(
     uncertainty: np.ndarray,
     tallies: Iterable[Tally],
     find: FindSettings | None = None,
+    odds: tuple[float, float] | None = None,
 ) -> None:
     """Add one case to tallies."""
     scan = case.scan
-    labels, findings = findings_in(structures, uncertainty, case.levels, scan.grid, Numbering(), find)
+    labels, findings = findings_in(structures, uncertainty, case.levels, scan.grid, Numbering(), find, odds)
     found, truth = labels > 0, case.tumours > 0
     pixels = [(found & truth).sum(), (found & ~truth).sum(), (~found & truth).sum(), (~found & ~truth).sum()]
     settings = find or FindSettings()
