@@ -85,6 +85,27 @@ def test_a_verdict_is_told_with_what_to_do_next(told_run, capsys):
     assert "warning: bad: not learnt from. Its labels are empty." in err
 
 
+def test_what_has_ended_is_not_stopped(told_run, capsys):
+    code, out, err = call(capsys, "--stop", told_run.id, "--json")
+    assert (code, out) == (2, "")
+    assert (
+        err == f"error: Run {told_run.id} has ended already (finished); `spineseg learn --runs` lists them.\n"
+    )
+
+
+@pytest.mark.parametrize("status", ["training", "interrupted"])
+def test_stopping_is_for_what_goes_on(told_run, capsys, monkeypatch, status):
+    """A word left for an interrupted run would stop it as soon as it is resumed."""
+    said = []
+    monkeypatch.setattr(LearningRun, "status", status)
+    monkeypatch.setattr(LearningRun, "stop", lambda run, how: said.append(how))
+    code, out, err = call(capsys, "--stop", told_run.id, "--json")
+    if status == "training":
+        assert (code, json.loads(out), said) == (0, {"kind": "stopping", "run": told_run.id}, ["keep"])
+    else:
+        assert (code, out, said, err.count("\n")) == (2, "", [], 1)
+
+
 def test_json_lines_are_the_events(told_run, capsys):
     code, out, _ = call(capsys, "--follow", told_run.id, "--json")
     lines = [json.loads(line) for line in out.splitlines()]

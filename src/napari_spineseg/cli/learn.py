@@ -60,9 +60,7 @@ def learn(
     if runs:
         _list(console)
     elif stop:
-        open_run(stop).stop("keep")
-        console.say(f"Run {stop} will stop after its step and keep its best.")
-        console.record({"kind": "stopping", "run": stop})
+        _stop(console, open_run(stop))
     elif follow:
         sys.exit(_follow(console, open_run(follow)))
     elif resume:
@@ -71,6 +69,18 @@ def learn(
         sys.exit(DONE if detach else _follow(console, run))
     else:
         sys.exit(_start(console, settings, detach))
+
+
+def _stop(console: Console, run: LearningRun) -> None:
+    status = run.status
+    if status == "interrupted":
+        # A word left for later would stop it as soon as it is resumed.
+        raise SettingsError(f"Run {run.id} was interrupted and is not going on; --resume {run.id} does that.")
+    if status in ("finished", "stopped", "failed"):
+        raise SettingsError(f"Run {run.id} has ended already ({status}); `spineseg learn --runs` lists them.")
+    run.stop("keep")
+    console.say(f"Run {run.id} will stop after its step and keep its best.")
+    console.record({"kind": "stopping", "run": run.id})
 
 
 def _start(console: Console, settings: LearnSettings, detach: bool) -> int:
