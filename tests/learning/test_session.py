@@ -110,6 +110,22 @@ def test_stop_and_discard_leaves_no_model(toy_store, learn_settings, run_session
     assert [e.key for e in list_models() if e.name == "toy"] == ["toy@1"]
 
 
+def test_it_stops_between_slices_while_it_reads_the_corrections(
+    toy_store, learn_settings, run_session, monkeypatch
+):
+    looked, real = [], session_module.Reader.classes
+
+    def classes(self, volume, index):
+        looked.append(index)
+        return real(self, volume, index)
+
+    monkeypatch.setattr(session_module.Reader, "classes", classes)
+    said, verdict, _ = run_session(
+        learn_settings(toy_store(1)), order=lambda: "stop discard" if len(looked) >= 2 else ""
+    )
+    assert verdict is None and said[-1].phase == "stopped" and len(looked) == 2
+
+
 def test_out_of_memory_goes_on_with_smaller_patches(toy_store, learn_settings, run_session, monkeypatch):
     sizes = []
     real = session_module.finetune.TeachingSampler.batch

@@ -6,7 +6,7 @@ trainer's state, the best weights so far, the candidate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -97,7 +97,7 @@ class Session:
     def _run(self) -> VerdictEvent:
         self._say(StateEvent(phase="preparing", sentence="Reading the corrections."))
         self._load()
-        control = waiting_control(self._say, self._order)
+        control = self._waiting = waiting_control(self._say, self._order)
         book = open_workbook(
             self.folder.path, self.settings, self.card, learnt_before(self.entry), self._parent_sees, control
         )
@@ -126,7 +126,12 @@ class Session:
         return Reader(network, self.card.input, self.device, self.dtype)
 
     def _parent_sees(self, volume: PreparedVolume, slices: Sequence[int]) -> np.ndarray:
-        return self.reader.all_classes(volume, slices)
+        return self.reader.all_classes(volume, self._unless_stopped(slices))
+
+    def _unless_stopped(self, slices: Iterable[int]) -> Iterator[int]:
+        for index in slices:
+            self._waiting.check()
+            yield index
 
     def _plan(self, book: Workbook) -> PlanEvent:
         return PlanEvent(
