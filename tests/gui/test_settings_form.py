@@ -68,7 +68,7 @@ def test_contradictions_are_a_sentence(form):
 
 
 @pytest.mark.parametrize(
-    ("field", "choices"), [("device", segment_page._DEVICES), ("scheme", segment_page._SCHEMES)]
+    ("field", "choices"), [("device", segment_page.DEVICES), ("scheme", segment_page._SCHEMES)]
 )
 def test_words_are_given_for_every_value_of_the_segment_settings(field, choices):
     assert [value for value, _ in choices] == list(get_args(SegmentSettings.model_fields[field].annotation))
