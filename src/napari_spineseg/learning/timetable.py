@@ -8,14 +8,14 @@ from pathlib import Path
 
 from napari_spineseg.io.write import put
 
-_FIRST, _EACH, _MOST = 64, 32, 256
+_FIRST, _EACH, _MOST = 48, 40, 256
 
 
 def steps_for(scans: int) -> int:
     """Steps that so many scans are trained for at most.
 
     >>> steps_for(1), steps_for(4), steps_for(100)
-    (64, 160, 256)
+    (48, 168, 256)
     """
     return min(_MOST, _FIRST + _EACH * (max(scans, 1) - 1))
 
