@@ -4,7 +4,7 @@ import pytest
 from napari_spineseg.core.checkpoint import load_model
 from napari_spineseg.corrections.store import CorrectionsStore
 from napari_spineseg.errors import SpineSegError
-from napari_spineseg.learning import gate
+from napari_spineseg.learning import exam, gate
 from napari_spineseg.learning import session as session_module
 from napari_spineseg.learning.events import FiguresEvent, NoteEvent, PlanEvent, PreviewEvent, StateEvent
 from napari_spineseg.learning.orders import Left
@@ -57,6 +57,15 @@ def test_it_tells_the_plan_the_curves_and_shows_pictures(toy_store, learn_settin
     picture = kinds(said, PreviewEvent)[0]
     with np.load(picture.file) as arrays:
         assert {arrays[n].shape for n in ("image", "truth", "before", "after")} == {(80, 56)}
+
+
+def test_pictures_are_no_larger_than_a_dock_shows_them(toy_store, learn_settings, run_session, monkeypatch):
+    monkeypatch.setattr(exam, "_PREVIEW_PX", 30)
+    said, _, _ = run_session(learn_settings(toy_store(1), steps=5))
+    picture = kinds(said, PreviewEvent)[0]
+    assert picture.spacing_mm == 3 * 2.0
+    with np.load(picture.file) as arrays:
+        assert {arrays[n].shape for n in ("image", "truth", "before", "after")} == {(27, 19)}
 
 
 def test_what_forgets_is_not_promoted(toy_store, learn_settings, run_session, monkeypatch):

@@ -22,6 +22,8 @@ from napari_spineseg.progress import Control
 # Slices of the corrections for a point of the curve, in all.
 _QUICK = 8
 _PREVIEWS = 3
+# Three of them stand side by side in a dock; larger ones would hold the window up.
+_PREVIEW_PX = 320
 
 
 class Exam:
@@ -71,18 +73,20 @@ class Exam:
         for number, (after, before, (name, index)) in enumerate(rows[:_PREVIEWS], start=1):
             lesson = self._lesson(name)
             file = folder / f"preview-{number}.npz"
-            arrays = {
+            whole = {
                 "image": lesson.volume.values[index],
                 "truth": lesson.volume.structures[index],
                 "before": self._before[name, index],
                 "after": self._after[name, index],
             }
+            thin = -(-max(whole["image"].shape) // _PREVIEW_PX)
+            arrays = {what: pixels[::thin, ::thin] for what, pixels in whole.items()}
             put(file, lambda path, arrays=arrays: _save(path, arrays))
             yield PreviewEvent(
                 scan=lesson.name,
                 slice=index,
                 file=str(file),
-                spacing_mm=lesson.volume.spacing_mm,
+                spacing_mm=lesson.volume.spacing_mm * thin,
                 before=round(before, 4),
                 after=round(after, 4),
             )
