@@ -111,13 +111,13 @@ def draw_plot(runs: dict, kinds: list[str], path: Path) -> None:
 
 _PAGE = """# How much some corrected scans are worth
 
-Reference labels stand in for a person's corrections; `spineseg learn`'s own code learns from them, with
-its defaults. Made by `learning_efficiency.py` from SPIDER's T2 SPACE scans (thinned to
-3.6 mm); `learning_kinds.py` says what each kind is. Corrected scans are of the training patients, in a look
-or style that pretraining had not; *unseen* are the six validation patients, who are in neither. Dice is the
-mean over vertebra, disc and canal on five slices a scan. *Error removed* is the share of 1 − Dice that is
-gone; where labels themselves are uncertain it cannot reach 100 %. *Guard* is the change on the bundled
-guard scans. *As they are* is the change on the six patients' scans and one thick-slice T2 exam of no special
+Reference labels stand in for a person's corrections; `spineseg learn`'s own code learns from them, with its
+defaults. Made by `learning_efficiency.py` from SPIDER's T2 SPACE scans (thinned to 3.6 mm);
+`learning_kinds.py` says what each kind is. Corrected scans are of the training patients, in a look or style
+that pretraining had not; *unseen* are the six validation patients, who are in neither. Dice is the mean
+over vertebra, disc and canal on five slices a scan. *Error removed* is the share of 1 − Dice that is gone;
+where labels themselves are uncertain it cannot reach 100 %. *Guard* is the change on the bundled guard
+scans. *As they are* is the change on the six patients' scans and one thick-slice T2 exam of no special
 kind, scored in the old style: what may have been forgotten, and for a new style what was asked to change.
 Ranges are over seeds (which scans, and all that is drawn at random).
 
@@ -129,25 +129,27 @@ Bundled model (first digits of its hash): {models}.
 
 ![Dice against the number of corrected scans]({picture})
 
-**The aims are not reached** (60 % by one scan, 75 % by four, on every kind; the guard losing 0.003 at most):
-the guard holds, the error removed falls short, and four scans add three to five points to one, nothing in a new style.
+**The aims are not reached** (60 % by one scan, 75 % by four, on every kind; the guard losing 0.003 at
+most): the guard holds, the error removed falls short, and four scans add three to five points to one,
+nothing in a new style.
 
-Seconds are those of the whole run, gate included, on one thread of a machine that did other things as well. With both
-cores to itself, one corrected scan of low field was promoted in 87.3 s (the aim: 90). While it trained, the window's own
-thread worked for 31 ms at a time at most, 5 ms in 99.9 % of 16,300 ticks; on the clock, with the training on both cores,
-the longest gap was 106 ms, 42 ms in 99.9 %. `scripts/with-display python -m benchmarks.learning_window PREPARED --work DIR`
-measures it. With 64 steps in place of 48 it took 104.9 s, and one scan removed 53 % (low field), 53 % (motion), 28 %
-(masses) and 8 % (narrow style).
+Seconds are those of the whole run, gate included, on one thread of a machine that did other things as well.
+With both cores to itself, one corrected scan of low field was promoted in 87.3 s (the aim: 90). While it
+trained, the window's own thread worked for 31 ms at a time at most, 5 ms in 99.9 % of 16,300 ticks; on the
+clock, with the training on both cores, the longest gap was 106 ms, 42 ms in 99.9 %. `scripts/with-display
+python -m benchmarks.learning_window PREPARED --work DIR` measures it. With 64 steps in place of 48 it took
+104.9 s, and one scan removed 53 % (low field), 53 % (motion), 28 % (masses) and 8 % (narrow style).
 
-What the guard, made of phantoms, does not show: scans as they are lose up to .008 where nothing was to change.
+What the guard, made of phantoms, does not show: scans as they are lose up to .008 where nothing was to
+change.
 
 {missing} To fill the table: `python -m benchmarks.learning_efficiency PREPARED --work DIR`.
 
 ## How the settings were chosen
 
 On training patients: one corrected (seed 0), six others scored, before the table was made. The aim was that
-one corrected scan removes 60 % of the error and four 75 %, while the guard set (then nine scans) loses 0.003
-at most.
+one corrected scan removes 60 % of the error and four 75 %, while the guard set (then nine scans) loses
+0.003 at most.
 
 | kind | learning rate | weight of replay | augmentation | steps | error removed | guard |
 | --- | --- | --- | --- | --- | --- | --- |
@@ -166,7 +168,8 @@ at most.
 | masses, four scans | 2e-3 | 20 | all | 80 | 24 % | -0.0003 |
 | same | | | | 160 | 24 % | -0.0065 |
 
-What was held back of the four low-field scans said nothing of the gain from step 80 to 160 (Dice .849, .850), while other
-patients' scans went from .744 to .777. So training goes on while it does no harm. One run each, so differences of a few points may be chance. A new style of labels is what learns worst:
-phantoms are to keep the old style, and a network must tell them from the corrected kind by their look alone.
+What was held back of the four low-field scans said nothing of the gain from step 80 to 160 (Dice .849,
+.850), while other patients' scans went from .744 to .777. So training goes on while it does no harm. One
+run each, so differences of a few points may be chance. A new style of labels is what learns worst: phantoms
+are to keep the old style, and a network must tell them from the corrected kind by their look alone.
 """
