@@ -120,6 +120,12 @@ def test_start_loads_no_torch(code):
     assert run_python(f"{code}\nimport sys; print('torch' in sys.modules)").strip() == "False"
 
 
+def test_no_timer_calls_a_lambda():
+    """One that fires when its page has just gone ends napari: Qt lets go of a widget's methods, not of lambdas."""
+    found = [p.name for p in (PACKAGE / "widgets").glob("*.py") if "timeout.connect(lambda" in p.read_text()]
+    assert not found
+
+
 def test_readers_and_writers_load_no_torch():
     """Every reader and writer of the manifest can be resolved without torch."""
     code = """

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QCheckBox, QWidget
 
 from napari_spineseg.anatomy import Numbering
@@ -42,8 +41,6 @@ from napari_spineseg.widgets.worker import report
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-_HINT_MS = 8000
 
 
 class CorrectPage(Page):
@@ -139,11 +136,10 @@ class CorrectPage(Page):
 
     def say(self, words: str, stays: bool = False) -> None:
         """Say what happened: below the button and, as that may be out of sight, in the status bar."""
-        self.hint.say(words)
+        self.say_briefly(words)
+        if stays:
+            self._hush.stop()
         self.session.viewer.status = words or "Ready"
-        self._forget.stop()
-        if words and not stays:
-            self._forget.start()
 
     def show_help(self) -> None:
         """Open the sheet with all keys."""
@@ -270,8 +266,6 @@ class CorrectPage(Page):
         self.advanced.setText("Review")
         self.run_bar.add_beside(help_button(self.show_help))
         self.keep_in_sight(self.undo_bar)
-        self._forget = QTimer(self, singleShot=True, interval=_HINT_MS)
-        self._forget.timeout.connect(lambda: self.hint.say(""))
 
     def _section(self, title: str, *widgets: QWidget) -> None:
         for widget in (Words(title, "title"), *widgets):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 from superqt import QCollapsible
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _MARGIN = 10
+_BRIEFLY_MS = 8000
 
 
 class Page(QWidget):
@@ -53,6 +54,9 @@ class Page(QWidget):
         self.advanced = _fold("Advanced")
         self.run_bar = RunBar(self.verb)
         self.hint = Words("", "muted")
+        self._hush = QTimer(self, singleShot=True, interval=_BRIEFLY_MS)
+        # A method, not a lambda: Qt knows when its widget is gone, and calls it no more.
+        self._hush.timeout.connect(self._say_nothing)
         self.card = Card()
         self.empty = EmptyState(self.session, lambda: open_first_sample(self.session.viewer))
         self._foot = QWidget(self)
@@ -93,6 +97,14 @@ class Page(QWidget):
         for part in (*above, self.run_bar, self.hint):
             layout.addWidget(part)
         self.layout().addWidget(self._foot)
+
+    def say_briefly(self, words: str) -> None:
+        """Say something below the button that is of no use a little later."""
+        self.hint.say(words)
+        self._hush.start()
+
+    def _say_nothing(self) -> None:
+        self.hint.say("")
 
     def _frame(self) -> QWidget:
         frame = QWidget()

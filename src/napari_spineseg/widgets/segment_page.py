@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QPushButton, QWidget
 
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
     from napari_spineseg.scan import Scan
 
-_FADE_MS = 6000
 DEVICES = [
     ("auto", "Automatic"),
     ("cpu", "Processor (CPU)"),
@@ -68,8 +66,6 @@ class SegmentPage(Page):
         self.advanced.addWidget(self.advanced_form)
         self._add_preview()
         self._add_result()
-        self._fade = QTimer(self, singleShot=True, interval=_FADE_MS)
-        self._fade.timeout.connect(lambda: self.hint.say(""))
         self.run_bar.started.connect(lambda: self.segment())
         while_alive(self, self.session.scan_changed, self._show_scan)
         while_alive(self, self.session.segmentation_changed, self._show_result)
@@ -188,8 +184,7 @@ class SegmentPage(Page):
 
     def _on_stopped(self) -> None:
         self._show_result(self.session.segmentation)
-        self.hint.say("Stopped. Nothing was changed.")
-        self._fade.start()
+        self.say_briefly("Stopped. Nothing was changed.")
 
     def _on_ended(self) -> None:
         self._job = None
@@ -236,8 +231,7 @@ class SegmentPage(Page):
     def _on_numbered(self, words: str) -> None:
         self.legend.refresh()
         self._tell_result()
-        self.hint.say(words)
-        self._fade.start()
+        self.say_briefly(words)
 
     def _show_parts(self, shown: bool) -> None:
         for part in self._result_parts:
