@@ -21,16 +21,14 @@ from scipy.optimize import minimize
 
 from napari_spineseg.anatomy import Numbering
 from napari_spineseg.core.checkpoint import LoadedModel, load_model, save_model
-from napari_spineseg.learning.chen2024.measure import held_out, look_at
+from napari_spineseg.learning.chen2024.measure import FOUND, held_out, look_at
 from napari_spineseg.learning.tumour.cases import LOOKS, Case, painted
 from napari_spineseg.models import get_model
 from napari_spineseg.synthesis.lesions import TRAINING_FORMS
-from napari_spineseg.tumours.findings import Finding, FindSettings
+from napari_spineseg.tumours.findings import Finding, FindSettings, calibrated, log_odds
 from napari_spineseg.tumours.scan import findings_in
 
 _EVERYTHING = FindSettings(least_confidence=0)
-# Of a tumour this much is covered before it counts as found, as in `chen2024.measure`.
-_FOUND = 0.1
 _LEAST = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
 
@@ -91,13 +89,13 @@ def read(case: Case, model: LoadedModel) -> Read:
 def _marked(finding: Finding, inside: np.ndarray, tumours: np.ndarray) -> Marked:
     touched = {int(t) for t in np.unique(tumours[inside]) if t}
     whole = {t: int((tumours == t).sum()) for t in touched}
-    hits = frozenset(t for t in touched if (inside & (tumours == t)).sum() >= _FOUND * whole[t])
+    hits = frozenset(t for t in touched if (inside & (tumours == t)).sum() >= FOUND * whole[t])
     return Marked(finding.confidence, hits, bool(touched))
 
 
 def fit(marked: list[Marked]) -> tuple[float, float]:
     """Slope and offset with the least log loss, Platt's targets for few examples."""
-    odds = np.array([_log_odds(m.surest) for m in marked])
+    odds = np.array([log_odds(m.surest) for m in marked])
     true = np.array([m.true for m in marked])
     target = np.where(true, (true.sum() + 1) / (true.sum() + 2), 1 / ((~true).sum() + 2))
 
@@ -120,7 +118,9 @@ def table(reads: list[Read], odds: tuple[float, float]) -> list[str]:
         "| --- | --- | --- | --- | --- |",
     ]
     for least in _LEAST:
-        kept = [[m for m in r.marked if _sure(m.surest, odds) >= least] for r in (*with_tumours, *without)]
+        kept = [
+            [m for m in r.marked if calibrated(m.surest, odds) >= least] for r in (*with_tumours, *without)
+        ]
         ours, others = kept[: len(with_tumours)], kept[len(with_tumours) :]
         found = sum(len(frozenset().union(*(m.hits for m in scan))) for scan in ours)
         false, elsewhere = (sum(not m.true for scan in scans for m in scan) for scans in (ours, others))
@@ -130,14 +130,6 @@ def table(reads: list[Read], odds: tuple[float, float]) -> list[str]:
             f"{elsewhere / max(len(others), 1):.2f} | {1 - (false + elsewhere) / max(everything, 1):.2f} |"
         )
     return lines
-
-
-def _sure(surest: float, odds: tuple[float, float]) -> float:
-    return float(1 / (1 + np.exp(-(odds[0] * _log_odds(surest) + odds[1]))))
-
-
-def _log_odds(share: float) -> float:
-    return float(np.log(share / (1 - share)))
 
 
 if __name__ == "__main__":

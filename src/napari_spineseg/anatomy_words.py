@@ -1,10 +1,16 @@
-"""What is in a segmentation, in words."""
+"""What is in a segmentation, and the names of levels, in words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 
-from napari_spineseg.anatomy import Numbering, Structure, structure_of
+from napari_spineseg.anatomy import FIRST_DISC_LABEL, Numbering, Structure, structure_of
+
+_LEVELS = 30
+# Up to T4: above, "T1" and "T2" are more likely to be the sequence than the level.
+_NAMED = 14
+_NAME = re.compile(r"\b[LTC]\d+(?:/[LTCS]\d+)?\b")
 
 
 def summarise(labels: Iterable[int], numbering: Numbering = Numbering()) -> str:
@@ -27,6 +33,25 @@ def summarise(labels: Iterable[int], numbering: Numbering = Numbering()) -> str:
     if Structure.CANAL in kinds:
         parts.insert(len(parts) - (Structure.TUMOUR in kinds), Structure.CANAL.title)
     return ", ".join(parts) or "nothing found"
+
+
+def renamed(text: str, shift: int, before: Numbering, after: Numbering) -> str:
+    """`text` with the names of levels as they are once every number has gone up by `shift`.
+
+    >>> renamed("L5 is painted only in part.", 1, Numbering(), Numbering())
+    'L4 is painted only in part.'
+    """
+    discs = range(FIRST_DISC_LABEL + max(0, -shift), FIRST_DISC_LABEL + _NAMED)
+    names = {before.vertebra(n): after.vertebra(n + shift) for n in range(1, _NAMED + 1)}
+    names |= {before.disc(n): after.disc(n + shift) for n in discs}
+    return _NAME.sub(lambda found: names.get(found.group(), found.group()), text)
+
+
+def shift_to(label: int, name: str, numbering: Numbering) -> int:
+    """By how much numbers go up where `label` is really called `name`; below the lowest is sacrum."""
+    first = FIRST_DISC_LABEL if structure_of(label) is Structure.DISC else 1
+    names: Sequence[str] = [numbering.name(first + n) for n in range(_LEVELS)]
+    return (first + names.index(name) if name in names else first - 1) - label
 
 
 def _span(run: list[int], numbering: Numbering) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from segment_kit import save
 
 from napari_spineseg.cli import main
 
@@ -22,3 +24,9 @@ def spineseg(capfd) -> Callable[..., tuple[int, str, str]]:
         return int(done.value.code or 0), out, err
 
     return run
+
+
+@pytest.fixture
+def scan_file(tmp_path, small_scan) -> Path:
+    """A scan with a dot in its name."""
+    return save(small_scan, tmp_path / "scans" / "back.1.nii.gz")

@@ -15,24 +15,12 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-
-MODEL = ("--model", "tiny", "--device", "cpu")
+from segment_kit import MODEL, save
 
 
 @pytest.fixture(autouse=True)
 def _tiny_model(tiny_home, monkeypatch):
     monkeypatch.setenv("SPINESEG_HOME", str(tiny_home))
-
-
-@pytest.fixture
-def scan_file(tmp_path, small_scan) -> Path:
-    return save(small_scan, tmp_path / "scans" / "back.1.nii.gz")
-
-
-def save(scan, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nib.save(nib.Nifti1Image(scan.voxels, scan.affine), path)
-    return path
 
 
 @pytest.fixture

@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import json
 from functools import partial
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
-
-MODEL = ("--model", "tiny", "--device", "cpu")
+from segment_kit import MODEL, save
 
 
 @pytest.fixture
 def call(spineseg, tiny_home, monkeypatch):
     monkeypatch.setenv("SPINESEG_HOME", str(tiny_home))
     return partial(spineseg, "segment")
-
-
-@pytest.fixture
-def scan_file(tmp_path, small_scan) -> Path:
-    return save(small_scan, tmp_path / "scans" / "back.1.nii.gz")
-
-
-def save(scan, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    nib.save(nib.Nifti1Image(scan.voxels, scan.affine), path)
-    return path
 
 
 def test_two_scans_of_one_name_both_arrive(call, small_scan, tmp_path):

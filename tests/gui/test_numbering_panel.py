@@ -8,11 +8,10 @@ from gui_kit import add_scan, click, sagittal_labels, segment
 from qtpy.QtCore import Qt
 
 from napari_spineseg.anatomy import Numbering
-from napari_spineseg.instances.numbering import Alternative, Level, decide
+from napari_spineseg.instances.numbering import ABOUT_THE_NUMBERS, Alternative, Level, decide
 from napari_spineseg.io import read_segmentation
 from napari_spineseg.widgets.correct_page import CorrectPage
 from napari_spineseg.widgets.legend import scheme_of
-from napari_spineseg.widgets.numberings import _ANSWERED, renamed
 from napari_spineseg.widgets.session import about
 
 L4 = Alternative("The lowest vertebra is L4.", 1)
@@ -144,19 +143,6 @@ def test_each_doubt_about_the_junction_counts_as_answered():
     for column in columns:
         decision = decide(column)
         assert decision.alternatives
-        assert all(any(part in text for part in _ANSWERED) for text in decision.warnings), decision.warnings
-
-
-@pytest.mark.parametrize(
-    ("text", "shift", "after", "expected"),
-    [
-        ("L5 and L4/L5", 1, Numbering(), "L4 and L3/L4"),
-        ("L5 body", 0, Numbering(lumbar=6), "L6 body"),
-        ("intradural at L5/S1", 1, Numbering(), "intradural at L4/L5"),
-        ("T12", -1, Numbering(), "L1"),
-        ("L5 body", -1, Numbering(), "S1 body"),
-        ("A T2 scan of 3 T", 1, Numbering(), "A T2 scan of 3 T"),
-    ],
-)
-def test_names_in_a_sentence_follow(text, shift, after, expected):
-    assert renamed(text, shift, Numbering(), after) == expected
+        assert all(any(part in text for part in ABOUT_THE_NUMBERS) for text in decision.warnings), (
+            decision.warnings
+        )

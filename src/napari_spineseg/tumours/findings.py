@@ -166,18 +166,32 @@ def find(
 def confidence_of(probabilities: np.ndarray, odds: tuple[float, float] | None = None) -> float:
     """How likely a finding is a tumour, 0 to 1, from the probabilities of its voxels.
 
-    q, the 90th percentile of its voxels' probabilities; with the model's `odds`, (slope, offset),
-    sigmoid(slope · log(q / (1 - q)) + offset) (Platt, Probabilistic outputs for support vector machines,
-    1999): of findings with a confidence of .7, seven in ten are tumours among the scans it was fitted on.
+    q, the 90th percentile of its voxels' probabilities; with the model's `odds`, `calibrated`.
 
     >>> round(confidence_of(np.array([0.6, 0.8, 0.8])), 3)
     0.8
     """
     surest = min(float(np.percentile(probabilities.astype(np.float32), _SUREST)), _NEARLY_ONE)
-    if odds is None:
-        return surest
+    return surest if odds is None else calibrated(surest, odds)
+
+
+def calibrated(surest: float, odds: tuple[float, float]) -> float:
+    """sigmoid(slope · log(q / (1 - q)) + offset) of q = `surest`, with `odds` = (slope, offset).
+
+    Platt, Probabilistic outputs for support vector machines, 1999: of findings with .7, seven in ten are
+    tumours among the scans it was fitted on.
+    """
     slope, offset = odds
-    return float(1 / (1 + np.exp(-(slope * np.log(surest / (1 - surest)) + offset))))
+    return float(1 / (1 + np.exp(-(slope * log_odds(surest) + offset))))
+
+
+def log_odds(share: float) -> float:
+    """log(p / (1 - p)).
+
+    >>> log_odds(0.5)
+    0.0
+    """
+    return float(np.log(share / (1 - share)))
 
 
 def number(labels: np.ndarray, findings: list[Finding]) -> dict[int, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
 
-from napari_spineseg.anatomy import FIRST_DISC_LABEL, Numbering, Structure, structure_of
+from napari_spineseg.anatomy import Numbering, Structure, structure_of
+from napari_spineseg.anatomy_words import renamed, shift_to
 from napari_spineseg.corrections.edit import Edit
 from napari_spineseg.corrections.tools import relabel_column
 from napari_spineseg.errors import SettingsError
@@ -17,13 +17,6 @@ from napari_spineseg.widgets.session import about
 
 if TYPE_CHECKING:
     from napari_spineseg.instances.numbering import Alternative
-
-_LEVELS = 30
-# Up to T4: above, "T1" and "T2" are more likely to be the sequence than the level.
-_NAMED = 14
-# Doubts about the numbers themselves (`instances.numbering`): whoever chose them has answered them.
-_ANSWERED = ("junction", "may be S1 or L6", "may be transitional")
-_NAME = re.compile(r"\b[LTC]\d+(?:/[LTCS]\d+)?\b")
 
 
 def numberings_of(alternatives: Iterable[Alternative]) -> tuple[dict[str, Any], ...]:
@@ -79,6 +72,8 @@ def named(layer: Labels, label: int, name: str, numbering: Numbering) -> tuple[E
 
 def said_after(layer: Labels, shift: int, numbering: Numbering, words: str) -> dict[str, Any]:
     """What is said of a column whose numbers went up by `shift`, and why: `words`."""
+    from napari_spineseg.instances.numbering import ABOUT_THE_NUMBERS
+
     known = about(layer)
     before = scheme_of(layer)[1]
     provenance = dict(known.get("provenance") or {})
@@ -90,7 +85,7 @@ def said_after(layer: Labels, shift: int, numbering: Numbering, words: str) -> d
             {**finding, "where": renamed(finding["where"], shift, before, numbering)}
             for finding in provenance["tumours"]
         ]
-    warnings = [w for w in known.get("warnings", ()) if not any(part in w for part in _ANSWERED)]
+    warnings = [w for w in known.get("warnings", ()) if not any(part in w for part in ABOUT_THE_NUMBERS)]
     return {
         "numbering": provenance["numbering"],
         "warnings": tuple(renamed(w, shift, before, numbering) for w in warnings),
@@ -98,22 +93,3 @@ def said_after(layer: Labels, shift: int, numbering: Numbering, words: str) -> d
         "chosen": words,
         "provenance": provenance,
     }
-
-
-def renamed(text: str, shift: int, before: Numbering, after: Numbering) -> str:
-    """`text` with the names of levels as they are once every number has gone up by `shift`.
-
-    >>> renamed("L5 is painted only in part.", 1, Numbering(), Numbering())
-    'L4 is painted only in part.'
-    """
-    discs = range(FIRST_DISC_LABEL + max(0, -shift), FIRST_DISC_LABEL + _NAMED)
-    names = {before.vertebra(n): after.vertebra(n + shift) for n in range(1, _NAMED + 1)}
-    names |= {before.disc(n): after.disc(n + shift) for n in discs}
-    return _NAME.sub(lambda found: names.get(found.group(), found.group()), text)
-
-
-def shift_to(label: int, name: str, numbering: Numbering) -> int:
-    """By how much numbers go up where `label` is really called `name`; below the lowest is sacrum."""
-    first = FIRST_DISC_LABEL if structure_of(label) is Structure.DISC else 1
-    names: Sequence[str] = [numbering.name(first + n) for n in range(_LEVELS)]
-    return (first + names.index(name) if name in names else first - 1) - label

@@ -33,7 +33,7 @@ PUBLISHED = {
 }
 """Chen et al. 2024, J Bone Oncol 49, 100649: contrast-enhanced T1 of patients; the split is not published."""
 # A tumour is found where a finding covers at least this share of it.
-_FOUND = 0.1
+FOUND = 0.1
 _PATCH_SEED, _PATCH_MM = 777, 58.0
 
 
@@ -140,7 +140,7 @@ def count(
                 continue
             tally.lesions += 1
             hits = labels[mine]
-            if (hits > 0).mean() < _FOUND:
+            if (hits > 0).mean() < FOUND:
                 continue
             tally.found += 1
             # Two tumours that were found as one share its volume; each is scored on its own part.
