@@ -121,7 +121,7 @@ def test_start_loads_no_torch(code):
 
 
 def test_no_timer_calls_a_lambda():
-    """One that fires when its page has just gone ends napari: Qt lets go of a widget's methods, not of lambdas."""
+    """One that fires when its page has gone ends napari: Qt lets go of a widget's methods, not of lambdas."""
     found = [p.name for p in (PACKAGE / "widgets").glob("*.py") if "timeout.connect(lambda" in p.read_text()]
     assert not found
 
