@@ -54,11 +54,11 @@ def _slices_to_show(labels: np.ndarray, panels: int) -> list[int]:
 
 def _panel(image: np.ndarray, labels: np.ndarray | None, grid: Grid, scheme: Scheme) -> Image.Image:
     """One slice, (height, width), in true proportions."""
-    rgb = np.repeat(_grey(image)[..., None], 3, axis=2)
+    rgb = np.repeat(greyscale(image)[..., None], 3, axis=2)
     if labels is not None:
         for label in np.unique(labels[labels > 0]):
             here = labels == label
-            colour = np.array(_rgb(colour_of(int(label), scheme)))
+            colour = np.array(rgb_of(colour_of(int(label), scheme)))
             rgb[here] = (1 - _OPACITY) * rgb[here] + _OPACITY * colour
     _, row_mm, column_mm = grid.spacing
     height, width = image.shape[0] * row_mm, image.shape[1] * column_mm
@@ -69,7 +69,7 @@ def _panel(image: np.ndarray, labels: np.ndarray | None, grid: Grid, scheme: Sch
     )
 
 
-def _grey(image: np.ndarray) -> np.ndarray:
+def greyscale(image: np.ndarray) -> np.ndarray:
     """Window a slice between its 1st and 99.5th percentile: float32, 0 to 255."""
     values = np.nan_to_num(np.asarray(image, np.float32), posinf=0.0, neginf=0.0)
     low, high = np.percentile(values, (1, 99.5))
@@ -90,7 +90,7 @@ def _page(panels: list[Image.Image], legend: list[tuple[str, str]], caption: str
     width = sum(p.width + _MARGIN for p in panels) + _MARGIN + _LEGEND_WIDTH
     page = Image.new("RGB", (width, max(PANEL_HEIGHT, len(legend) * _LINE) + top + _MARGIN), _PAPER)
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(_FONT_SIZE)
-    draw.text((_MARGIN, _MARGIN), _drawable(caption), fill=_INK, font=font)
+    draw.text((_MARGIN, _MARGIN), drawable(caption), fill=_INK, font=font)
     left = _MARGIN
     for panel in panels:
         page.paste(panel, (left, top))
@@ -98,15 +98,15 @@ def _page(panels: list[Image.Image], legend: list[tuple[str, str]], caption: str
     for row, (colour, name) in enumerate(legend):
         y = top + row * _LINE
         draw.rectangle((left, y + 3, left + 14, y + 17), fill=colour)
-        draw.text((left + 24, y), _drawable(name), fill=_INK, font=font)
+        draw.text((left + 24, y), drawable(name), fill=_INK, font=font)
     return page
 
 
-def _drawable(text: str) -> str:
+def drawable(text: str) -> str:
     """`text` in characters that Pillow's own font has."""
     return text.replace("–", "-").encode("latin-1", "replace").decode("latin-1")
 
 
-def _rgb(colour: str) -> tuple[int, int, int]:
+def rgb_of(colour: str) -> tuple[int, int, int]:
     """(red, green, blue) of "#rrggbb"."""
     return tuple(int(colour[i : i + 2], 16) for i in (1, 3, 5))

@@ -11,7 +11,6 @@ import math
 import os
 import re
 import sys
-import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -100,13 +99,12 @@ class Console:
         """Why nothing came of `path`: one line on stderr that names it."""
         print_line(f"error: {show(path)}: {_without_name(path, flat(why))}", self._err)
 
-    def bug(self, path: Path) -> None:
-        """The traceback of the exception that is being handled, which is a mistake of ours."""
+    def bug(self, path: Path, trace: str) -> None:
+        """The traceback of an exception which is a mistake of ours."""
         print_line(
             f"error: {show(path)}: this is a bug in SpineSeg; please report it with what follows.", self._err
         )
-        traceback.print_exc(file=self._err)
-        self._err.flush()
+        print_line(trace.rstrip(), self._err)
 
     @contextmanager
     def hushed(self) -> Iterator[None]:

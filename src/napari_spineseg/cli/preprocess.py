@@ -14,7 +14,7 @@ from napari_spineseg import __version__, io
 from napari_spineseg.cli.console import Console, show
 from napari_spineseg.cli.options import command_app
 from napari_spineseg.cli.outputs import Outputs, make_folder, plan, write_json
-from napari_spineseg.cli.run import Reading, Run
+from napari_spineseg.cli.run import Reading, Run, do_all
 from napari_spineseg.errors import ModelError, SettingsError
 from napari_spineseg.preprocess import open_reference, preprocess
 from napari_spineseg.preprocessing import (
@@ -101,15 +101,15 @@ def command(
     if back is not None:
         if preset or step:
             raise SettingsError("--back takes the steps from its record; leave --preset and --step out.")
-        run, kind = BackRun(console, reading, overwrite, read_history(back)), "back"
+        run, kind = BackRun(reading, overwrite, read_history(back)), "back"
     else:
         recipe = recipe_of(preset, step or [])
-        run, kind = PreprocessRun(console, reading, overwrite, recipe), "prep"
+        run, kind = PreprocessRun(reading, overwrite, recipe), "prep"
     jobs, remarks = plan(scans, output, kind)
     make_folder(output)
     for remark in remarks:
         console.warn(remark)
-    raise typer.Exit(run.all(jobs))
+    raise typer.Exit(do_all(run, jobs, console))
 
 
 def recipe_of(preset: str | None, steps: list[str]) -> Pipeline:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from napari_spineseg import io
 from napari_spineseg.cli.console import Console, show
@@ -38,10 +39,33 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Run(ABC):
-    """One call. A command fills in `work`."""
+class Outcome:
+    """What became of one scan.
 
-    console: Console
+    Attributes
+    ----------
+    status
+        "done", "skipped", "failed" (a bad scan) or "bug" (a mistake of ours).
+    said
+        For a person: the result in words, or why there is none. Of a bug, its traceback.
+    record
+        For a program: what `--json` prints.
+    """
+
+    status: Literal["done", "skipped", "failed", "bug"]
+    said: str
+    record: Mapping[str, Any]
+
+    @property
+    def exit_status(self) -> int:
+        """Its part of the command's exit status."""
+        return {"bug": BUG, "failed": BAD}.get(self.status, DONE)
+
+
+@dataclass(frozen=True)
+class Run(ABC):
+    """What one call does to each of its scans. A command fills in `work`."""
+
     read: Reading
     overwrite: bool
 
@@ -56,52 +80,79 @@ class Run(ABC):
         """Files of `job` that this call writes besides its main one and its record."""
         return ()
 
-    def all(self, jobs: Sequence[Outputs]) -> int:
-        """Do every job, whatever becomes of the others; returns the exit status."""
-        statuses = [DONE]
-        try:
-            with terminated_like_interrupted():
-                for job in jobs:
-                    statuses.append(self.one(job))
-        except KeyboardInterrupt:
-            self.console.note(f"Stopped: {statuses.count(DONE) - 1} of {len(jobs)} scans are done.")
-            return INTERRUPTED
-        return BUG if BUG in statuses else max(statuses)
+    def attempt(self, job: Outputs, control: Control) -> Outcome:
+        """Do one job. Nothing is written for a bad scan.
 
-    def one(self, job: Outputs) -> int:
-        """Do one job; returns its part of the exit status. Nothing is written for a bad scan."""
+        Raises
+        ------
+        SpineSegError
+            One of `faults_of_the_call`.
+        """
         if not self.overwrite and (there := job.existing(*self.more_files(job))):
-            return self._skip(job, there)
+            return self._skipped(job, there)
         try:
-            with self.console.hushed(), self.console.bar(job.scan.name) as control:
-                summary, record = self.work(job, control)
+            summary, record = self.work(job, control)
         except self.faults_of_the_call:
             raise
         except SpineSegError as error:
-            return self._fail(job, error)
+            return failed(job, error)
         except MemoryError:
-            return self._fail(job, "this scan needs more memory than there is.")
+            return failed(job, "this scan needs more memory than there is.")
         except Exception:
-            self.console.bug(job.scan)
-            return BUG
-        for warning in record["warnings"]:
-            self.console.warn(f"{show(job.scan)}: {warning}")
-        self.console.say(f"{show(job.scan)}: {summary} -> {show(job.main)}")
-        self.console.record({"status": "done", "output": job.main, "summary": summary} | record)
-        return DONE
+            return Outcome("bug", traceback.format_exc(), {})
+        return Outcome("done", summary, {"status": "done", "output": job.main, "summary": summary} | record)
 
-    def _skip(self, job: Outputs, existing: Path) -> int:
-        there = f"{show(job.scan)}: skipped, {show(existing)} is there already"
+    def _skipped(self, job: Outputs, existing: Path) -> Outcome:
+        there = f"{show(existing)} is there already"
         if other := job.made_from_another(self.read.picked()):
             there += f" and was made from {other}"
-        self.console.note(f"{there} (--overwrite replaces it).")
-        self.console.record({"status": "skipped", "input": {"path": job.scan.absolute()}, "output": job.main})
-        return DONE
+        record = {"status": "skipped", "input": {"path": job.scan.absolute()}, "output": job.main}
+        return Outcome("skipped", f"skipped, {there} (--overwrite replaces it).", record)
 
-    def _fail(self, job: Outputs, why: object) -> int:
-        self.console.fail(job.scan, why)
-        self.console.record({"status": "failed", "input": {"path": job.scan.absolute()}, "error": str(why)})
-        return BAD
+
+def failed(job: Outputs, why: object) -> Outcome:
+    """Nothing came of `job`."""
+    record = {"status": "failed", "input": {"path": job.scan.absolute()}, "error": str(why)}
+    return Outcome("failed", str(why), record)
+
+
+def do_all(run: Run, jobs: Sequence[Outputs], console: Console) -> int:
+    """Do every job here, one after the other, whatever becomes of the others; returns the exit status."""
+    statuses: list[int] = []
+    try:
+        with terminated_like_interrupted():
+            for job in jobs:
+                with console.hushed(), console.bar(job.scan.name) as control:
+                    outcome = run.attempt(job, control)
+                tell(console, job, outcome)
+                statuses.append(outcome.exit_status)
+    except KeyboardInterrupt:
+        console.note(f"Stopped: {statuses.count(DONE)} of {len(jobs)} scans are done.")
+        return INTERRUPTED
+    return worst(statuses)
+
+
+def worst(statuses: Iterable[int]) -> int:
+    """The exit status of a call from those of its scans: a bug outranks a bad scan."""
+    found = {DONE, *statuses}
+    return BUG if BUG in found else max(found)
+
+
+def tell(console: Console, job: Outputs, outcome: Outcome) -> None:
+    """Say what became of a scan: to a person, and to a program that asked for it."""
+    match outcome.status:
+        case "bug":
+            console.bug(job.scan, outcome.said)
+            return
+        case "failed":
+            console.fail(job.scan, outcome.said)
+        case "skipped":
+            console.note(f"{show(job.scan)}: {outcome.said}")
+        case "done":
+            for warning in outcome.record["warnings"]:
+                console.warn(f"{show(job.scan)}: {warning}")
+            console.say(f"{show(job.scan)}: {outcome.said} -> {show(job.main)}")
+    console.record(outcome.record)
 
 
 @contextmanager

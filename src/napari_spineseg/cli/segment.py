@@ -13,7 +13,7 @@ from napari_spineseg.anatomy import Structure, structure_of
 from napari_spineseg.cli.console import Console
 from napari_spineseg.cli.options import command_app, takes
 from napari_spineseg.cli.outputs import Outputs, make_folder, plan, write_json
-from napari_spineseg.cli.run import Reading, Run
+from napari_spineseg.cli.run import Reading, Run, do_all
 from napari_spineseg.errors import ModelError, SettingsError
 from napari_spineseg.models import get_model
 from napari_spineseg.progress import Control
@@ -52,7 +52,7 @@ def command(
     console = Console(json)
     for remark in remarks:
         console.warn(remark)
-    raise typer.Exit(SegmentRun(console, Reading(volume, series), overwrite, settings).all(jobs))
+    raise typer.Exit(do_all(SegmentRun(Reading(volume, series), overwrite, settings), jobs, console))
 
 
 @dataclass(frozen=True)
