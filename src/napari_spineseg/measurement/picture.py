@@ -1,0 +1,177 @@
+"""The pictures of a report: the spine cut along its middle, its levels, and where figures were taken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from scipy.ndimage import label as components_of
+
+from napari_spineseg.anatomy import Numbering, Structure, colour_of, structure_of
+from napari_spineseg.anatomy_words import summarise
+from napari_spineseg.measurement.figures import Measurements
+from napari_spineseg.measurement.picture_section import Section, section_of
+from napari_spineseg.overview import drawable, greyscale, rgb_of
+from napari_spineseg.scan import Scan, Segmentation
+
+LINES = {
+    "height": ("#ffffff", "heights", "white"),
+    "depth": ("#f0e442", "depths", "yellow"),
+    "canal": ("#44ddaa", "canal", "green"),
+    "slip": ("#ff7f2a", "slip", "orange"),
+    "lordosis": ("#ff9ad5", "lordosis", "pink"),
+}
+"""Lines of a kind of measure: their colour, what they show, and the colour's name.
+
+The lines have a dark rim, so that they are seen on light tissue and on dark.
+"""
+
+_FILL, _FILL_WITHOUT_SCAN, _FILL_UNDER_LINES = 0.12, 0.6, 0.0
+_GROUND, _INK = "#101216", "#ffffff"
+# Smaller than this, pixels of a section are crumbs that deserve no name.
+_LEAST_NAMED = 40
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture with what a person who does not see it is told.
+
+    Attributes
+    ----------
+    pixels
+        (height, width, 3) uint8.
+    alt
+        What it shows.
+    caption
+        What a person should know who sees it.
+    """
+
+    pixels: np.ndarray
+    alt: str
+    caption: str
+
+    @property
+    def png(self) -> bytes:
+        """As the bytes of a PNG file."""
+        file = BytesIO()
+        Image.fromarray(self.pixels).save(file, format="PNG", optimize=True)
+        return file.getvalue()
+
+
+def pictures_of(
+    measurements: Measurements, segmentation: Segmentation, scan: Scan | None = None
+) -> tuple[Picture, ...]:
+    """The levels along the spine, and the lines that were measured; empty where there is no label.
+
+    `scan` is on the segmentation's grid; without it the labels alone are drawn.
+    """
+    section = section_of(segmentation, scan)
+    return (
+        () if section is None else (_levels(section, segmentation.numbering), _lines(section, measurements))
+    )
+
+
+def kind_of_line(key: str) -> str | None:
+    """Which of `LINES` a measure belongs to; None for one whose lines lie in another plane.
+
+    >>> kind_of_line("canal_depth"), kind_of_line("body_height_middle"), kind_of_line("coronal_cobb")
+    ('canal', 'height', None)
+    """
+    order = ("canal", "slip", "lordosis", "height", "depth")
+    return next((word for word in order if word in key), None)
+
+
+def _levels(section: Section, numbering: Numbering) -> Picture:
+    """The section with outlines in the colours of the levels, and their names."""
+    fill = _FILL if section.image is not None else _FILL_WITHOUT_SCAN
+    picture = Image.fromarray(_coloured(section, fill, width=2))
+    draw = ImageDraw.Draw(picture)
+    found = [int(n) for n in np.unique(section.labels) if n]
+    for label in found:
+        _name(draw, section, label, numbering.name(label))
+    there = summarise(found, numbering)
+    ground = "MR image" if section.image is not None else "labels"
+    return Picture(
+        np.asarray(picture),
+        f"Sagittal {ground}, {section.words}, with outlines and names of what was labelled: {there}.",
+        f"What was labelled: {there}. {section.words[:1].upper()}{section.words[1:]}.",
+    )
+
+
+def _lines(section: Section, measurements: Measurements) -> Picture:
+    """The section with faint outlines and the lines between which was measured."""
+    fill = _FILL_UNDER_LINES if section.image is not None else _FILL_WITHOUT_SCAN / 2
+    picture = Image.fromarray(_coloured(section, fill, width=1, outline=0.7))
+    draw = ImageDraw.Draw(picture)
+    drawn: dict[str, int] = {}
+    for figure in measurements.figures:
+        kind = kind_of_line(figure.key)
+        if kind is None or figure.value is None:
+            continue
+        for line in figure.marks:
+            _line(draw, section.place(np.asarray(line, float).reshape(-1, 3)), LINES[kind][0])
+            drawn[kind] = drawn.get(kind, 0) + 1
+    shown = ", ".join(f"{LINES[kind][1]} ({LINES[kind][2]})" for kind in LINES if kind in drawn)
+    words = f"Where it was measured: {shown}." if shown else "No line was measured in this plane."
+    return Picture(np.asarray(picture), f"The same section with the lines that were measured. {words}", words)
+
+
+def _coloured(section: Section, fill: float, width: int, outline: float = 1.0) -> np.ndarray:
+    """(height, width, 3) uint8: the scan, or darkness, under filled and outlined labels."""
+    if section.image is None:
+        rgb = np.broadcast_to(np.float32(rgb_of(_GROUND)), (*section.labels.shape, 3)).copy()
+    else:
+        rgb = np.repeat(greyscale(section.image)[..., None], 3, axis=2)
+    rim = _rim(section.labels, width)
+    for label in np.unique(section.labels[section.labels > 0]):
+        colour = np.float32(rgb_of(colour_of(int(label))))
+        here = section.labels == label
+        for where, share in ((here & ~rim, fill), (here & rim, outline)):
+            rgb[where] = (1 - share) * rgb[where] + share * colour
+    return rgb.astype(np.uint8)
+
+
+def _rim(labels: np.ndarray, width: int) -> np.ndarray:
+    """Pixels within `width` of a pixel of another label."""
+    rim = np.zeros(labels.shape, bool)
+    for axis in (0, 1):
+        for step in range(1, width + 1):
+            for shift in (step, -step):
+                rim |= np.roll(labels, shift, axis) != labels
+    return rim
+
+
+def _name(draw: ImageDraw.ImageDraw, section: Section, label: int, name: str) -> None:
+    """Write the name of a level: a vertebra's on its body, a disc's in front of it, a tumour's beside it."""
+    pieces, count = components_of(section.labels == label)
+    sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
+    if not count or sizes.max() < _LEAST_NAMED or structure_of(label) is Structure.CANAL:
+        return
+    rows, columns = np.nonzero(pieces == 1 + int(sizes.argmax()))
+    scale = section.pixels_per_mm
+    if structure_of(label) is Structure.VERTEBRA:
+        place, anchor, size = (columns.mean(), rows.mean()), "mm", 7.5 * scale
+    else:
+        place, anchor, size = (columns.min() - 2 * scale, rows[columns.argmin()]), "rm", 4.5 * scale
+    draw.text(
+        place,
+        drawable(name),
+        fill=_INK,
+        font=ImageFont.load_default(max(9.0, size)),
+        anchor=anchor,
+        stroke_width=max(1, round(size / 9)),
+        stroke_fill=_GROUND,
+    )
+
+
+def _line(draw: ImageDraw.ImageDraw, points: np.ndarray, colour: str) -> None:
+    """A line with a dark rim; a place of its own where it is one point only."""
+    flat = [tuple(map(float, point)) for point in points]
+    if len(flat) < 2:
+        (x, y) = flat[0]
+        draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour, outline=_GROUND)
+        return
+    draw.line(flat, fill=_GROUND, width=4, joint="curve")
+    draw.line(flat, fill=colour, width=2, joint="curve")
