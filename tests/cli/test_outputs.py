@@ -16,7 +16,7 @@ def test_names_follow_the_scan():
     (output,), remarks = plan([Path("a/scan.1.nii.gz")], Path("out"))
     assert output.segmentation == Path("out/scan.1_seg.nii.gz")
     assert output.record == Path("out/scan.1_seg.json")
-    assert output.uncertainty == Path("out/scan.1_uncertainty.nii.gz")
+    assert output.beside == Path("out/scan.1_uncertainty.nii.gz")
     assert remarks == []
 
 
@@ -44,7 +44,7 @@ def test_no_name_leads_out_of_the_folder(name, tmp_path, monkeypatch):
     (tmp_path / "here" / "a").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "here")
     (output,), _ = plan([Path(name)], tmp_path / "out")
-    for path in (output.segmentation, output.record, output.uncertainty):
+    for path in (output.segmentation, output.record, output.beside):
         assert Path(os.path.normpath(path)).parent == tmp_path / "out"
         assert not path.name.startswith(".")
 

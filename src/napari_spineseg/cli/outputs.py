@@ -18,18 +18,47 @@ from napari_spineseg.io import stem_of
 
 
 @dataclass(frozen=True)
+class Kind:
+    """What a command makes, and what that is called.
+
+    Attributes
+    ----------
+    name
+        Ends the names of its main file and its record: `<stem>_<name>.nii.gz`, `<stem>_<name>.json`.
+    ending
+        Of the main file.
+    beside
+        Ends the name of a third file that a call may ask for.
+    of
+        What it is made from, in words.
+    cut
+        An ending of that one's stem that is left out.
+    """
+
+    name: str = "seg"
+    ending: str = ".nii.gz"
+    beside: str = "uncertainty.nii.gz"
+    of: str = "scan"
+    cut: str = ""
+
+
+SEGMENTED, PREPROCESSED, BACK = Kind(), Kind("prep"), Kind("back")
+MEASURED = Kind("measures", ".csv", "report.html", of="segmentation", cut="_seg")
+
+
+@dataclass(frozen=True)
 class Outputs:
     """The files that `scan` becomes."""
 
     scan: Path
     folder: Path
     stem: str
-    kind: str = "seg"
+    kind: Kind = SEGMENTED
 
     @property
     def main(self) -> Path:
         """What the command makes of the scan."""
-        return self.folder / f"{self.stem}_{self.kind}.nii.gz"
+        return self.folder / f"{self.stem}_{self.kind.name}{self.kind.ending}"
 
     @property
     def segmentation(self) -> Path:
@@ -39,12 +68,12 @@ class Outputs:
     @property
     def record(self) -> Path:
         """How they were made."""
-        return self.folder / f"{self.stem}_{self.kind}.json"
+        return self.folder / f"{self.stem}_{self.kind.name}.json"
 
     @property
-    def uncertainty(self) -> Path:
-        """How sure the model was."""
-        return self.folder / f"{self.stem}_uncertainty.nii.gz"
+    def beside(self) -> Path:
+        """What a call may ask for besides: of a segmentation, how sure the model was."""
+        return self.folder / f"{self.stem}_{self.kind.beside}"
 
     def existing(self, *more: Path) -> Path | None:
         """The first file, of the two main ones and `more`, that is there by name (a dangling link is too)."""
@@ -61,7 +90,7 @@ class Outputs:
         try:
             there = json.loads(self.record.read_text(encoding="utf-8"))["input"]
             if (path := str(there["path"])) != strict(self.scan.absolute()):
-                return f"another scan, {path}"
+                return f"another {self.kind.of}, {path}"
             others = [(k, there[k]) for k, v in (picked or {}).items() if there.get(k, v) != v]
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
@@ -83,7 +112,7 @@ class Outputs:
         try:
             staged = replace(self, folder=aside)
             yield staged
-            for name in ("uncertainty", "main", "record"):
+            for name in ("beside", "main", "record"):
                 if getattr(staged, name).exists():
                     os.replace(getattr(staged, name), getattr(self, name))
         except OSError as error:
@@ -92,14 +121,21 @@ class Outputs:
             shutil.rmtree(aside, ignore_errors=True)
 
 
-def plan(scans: Sequence[Path], folder: Path, kind: str = "seg") -> tuple[list[Outputs], list[str]]:
+def plan(
+    scans: Sequence[Path], folder: Path, kind: Kind = SEGMENTED, others: Sequence[Path] = ()
+) -> tuple[list[Outputs], list[str]]:
     """Give every scan of a call files of its own, whatever the scans are called.
 
     Scans whose stem nobody else has keep it; of several with one stem the first keeps it and the
     others are numbered, in the order they were given, past any name that is taken. Names that
     differ in case only count as the same, because some file systems think so.
 
-    `kind` ends the names of the files: "seg" for segmentations, "prep" for preprocessed scans.
+    Parameters
+    ----------
+    kind
+        What is made.
+    others
+        Files of the call besides `scans`, which results must not replace either.
 
     Returns
     -------
@@ -113,7 +149,7 @@ def plan(scans: Sequence[Path], folder: Path, kind: str = "seg") -> tuple[list[O
         if place in unique:
             remarks.append(f"{show(scan)} is named twice in this call; it is done once.")
         unique.setdefault(place, scan)
-    stems = {place: _stem(scan) for place, scan in unique.items()}
+    stems = {place: _stem(scan, kind.cut) for place, scan in unique.items()}
     taken = {stem.casefold() for stem in stems.values()}
     given: set[str] = set()
     outputs = []
@@ -122,12 +158,13 @@ def plan(scans: Sequence[Path], folder: Path, kind: str = "seg") -> tuple[list[O
         if stem.casefold() in given:
             stem = _free(stem, taken)
             remarks.append(
-                f"{show(scan)}: another scan of this call has this name too; results go to {stem}_{kind}."
+                f"{show(scan)}: another {kind.of} of this call has this name too; "
+                f"results go to {stem}_{kind.name}."
             )
         given.add(stem.casefold())
         taken.add(stem.casefold())
         outputs.append(Outputs(scan, folder, stem, kind))
-    _check_inputs_are_safe(outputs, set(unique))
+    check_inputs_are_safe(outputs, set(unique))
     return outputs, remarks
 
 
@@ -153,9 +190,10 @@ def write_json(content: Mapping[str, Any], path: Path) -> None:
     path.write_text(json.dumps(strict(content), indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
-def _stem(scan: Path) -> str:
+def _stem(scan: Path, cut: str) -> str:
     # "." and ".." have no name of their own until they are followed.
-    return stem_of(scan if scan.name not in ("", "..") else Path(os.path.realpath(scan))) or "scan"
+    stem = stem_of(scan if scan.name not in ("", "..") else Path(os.path.realpath(scan))) or "scan"
+    return stem.removesuffix(cut) or stem
 
 
 def _free(stem: str, taken: set[str]) -> str:
@@ -165,14 +203,14 @@ def _free(stem: str, taken: set[str]) -> str:
     return f"{stem}_{number}"
 
 
-def _check_inputs_are_safe(outputs: Sequence[Outputs], inputs: set[str]) -> None:
+def check_inputs_are_safe(outputs: Sequence[Outputs], inputs: set[str]) -> None:
     """Refuse a call whose results would take the place of one of its scans."""
     for output in outputs:
-        for path in (output.main, output.record, output.uncertainty):
+        for path in (output.main, output.record, output.beside):
             if os.path.realpath(path) in inputs:
                 raise OutputError(
-                    f"{show(path)} is a scan of this call and would be a result of it too; choose another "
-                    "folder with --output."
+                    f"{show(path)} is a {output.kind.of} of this call and would be a result of it too; "
+                    "choose another folder with --output."
                 )
 
 

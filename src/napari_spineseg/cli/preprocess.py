@@ -13,7 +13,7 @@ import typer
 from napari_spineseg import __version__, io
 from napari_spineseg.cli.console import Console, show
 from napari_spineseg.cli.options import command_app
-from napari_spineseg.cli.outputs import Outputs, make_folder, plan, write_json
+from napari_spineseg.cli.outputs import BACK, PREPROCESSED, Outputs, make_folder, plan, write_json
 from napari_spineseg.cli.run import Reading, Run, do_all
 from napari_spineseg.errors import ModelError, SettingsError
 from napari_spineseg.preprocess import open_reference, preprocess
@@ -101,10 +101,10 @@ def command(
     if back is not None:
         if preset or step:
             raise SettingsError("--back takes the steps from its record; leave --preset and --step out.")
-        run, kind = BackRun(reading, overwrite, read_history(back)), "back"
+        run, kind = BackRun(reading, overwrite, read_history(back)), BACK
     else:
         recipe = recipe_of(preset, step or [])
-        run, kind = PreprocessRun(reading, overwrite, recipe), "prep"
+        run, kind = PreprocessRun(reading, overwrite, recipe), PREPROCESSED
     jobs, remarks = plan(scans, output, kind)
     make_folder(output)
     for remark in remarks:

@@ -97,7 +97,7 @@ class Run(ABC):
         except SpineSegError as error:
             return failed(job, error)
         except MemoryError:
-            return failed(job, "this scan needs more memory than there is.")
+            return failed(job, f"this {job.kind.of} needs more memory than there is.")
         except Exception:
             return Outcome("bug", traceback.format_exc(), {})
         return Outcome("done", summary, {"status": "done", "output": job.main, "summary": summary} | record)
@@ -127,7 +127,8 @@ def do_all(run: Run, jobs: Sequence[Outputs], console: Console) -> int:
                 tell(console, job, outcome)
                 statuses.append(outcome.exit_status)
     except KeyboardInterrupt:
-        console.note(f"Stopped: {statuses.count(DONE)} of {len(jobs)} scans are done.")
+        of = jobs[0].kind.of if jobs else "scan"
+        console.note(f"Stopped: {statuses.count(DONE)} of {len(jobs)} {of}s are done.")
         return INTERRUPTED
     return worst(statuses)
 

@@ -65,7 +65,7 @@ class SegmentRun(Run):
 
     def more_files(self, job: Outputs) -> tuple[Path, ...]:
         """The map of doubt, where it was asked for."""
-        return (job.uncertainty,) if self.settings.uncertainty else ()
+        return (job.beside,) if self.settings.uncertainty else ()
 
     def work(self, job: Outputs, control: Control) -> tuple[str, dict[str, Any]]:
         """Segment one scan."""
@@ -78,7 +78,7 @@ class SegmentRun(Run):
         with job.being_written() as staged:
             io.write_segmentation(result.segmentation, staged.segmentation)
             if result.uncertainty is not None:
-                _write_uncertainty(scan, result.uncertainty, staged.uncertainty)
+                _write_uncertainty(scan, result.uncertainty, staged.beside)
             written = time.perf_counter()
             seconds = {"read": read - started, **result.seconds, "write": written - segmented}
             source = {"path": job.scan.absolute(), "sha256": sha256, **self.read.picked()}
