@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 import numpy as np
 import pytest
 from gui_kit import add_scan, click, segment
@@ -21,8 +23,10 @@ FINDING = {
     "mm": 18.2,
     "ml": 3.14,
     "confidence": 0.91,
-    "centre": [2, 20, 12],
+    "centre": [2, 14, 12],
+    "voxels": 32,
 }
+FOUND = (slice(2, 4), slice(12, 16), slice(10, 14))
 
 
 class FakeClicks:
@@ -33,7 +37,7 @@ class FakeClicks:
 
     def outline(self, hints, within=None, current=None) -> Outline:
         self.asked.append((hints, within, current is not None))
-        point = hints.inside[0] if hints.inside else np.mean(within, 0)
+        point = np.mean(within, 0) if within else (hints.inside or hints.outside)[0]
         start = [max(0, int(v) - 2) for v in point]
         mask = np.ones((2, 4, 4), bool)
         if hints.outside:
@@ -46,7 +50,7 @@ def tumour_model(monkeypatch, tiny_weights):
     """There is a tumour model, whatever is bundled."""
     monkeypatch.setattr("napari_spineseg.widgets.segment_page.tumour_model_there", lambda: True)
     monkeypatch.setattr(
-        "napari_spineseg.widgets.find_tumours.get_model", lambda name: ModelEntry("tiny", tiny_weights)
+        "napari_spineseg.widgets.click_tumour.get_model", lambda name: ModelEntry("tiny", tiny_weights)
     )
 
 
@@ -99,7 +103,7 @@ def test_findings_are_listed_and_lead_to_their_place(viewer, page, qtbot, fake):
     segment(page, qtbot)
     assert not page.tumours.list.isVisible()
     layer = page.session.segmentation
-    layer.metadata[KEY] = {**about(layer), "provenance": {"tumours": [FINDING]}}
+    find(layer)
     page.tumours.show_layer(layer)
     assert page.tumours.list.isVisible() and page.tumours.list.item(0).text() == words_of(FINDING)
     viewer.dims.set_point(0, 0)
@@ -107,6 +111,23 @@ def test_findings_are_listed_and_lead_to_their_place(viewer, page, qtbot, fake):
     qtbot.mouseClick(page.tumours.list.viewport(), Qt.MouseButton.LeftButton, pos=item)
     assert layer.world_to_data(viewer.dims.point)[0] == pytest.approx(2, abs=0.5)
     assert layer.selected_label == 301
+
+
+def test_the_list_says_what_is_there_after_corrections(viewer, page, qtbot, fake):
+    add_scan(viewer)
+    segment(page, qtbot)
+    layer = page.session.segmentation
+    find(layer)
+    page.tumours.show_layer(layer)
+    layer.data_setitem(np.nonzero(layer.data == 301), 0)
+    qtbot.waitUntil(lambda: not page.tumours.list.isVisible())
+    layer.undo()
+    layer.data[2, 12, 10:14] = 0
+    layer.data_setitem((np.array([2]), np.array([40]), np.array([12])), 302)
+    qtbot.waitUntil(lambda: page.tumours.list.count() == 2)
+    changed, drawn = (page.tumours.list.item(n).text() for n in range(2))
+    # Measured anew, and no longer as sure as the model was of something else.
+    assert "0.1 ml" in changed and "%" not in changed + drawn
 
 
 def test_none_found_is_said(viewer, page, qtbot, fake):
@@ -119,10 +140,16 @@ def test_none_found_is_said(viewer, page, qtbot, fake):
     assert page.tumours.words.words == "No tumour was found."
 
 
+def find(layer) -> None:
+    """As if a model had found FINDING."""
+    layer.data[FOUND] = 301
+    layer.metadata[KEY] = {**about(layer), "provenance": {"tumours": [FINDING]}}
+
+
 def start_clicking(page, qtbot) -> None:
     laid_out(page, qtbot)
     click(qtbot, page.tumours.click)
-    qtbot.waitUntil(lambda: page.tumours.ready and page.tumours.tool.active is not None)
+    qtbot.waitUntil(lambda: page.tumours.clicks.ready and page.tumours.tool.active is not None)
 
 
 def test_a_click_outlines_and_another_takes_away_what_was_there_before_comes_back(
@@ -133,9 +160,9 @@ def test_a_click_outlines_and_another_takes_away_what_was_there_before_comes_bac
     layer = page.session.segmentation
     before = layer.data.copy()
     start_clicking(page, qtbot)
-    page.tumours.take(Gesture([(2.0, 10.0, 8.0)]))
+    page.tumours.clicks.take(Gesture([(2.0, 10.0, 8.0)]))
     assert (layer.data == 301).sum() == 32
-    page.tumours.take(Gesture([(2.0, 11.0, 9.0)], remove=True))
+    page.tumours.clicks.take(Gesture([(2.0, 11.0, 9.0)], remove=True))
     assert (layer.data == 301).sum() == 16
     changed = layer.data != before
     assert (layer.data[changed] == 301).all()
@@ -149,16 +176,105 @@ def test_a_click_elsewhere_begins_another_tumour(viewer, page, qtbot, fake, clic
     add_scan(viewer)
     segment(page, qtbot)
     start_clicking(page, qtbot)
-    page.tumours.take(Gesture([(2.0, 10.0, 8.0)]))
-    page.tumours.take(Gesture([(2.0, 30.0, 8.0)]))
+    page.tumours.clicks.take(Gesture([(2.0, 10.0, 8.0)]))
+    page.tumours.clicks.take(Gesture([(2.0, 30.0, 8.0)]))
     assert {301, 302} <= set(np.unique(page.session.segmentation.data))
+
+
+def test_a_click_on_a_tumour_that_was_found_goes_on_with_it(viewer, page, qtbot, fake, clicks):
+    add_scan(viewer)
+    segment(page, qtbot)
+    layer = page.session.segmentation
+    find(layer)
+    before = layer.data.copy()
+    start_clicking(page, qtbot)
+    page.tumours.clicks.take(Gesture([(2.0, 14.0, 12.0)]))
+    assert np.array_equal(layer.data, before) and layer.selected_label == 301 and not clicks.asked
+    page.tumours.clicks.take(Gesture([(2.0, 15.0, 13.0)], remove=True))
+    assert clicks.asked[0][2] and 302 not in layer.data
+    # What is taken away of it becomes what lies beside it, not a hole in the vertebra.
+    gone = (before == 301) & (layer.data != 301)
+    assert gone.any() and (layer.data[gone] == layer.data[2, 14, 9]).all()
+
+
+def test_a_box_around_a_tumour_that_was_found_keeps_its_number(viewer, page, qtbot, fake, clicks):
+    add_scan(viewer)
+    segment(page, qtbot)
+    layer = page.session.segmentation
+    find(layer)
+    start_clicking(page, qtbot)
+    page.tumours.clicks.take(Gesture([(4.0, 12.0, 10.0), (4.0, 17.0, 15.0)]))
+    assert (layer.data == 301).sum() == 32 and 302 not in layer.data
+    layer.undo()
+    assert (layer.data[FOUND] == 301).all()
+
+
+def test_a_click_after_undo_begins_anew(viewer, page, qtbot, fake, clicks):
+    add_scan(viewer)
+    segment(page, qtbot)
+    layer = page.session.segmentation
+    start_clicking(page, qtbot)
+    page.tumours.clicks.take(Gesture([(2.0, 10.0, 8.0)]))
+    page.tumours.clicks.take(Gesture([(2.0, 11.0, 9.0)], remove=True))
+    layer.undo()
+    layer.undo()
+    page.tumours.clicks.take(Gesture([(2.0, 10.0, 8.0)]))
+    hints, _, goes_on = clicks.asked[-1]
+    assert not goes_on and hints.outside == () and (layer.data == 301).sum() == 32
+
+
+def test_clicks_wait_for_the_scan_that_is_chosen_by_then(viewer, page, qtbot, fake, monkeypatch):
+    """Else the outline of one patient's image would be drawn into the labels of another."""
+    from gui_kit import column_scan
+
+    made, may_load = [], Event()
+
+    def load(scan, model):
+        made.append(scan.name)
+        assert may_load.wait(60)
+        return FakeClicks()
+
+    monkeypatch.setattr("napari_spineseg.tumours.click.TumourClicks", load)
+    add_scan(viewer)
+    segment(page, qtbot)
+    first = page.session.segmentation
+    add_scan(viewer, column_scan("other"))
+    laid_out(page, qtbot)
+    click(qtbot, page.tumours.click)
+    qtbot.waitUntil(lambda: made == ["other"])
+    viewer.layers.selection.active = first
+    may_load.set()
+    qtbot.waitUntil(lambda: page.tumours.tool.active is not None)
+    assert made == ["other", "column"] and page.tumours.tool.layer is first
+
+
+def test_clicks_end_with_the_page(viewer, page, qtbot, fake, clicks):
+    """On the Correct page two tools would answer one click."""
+    add_scan(viewer)
+    segment(page, qtbot)
+    start_clicking(page, qtbot)
+    page.hide()
+    assert page.tumours.tool.active is None and page.session.segmentation.mouse_pan
+    page.show()
+    assert not page.tumours.click.isChecked()
+
+
+def test_in_structures_a_tumour_is_the_structure_tumour(viewer, page, qtbot, fake, clicks):
+    add_scan(viewer)
+    segment(page, qtbot)
+    layer = page.session.segmentation
+    layer.metadata[KEY] = {**about(layer), "scheme": "structures"}
+    start_clicking(page, qtbot)
+    page.tumours.clicks.take(Gesture([(2.0, 10.0, 35.0)]))
+    page.tumours.clicks.take(Gesture([(2.0, 60.0, 35.0)]))
+    assert (layer.data == 301).sum() == 0 and (layer.data[..., 30:] == 4).sum() == 64
 
 
 def test_a_drag_is_a_box(viewer, page, qtbot, fake, clicks):
     add_scan(viewer)
     segment(page, qtbot)
     start_clicking(page, qtbot)
-    page.tumours.take(Gesture([(2.0, 10.0, 8.0), (2.0, 14.0, 9.0), (2.0, 18.0, 14.0)]))
+    page.tumours.clicks.take(Gesture([(2.0, 10.0, 8.0), (2.0, 14.0, 9.0), (2.0, 18.0, 14.0)]))
     assert clicks.asked[0][1] == ((2.0, 10.0, 8.0), (2.0, 18.0, 14.0))
     assert (page.session.segmentation.data == 301).any()
 
@@ -168,7 +284,7 @@ def test_without_a_segmentation_there_is_an_empty_one_to_click_into(viewer, page
     start_clicking(page, qtbot)
     layer = page.session.segmentation
     assert layer is not None and layer.data.shape == scan.data.shape and not layer.data.any()
-    page.tumours.take(Gesture([(2.0, 10.0, 8.0)]))
+    page.tumours.clicks.take(Gesture([(2.0, 10.0, 8.0)]))
     assert (layer.data == 301).sum() == 32
 
 

@@ -10,7 +10,7 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 
-from napari_spineseg.widgets.picker import LayerPicker
+from napari_spineseg.widgets.picker import LayerPicker, uncover
 from napari_spineseg.widgets.session import is_scan, is_segmentation, session_of
 
 
@@ -148,3 +148,18 @@ def choose(picker, text, qtbot):
         before = picker.currentIndex()
         qtbot.keyClick(picker, key)
         assert picker.currentIndex() != before
+
+
+def test_what_lies_over_a_segmentation_on_another_grid_is_hidden(model):
+    """Else one patient's picture is looked at while another's labels are drawn."""
+    session = session_of(model)
+    grid = {"scale": (3.0, 1, 1)}
+    scan = model.add_image(np.zeros((5, 20, 20)), name="mine", **grid)
+    labels = model.add_labels(np.ones((5, 20, 20), int), name="mine_seg", **grid)
+    session.link(labels, scan)
+    sequence = model.add_image(np.zeros((5, 20, 20)), name="mine, T1", **grid)
+    other = model.add_image(np.zeros((7, 20, 20)), name="other", **grid)
+    others = model.add_labels(np.ones((7, 20, 20), int), name="other_seg", **grid)
+    assert uncover(session, labels) == ["other", "other_seg"]
+    assert [x.visible for x in (scan, labels, sequence, other, others)] == [True, True, True, False, False]
+    assert uncover(session, labels) == []

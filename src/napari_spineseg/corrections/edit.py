@@ -123,7 +123,10 @@ def boxes_of(labels: np.ndarray) -> dict[int, Box]:
     used = used_box(labels)
     if used is None:
         return {}
-    found = cc3d.statistics(np.ascontiguousarray(labels[used]), no_slice_conversion=True)
+    part = np.ascontiguousarray(labels[used])
+    if part.size <= part.max():  # cc3d counts no number that is larger than the volume has voxels
+        return {int(n): _within(used, box_of(part, int(n))) for n in np.unique(part[part > 0])}
+    found = cc3d.statistics(part, no_slice_conversion=True)
     counts, corners = found["voxel_counts"], found["bounding_boxes"]
     origin = np.array([span.start for span in used])
     out = {}
@@ -136,6 +139,11 @@ def boxes_of(labels: np.ndarray) -> dict[int, Box]:
 def margin_of(reach_mm: float, spacing: Spacing) -> tuple[int, int, int]:
     """How many voxels `reach_mm` are along each axis, with one to spare."""
     return tuple(int(np.ceil(reach_mm / step)) + 1 for step in spacing)
+
+
+def _within(outer: Box, box: Box) -> Box:
+    """A box of the part that `outer` cuts out, in the whole."""
+    return tuple(slice(b.start + o.start, b.stop + o.start) for b, o in zip(box, outer, strict=True))
 
 
 def _box(shape: tuple[int, int, int], planes: Iterator[np.ndarray]) -> Box | None:

@@ -105,7 +105,7 @@ class TumourClicks:
         marked = self._marked(share, box, hints, within)
         if current is None and marked is not None and not hints.outside:
             return Outline(box, marked, True)
-        return self._fixed(box, share, hints, current, marked, within)
+        return _with_rest(self._fixed(box, share, hints, current, marked, within), current)
 
     def probability(self, box: Box) -> np.ndarray:
         """How likely each voxel of `box` is tumour, float32."""
@@ -248,6 +248,22 @@ def _paste(labels: np.ndarray, box: Box, outline: Outline) -> None:
     to = tuple(slice(s.start - a.start, s.stop - a.start) for s, a in zip(both, box, strict=True))
     of = tuple(slice(s.start - a.start, s.stop - a.start) for s, a in zip(both, outline.box, strict=True))
     labels[to][outline.mask[of]] = 1
+
+
+def _with_rest(outline: Outline, current: Outline | None) -> Outline:
+    """What lies too far from the clicks to have been looked at stays as it was."""
+    if current is None or not current:
+        return outline
+    box = tuple(
+        slice(min(a.start, b.start), max(a.stop, b.stop))
+        for a, b in zip(outline.box, current.box, strict=True)
+    )
+    mask = np.zeros([s.stop - s.start for s in box], np.uint16)
+    _paste(mask, box, current)
+    mask[tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(outline.box, box, strict=True))] = (
+        outline.mask
+    )
+    return Outline(box, mask > 0, outline.by_model)
 
 
 def _clicked(mask: np.ndarray, inside: Sequence[Point]) -> np.ndarray:

@@ -159,7 +159,7 @@ def find(
     findings = []
     for label, (box, inside, confidence, place) in enumerate(kept[:_MOST], FIRST_TUMOUR_LABEL):
         labels[box][inside] = label
-        findings.append(_finding(label, box, inside, confidence, place, spacing))
+        findings.append(finding_of(label, box, inside, confidence, place, spacing))
     return labels, findings
 
 
@@ -203,7 +203,7 @@ def number(labels: np.ndarray, findings: list[Finding]) -> dict[int, str]:
     return {finding.label: finding.where for finding in findings}
 
 
-def _finding(
+def finding_of(
     label: int,
     box: tuple[slice, slice, slice],
     inside: np.ndarray,
@@ -211,6 +211,7 @@ def _finding(
     place: Place,
     spacing: tuple[float, float, float],
 ) -> Finding:
+    """Measure one finding: `inside` (bool, the shape of `box`) are its voxels."""
     points = np.argwhere(inside)
     centre = points[np.linalg.norm((points - points.mean(0)) * spacing, axis=1).argmin()]
     extents = (np.ptp(points, axis=0) + 1) * spacing

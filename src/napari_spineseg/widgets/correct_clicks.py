@@ -52,6 +52,11 @@ class ClickTool(QObject):
         self._mode = "pan_zoom"
         self.active: str | None = None
 
+    @property
+    def layer(self) -> Labels | None:
+        """The layer whose clicks it hears, while a tool waits."""
+        return self._layer
+
     def start(self, tool: str, layer: Labels) -> None:
         """Let `tool` have the clicks on `layer`."""
         self.stop()

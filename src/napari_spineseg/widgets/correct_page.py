@@ -35,7 +35,7 @@ from napari_spineseg.widgets.keys import LayerKeys, add_shortcuts
 from napari_spineseg.widgets.numberings import named
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label
-from napari_spineseg.widgets.picker import LayerPicker
+from napari_spineseg.widgets.picker import LayerPicker, uncover
 from napari_spineseg.widgets.session import while_alive
 from napari_spineseg.widgets.worker import report
 
@@ -187,6 +187,8 @@ class CorrectPage(Page):
         self._keys = LayerKeys(layer, self.actions)
         self.draw.show_layer(layer, self._brush)
         self.gestures.fix.start(layer)
+        if hidden := uncover(self.session, layer):
+            self.say(f"Hidden while you correct {layer.name}: {', '.join(hidden)}.")
 
     def _release(self) -> None:
         self.gestures.stop()

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_spineseg.io.layers import scan_from_layer
 from napari_spineseg.progress import Control
 from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
+from napari_spineseg.widgets.picker import uncover
 from napari_spineseg.widgets.result_layers import result_layer
 from napari_spineseg.widgets.run_bar import RunBar
 from napari_spineseg.widgets.session import Session, layers_of
@@ -69,4 +70,5 @@ class SegmentAgain(QObject):
             session.link(layer, scan_layer)
             session.viewer.layers.insert(layers_of(session.viewer).index(scan_layer) + 1, layer)
             session.segmentation = layer
+            uncover(session, layer)
         self.ended.emit()

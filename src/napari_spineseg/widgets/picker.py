@@ -8,10 +8,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
 from napari_spineseg.widgets.parts import Choice
-from napari_spineseg.widgets.session import Session, is_scan, while_alive
+from napari_spineseg.widgets.session import Session, is_scan, same_grid, while_alive
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from napari.layers import Labels, Layer
 
 _HELP = {
     "scan": "The scan to work on. It follows the layer that is selected in napari. "
@@ -74,3 +74,25 @@ def show_alone(session: Session, layer: Layer) -> None:
     for other in session.segmentations():
         other.visible = other is segmentation
     session.viewer.layers.selection.active = layer
+
+
+def uncover(session: Session, layer: Labels) -> list[str]:
+    """Hide what would be looked at in the place of `layer` and its scan: other people's scans and labels.
+
+    What lies on the same grid stays: that is another sequence of the same spine, or an older result.
+    Returns the names of what was hidden.
+    """
+    scan = session.scan_of(layer)
+    if scan is None:
+        return []
+    mine = (scan, layer)
+    hidden = [
+        other
+        for other in (*session.scans(), *session.segmentations())
+        if other.visible and other not in mine and not same_grid(other, layer)
+    ]
+    for other in hidden:
+        other.visible = False
+    if hidden:
+        scan.visible = layer.visible = True
+    return [other.name for other in hidden]

@@ -8,24 +8,25 @@ import numpy as np
 from napari.layers import Image, Labels
 
 from napari_spineseg.anatomy_words import summarise
-from napari_spineseg.io.layers import layer_tuple_for_segmentation
+from napari_spineseg.io.layers import layer_tuple_for_segmentation, scan_from_layer
+from napari_spineseg.scan import Segmentation
 from napari_spineseg.segment import SegmentResult
 from napari_spineseg.widgets.legend import labels_in, scheme_of
 from napari_spineseg.widgets.numberings import numberings_of
-from napari_spineseg.widgets.session import KEY, about
+from napari_spineseg.widgets.session import KEY, Session, about
 from napari_spineseg.widgets.view import placement_of
 
 if TYPE_CHECKING:
     from napari_spineseg.scan import Scan
 
 # Light enough to judge the anatomy below, strong enough to tell neighbours apart.
-_OPACITY = 0.45
+OPACITY = 0.45
 
 
 def result_layer(result: SegmentResult, scan: Scan, scan_layer: Image) -> Labels:
     """The segmentation as a labels layer that lies where the scan's layer lies."""
     data, options, _ = layer_tuple_for_segmentation(result.segmentation)
-    layer = Labels(data, **{**options, **placement_of(scan_layer)}, opacity=_OPACITY)
+    layer = Labels(data, **{**options, **placement_of(scan_layer)}, opacity=OPACITY)
     layer.metadata[KEY] = {
         **about(layer),
         "summary": result.summary,
@@ -50,6 +51,19 @@ def uncertainty_layer(result: SegmentResult, scan: Scan, segmentation: Labels) -
         metadata={KEY: {**about(segmentation), "kind": "uncertainty"}},
         **placement_of(segmentation),
     )
+
+
+def empty_layer(session: Session) -> Labels:
+    """A labels layer over the chosen scan with nothing in it yet, in the colours of the scheme."""
+    scan_layer = session.scan
+    scan = scan_from_layer(scan_layer)
+    empty = Segmentation(np.zeros(scan.voxels.shape, np.uint16), scan.affine, name=f"{scan.name}_seg")
+    data, options, _ = layer_tuple_for_segmentation(empty)
+    layer = Labels(data, **{**options, **placement_of(scan_layer)}, opacity=OPACITY)
+    session.link(layer, scan_layer)
+    session.viewer.add_layer(layer)
+    session.segmentation = layer
+    return layer
 
 
 def summary_of(layer: Labels) -> str:

@@ -20,7 +20,7 @@ from napari_spineseg.widgets.legend import Legend, scheme_of
 from napari_spineseg.widgets.numbering_panel import NumberingPanel
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label, tooltip
-from napari_spineseg.widgets.picker import LayerPicker
+from napari_spineseg.widgets.picker import LayerPicker, uncover
 from napari_spineseg.widgets.preview import SlicePreview
 from napari_spineseg.widgets.result_layers import result_layer, summary_of, uncertainty_layer
 from napari_spineseg.widgets.save_panel import SavePanel
@@ -177,6 +177,7 @@ class SegmentPage(Page):
         viewer.layers.insert(place, layer)
         viewer.layers.selection.active = layer
         self.session.segmentation = layer
+        uncover(self.session, layer)
 
     def _on_failed(self, error: Exception) -> None:
         self._show_parts(False)

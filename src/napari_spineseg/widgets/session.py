@@ -125,7 +125,7 @@ class Session:
         if (reference := self._scan_of.get(segmentation)) is not None:
             scan = reference()
             return scan if any(scan is other for other in scans) else None
-        fitting = [scan for scan in scans if _same_grid(scan, segmentation)]
+        fitting = [scan for scan in scans if same_grid(scan, segmentation)]
         if self._scan in fitting:
             return self._scan
         return fitting[-1] if fitting else None
@@ -138,7 +138,7 @@ class Session:
 
     def _fits(self, segmentation: Labels, scan: Image) -> bool:
         reference = self._scan_of.get(segmentation)
-        return reference() is scan if reference is not None else _same_grid(scan, segmentation)
+        return reference() is scan if reference is not None else same_grid(scan, segmentation)
 
     def _on_selected(self, event: Any) -> None:
         self._follow(event.value)
@@ -226,7 +226,7 @@ def layers_of(viewer: Viewer) -> list[Layer]:
     return [unwrapped(layer) for layer in viewer.layers]
 
 
-def _same_grid(scan: Image, segmentation: Labels) -> bool:
+def same_grid(scan: Layer, segmentation: Layer) -> bool:
     """Whether every voxel of both is at the same place, as far as the layers tell."""
     if scan.data.shape != segmentation.data.shape or not np.allclose(scan.scale, segmentation.scale):
         return False
