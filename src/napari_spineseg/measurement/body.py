@@ -1,0 +1,220 @@
+"""The vertebral body of a vertebra: cut from its posterior elements, with its own axes and outline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cc3d
+import numpy as np
+
+from napari_spineseg.measurement.canal import Canal
+from napari_spineseg.measurement.lines import robust_bow
+from napari_spineseg.measurement.outline import Outline, outline_of
+from napari_spineseg.measurement.section import Section, crossings, soften, take
+from napari_spineseg.measurement.settings import MeasureSettings
+from napari_spineseg.measurement.space import Box, Frame, Missing, Space, axes, cut_off
+
+_NO_CANAL = (
+    "the spinal canal is not labelled beside it, so its body cannot be told from the posterior elements"
+)
+# What the canal may be missing of along a body.
+_LEAST_CANAL = 0.85
+_MAIN_PIECE, _LOOSE_PIECE = 0.85, 0.03
+_REACH = (34.0, 30.0)
+# Endplates are followed this far to either side for their lean, mm; less than this in all is too little.
+_WIDE, _LEAST_WIDTH = 14.0, 16.0
+_STEEPEST_TWIST, _STEEPEST_LEAN = np.tan(np.radians(25)), np.tan(np.radians(35))
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """A vertebral body.
+
+    Attributes
+    ----------
+    frame
+        Its axes: `w` square to its middle plane, `v` forward, `u` from side to side; from its centre.
+    outline
+        In mm along the frame's `v` and `w`.
+    leans
+        Slopes to the right of the upper and lower endplate, in the frame; None where too little of the
+        sides is in the scan.
+    caution
+        What makes it doubtful, or nothing.
+    cut
+        Whether the scan cuts its sides off.
+    narrow
+        Whether it cuts the canal's sides off too, so that the middle is that of what the scan shows.
+    """
+
+    label: int
+    name: str
+    frame: Frame
+    outline: Outline
+    leans: tuple[float, float] | None
+    caution: str = ""
+    cut: bool = False
+    narrow: bool = False
+
+    def world(self, corner: tuple[float, float]) -> np.ndarray:
+        """(3,) RAS mm of a corner of its outline."""
+        return self.frame.world(*corner)
+
+    def endplate(self, which: str) -> np.ndarray:
+        """(3,) unit vector forward along its "upper" or "lower" endplate."""
+        front, back = (getattr(self.outline, f"{which}_{end}") for end in ("front", "back"))
+        step = self.world(front) - self.world(back)
+        return step / np.linalg.norm(step)
+
+    def normal(self, which: str) -> np.ndarray | None:
+        """(3,) unit vector upward from an endplate; None where its lean to the side is not known."""
+        if self.leans is None:
+            return None
+        lean = self.leans[which == "lower"]
+        across = np.cross(self.frame.u + lean * self.frame.w, self.endplate(which))
+        return across / np.linalg.norm(across)
+
+
+@dataclass(frozen=True, eq=False)
+class _Block:
+    """Voxels of a body within its box, with where its middle is."""
+
+    mask: np.ndarray
+    box: Box
+    side: float
+    centre: np.ndarray
+    caution: str
+    cut: bool
+    narrow: bool
+    twist: float
+
+
+def find_body(
+    space: Space, canal: Canal | None, label: int, name: str, settings: MeasureSettings
+) -> Body | Missing:
+    """Find the body of vertebra `label`."""
+    block = _cut(space, canal, label)
+    if isinstance(block, Missing):
+        return block
+    slices = band(space, block.box, block.side, settings.band_mm)
+    part = block.mask[slices - block.box[0].start]
+    edges = space.edges(part, (slice(0, 0), *block.box[1:]), (1, 2))
+    if edges:
+        return Missing(f"its body is {cut_off(edges)}")
+    frame = _upright(space, canal, block)
+    found = _settle(space, block, slices, frame)
+    if isinstance(found, Missing):
+        return found
+    frame, _ = found
+    frame, leans = _lean(space, block, slices, frame)
+    found = _settle(space, block, slices, frame)
+    if isinstance(found, Missing):
+        return found
+    return Body(label, name, *found, leans, block.caution, block.cut, block.narrow)
+
+
+def band(space: Space, box: Box, side: float, width: float) -> np.ndarray:
+    """Numbers of the slices of a box within a band around `side`; the nearest one at least."""
+    numbers = np.arange(box[0].start, box[0].stop)
+    near = np.abs(numbers - side) * space.thickness <= width / 2
+    return numbers[near] if near.any() else numbers[[np.abs(numbers - side).argmin()]]
+
+
+def _cut(space: Space, canal: Canal | None, label: int) -> _Block | Missing:
+    """The part of a vertebra in front of the canal."""
+    if canal is None or not np.isfinite(canal.front).any():
+        return Missing(_NO_CANAL)
+    box, mask = space.boxes[label], space.mask(label)
+    known = np.isfinite(canal.front)
+    rows = np.arange(len(known))
+    front = np.interp(rows, rows[known], canal.front[known])[box[1]]
+    columns = np.arange(box[2].start, box[2].stop)
+    ahead = mask & (columns[None, None] < front[None, :, None])
+    if not ahead.any():
+        return Missing("all of it lies behind the spinal canal")
+    a_row = ahead.sum((0, 2))
+    if a_row[known[box[1]]].sum() < _LEAST_CANAL * a_row.sum():
+        return Missing(_NO_CANAL)
+    pieces = cc3d.connected_components(ahead, connectivity=18)
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    share = sizes.max() / sizes.sum()
+    if share < _MAIN_PIECE:
+        return Missing("its body is labelled in separate pieces")
+    body = pieces == sizes.argmax()
+    caution = "" if share > 1 - _LOOSE_PIECE else "Loose pieces carry this label; the largest was measured."
+    return _placed(space, canal, body, box, caution)
+
+
+def _placed(space: Space, canal: Canal, body: np.ndarray, box: Box, caution: str) -> _Block:
+    """Find the middle of a body, and how it is turned to the side."""
+    index = np.argwhere(body) + [b.start for b in box]
+    centre = index.mean(0)
+    first, last = np.quantile(index[:, 1], (0.2, 0.8)).astype(int)
+    rows = slice(first, last + 1)
+    beside = canal.side[rows]
+    sac = float(np.nanmean(beside)) if np.isfinite(beside).any() else float(centre[0])
+    cut = bool(space.edges(body, box, (0,)))
+    twist = 0.0
+    if not cut and not canal.cut[rows].any() and np.isfinite(beside).any():
+        behind = (np.nanmean(canal.middle[rows]) - centre[2]) * space.spacing[2]
+        twist = (centre[0] - sac) * space.thickness / max(behind, 10.0)
+    side = sac if cut else float(centre[0])
+    narrow = cut and bool(canal.cut[rows].any())
+    twist = float(np.clip(twist, -_STEEPEST_TWIST, _STEEPEST_TWIST))
+    return _Block(body, box, side, centre, caution, cut, narrow, twist)
+
+
+def _upright(space: Space, canal: Canal, block: _Block) -> Frame:
+    """Axes to start from: up along the canal, in the plane of the slices, from the body's middle."""
+    up = canal.upward(space, block.centre[1])
+    up = -space.down if up is None else up
+    place = space.world(np.array([[block.side, block.centre[1], block.centre[2]]]))[0]
+    return axes(place, space.right, up)
+
+
+def _settle(space: Space, block: _Block, slices: np.ndarray, frame: Frame) -> tuple[Frame, Outline] | Missing:
+    """Turn and move the axes until `w` is square to the middle plane and the origin is the centre."""
+    soft = soften(block.mask, block.box, slices)
+    found: Outline | Missing = Missing("")
+    for _ in range(3):
+        found = outline_of(take(space, soft, frame, _REACH))
+        if isinstance(found, Missing):
+            return found
+        angle = np.mean(np.arctan(found.tilts))
+        up = np.cos(angle) * frame.w - np.sin(angle) * frame.v
+        frame = axes(frame.world(*found.centre), frame.u, up)
+    found = outline_of(take(space, soft, frame, _REACH))
+    return found if isinstance(found, Missing) else (frame, found)
+
+
+def _lean(
+    space: Space, block: _Block, slices: np.ndarray, frame: Frame
+) -> tuple[Frame, tuple[float, float] | None]:
+    """Turn the axes to the body's own sides, and follow its endplates there."""
+    wide = band(space, block.box, block.side, 2 * _WIDE)
+    section = take(space, soften(block.mask, block.box, wide), frame, _REACH)
+    slopes = [_side_slope(section, sign) for sign in (1, -1)]
+    if None in slopes:
+        return axes(frame.origin, frame.u - block.twist * frame.v, frame.w), None
+    upper, lower = (float(np.clip(slope, -_STEEPEST_LEAN, _STEEPEST_LEAN)) for slope in slopes)
+    mean = np.tan((np.arctan(upper) + np.arctan(lower)) / 2)
+    turned = axes(frame.origin, frame.u + mean * frame.w - block.twist * frame.v, frame.w)
+    rest = tuple(float(np.tan(np.arctan(slope) - np.arctan(mean))) for slope in (upper, lower))
+    return turned, rest
+
+
+def _side_slope(section: Section, sign: int) -> float | None:
+    """Slope to the right of the upper (`sign` 1) or lower endplate; None where too little of it is seen."""
+    row = int(np.abs(section.up).argmin())
+    inner = np.abs(section.front) <= 9
+    heights = np.full(len(section.slices), np.nan)
+    for k, cover in enumerate(section.slices):
+        edge = crossings(cover[:, inner], section.up, row, sign)
+        if np.isfinite(edge).mean() > 0.7:
+            heights[k] = np.nanmedian(edge)
+    known = np.isfinite(heights)
+    if known.sum() < 4 or np.ptp(section.right[known]) < _LEAST_WIDTH:
+        return None
+    # A hollow endplate seen more to one side than to the other would seem to lean.
+    return robust_bow(section.right[known], heights[known])

@@ -1,0 +1,244 @@
+"""Figures of a disc: its heights, depth, volume and height index."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cc3d
+import numpy as np
+
+from napari_spineseg.measurement.body import Body, band
+from napari_spineseg.measurement.canal import Canal
+from napari_spineseg.measurement.lines import robust_line
+from napari_spineseg.measurement.reading import Reading, Readings, all_missing, line, words
+from napari_spineseg.measurement.section import STEP, Section, crossings, soften, take
+from napari_spineseg.measurement.settings import MeasureSettings
+from napari_spineseg.measurement.space import Box, Frame, Missing, Space, axes, cut_off
+
+_MAIN_PIECE, _LOOSE_PIECE = 0.85, 0.03
+_REACH = (36.0, 22.0)
+_SMALLEST_DEPTH = 12.0
+# Rows of the scan that a disc must span, and below which its height is doubtful.
+_FEWEST_ROWS, _FEW_ROWS = 1.5, 3.0
+_WIDE, _LEAST_WIDTH, _STEEPEST = 14.0, 16.0, np.tan(np.radians(35))
+# What may lie beyond the edges found along the middle plane, as a share of the area.
+_BEYOND = 0.12
+_ROUNDS = 3
+_PLACES = {"anterior": 1 / 3, "middle": 0.0, "posterior": -1 / 3}
+_GEOMETRY = (*(f"disc_height_{place}" for place in (*_PLACES, "mean")), "disc_depth")
+
+
+@dataclass(frozen=True, eq=False)
+class Disc:
+    """A disc.
+
+    Attributes
+    ----------
+    frame
+        Its axes: `w` square to its middle plane, `v` forward; from half way between its edges.
+    depth
+        mm between its edges.
+    front, heights, middles
+        (n,) mm: places along `v`, and there its height and the middle of it along `w`.
+    mask, box, slices
+        Its voxels, and the numbers of the slices of its band.
+    caution
+        What makes it doubtful, or nothing.
+    """
+
+    name: str
+    frame: Frame
+    depth: float
+    front: np.ndarray
+    heights: np.ndarray
+    middles: np.ndarray
+    mask: np.ndarray
+    box: Box
+    slices: np.ndarray
+    caution: str = ""
+
+    def height(self, share: float) -> Reading:
+        """Mean over a sixth of the depth, at a share of the depth in front of the middle (-1/2 to 1/2)."""
+        near = np.abs(self.front - share * self.depth) <= self.depth / 12
+        value, middle = float(self.heights[near].mean()), float(np.nanmean(self.middles[near]))
+        ends = (self.frame.world(share * self.depth, middle + sign * value / 2) for sign in (1, -1))
+        return Reading(value, self.caution, (line(*ends),))
+
+    @property
+    def mean_height(self) -> float:
+        """Area over depth, mm."""
+        return float(self.heights.sum()) * STEP / self.depth
+
+    @property
+    def edges(self) -> tuple[np.ndarray, np.ndarray]:
+        """(3,) RAS mm of its front and back edge in the middle plane."""
+        return self.frame.world(self.depth / 2, 0), self.frame.world(-self.depth / 2, 0)
+
+
+def find_disc(
+    space: Space,
+    canal: Canal | None,
+    label: int,
+    name: str,
+    neighbours: Sequence[Body],
+    settings: MeasureSettings,
+) -> Disc | Missing:
+    """Find the outline of disc `label`; `neighbours` are the bodies beside it that are known."""
+    box, mask = space.boxes[label], space.mask(label)
+    pieces = cc3d.connected_components(mask, connectivity=18)
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    share = sizes.max() / sizes.sum()
+    if share < _MAIN_PIECE:
+        return Missing("it is labelled in separate pieces")
+    mask = pieces == sizes.argmax()
+    caution = "" if share > 1 - _LOOSE_PIECE else "Loose pieces carry this label; the largest was measured."
+    index = np.argwhere(mask) + [b.start for b in box]
+    side = _side(space, canal, mask, box, index, neighbours)
+    slices = band(space, box, side, settings.band_mm)
+    part = mask[slices - box[0].start]
+    edges = space.edges(part, (slice(0, 0), *box[1:]), (1, 2))
+    if edges:
+        return Missing(f"it is {cut_off(edges)}")
+    inner = index[np.isin(index[:, 0], slices)]
+    frame = _start(space, canal, side, inner, neighbours)
+    soft = soften(mask, box, slices)
+    for _ in range(_ROUNDS):
+        section = take(space, soft, frame, _REACH)
+        settled = _settled(section)
+        if isinstance(settled, Missing):
+            return settled
+        frame = settled
+    frame = _leaning(space, mask, box, side, frame)
+    return _read(space, name, (mask, box, slices), take(space, soft, frame, _REACH), caution)
+
+
+def _side(space, canal, mask, box, index, neighbours) -> float:
+    """Number of the slice, with fractions, of a disc's middle."""
+    if not space.edges(mask, box, (0,)):
+        return float(index[:, 0].mean())
+    if neighbours:
+        return float(np.mean([space.index(body.frame.origin[None])[0, 0] for body in neighbours]))
+    row = int(index[:, 1].mean())
+    if canal is not None and np.isfinite(canal.side[row]):
+        return float(canal.side[row])
+    return float(index[:, 0].mean())
+
+
+def _start(space, canal, side, inner, neighbours) -> Frame:
+    """Axes to start from: those of the bodies beside it, else up along the canal."""
+    centre = inner.mean(0)
+    place = space.world(np.array([[side, centre[1], centre[2]]]))[0]
+    if neighbours:
+        right, up = (np.sum([getattr(body.frame, axis) for body in neighbours], axis=0) for axis in "uw")
+        return axes(place, right, up)
+    up = canal.upward(space, centre[1]) if canal is not None else None
+    return axes(place, space.right, -space.down if up is None else up)
+
+
+def _profile(section: Section) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) height of what is covered along `front`, and the middle of it, NaN where nothing is."""
+    cover = section.cover
+    height = cover.sum(0) * STEP
+    with np.errstate(invalid="ignore", divide="ignore"):
+        middle = np.where(height > STEP, (cover * section.up[:, None]).sum(0) * STEP / height, np.nan)
+    return height, middle
+
+
+def _ends(section: Section, height: np.ndarray) -> tuple[float, float]:
+    """Where the disc ends in front and behind along its middle plane; NaN where it does not."""
+    column = int(np.abs(section.front).argmin())
+    half = max(1.0, 0.25 * float(height[max(0, column - 6) : column + 7].mean()))
+    strip = section.cover[np.abs(section.up) <= half].mean(0)[:, None]
+    return tuple(float(crossings(strip, section.front, column, sign)[0]) for sign in (1, -1))
+
+
+def _settled(section: Section) -> Frame | Missing:
+    """Axes turned so that the middle plane is square to `w`, from half way between the edges."""
+    _, middle = _profile(section)
+    if not np.isfinite(middle).any():
+        return Missing("too little of it is labelled")
+    known = np.flatnonzero(np.isfinite(middle))
+    low, high = section.front[known[0]], section.front[known[-1]]
+    inner = np.abs(section.front - (low + high) / 2) <= 0.4 * (high - low)
+    fit = robust_line(section.front[inner], middle[inner])
+    if fit is None:
+        return Missing("too little of it is labelled")
+    old = section.frame
+    angle = np.arctan(fit[1])
+    centre = (low + high) / 2
+    up = np.cos(angle) * old.w - np.sin(angle) * old.v
+    return axes(old.world(centre, fit[0] + fit[1] * centre), old.u, up)
+
+
+def _leaning(space: Space, mask: np.ndarray, box: Box, side: float, frame: Frame) -> Frame:
+    """Axes that lean to the side with the disc, where enough of its sides is in the scan."""
+    wide = take(space, soften(mask, box, band(space, box, side, 2 * _WIDE)), frame, _REACH)
+    inner = wide.slices[:, :, np.abs(wide.front) <= 9]
+    cover = inner.sum((1, 2))
+    full = cover > 0.4 * cover.max()
+    if full.sum() < 4 or np.ptp(wide.right[full]) < _LEAST_WIDTH:
+        return frame
+    middle = (inner.sum(2) @ wide.up)[full] / cover[full]
+    fit = robust_line(wide.right[full], middle)
+    slope = 0.0 if fit is None else float(np.clip(fit[1], -_STEEPEST, _STEEPEST))
+    up = frame.w - slope * frame.u
+    return axes(frame.origin, frame.u + slope * frame.w, up)
+
+
+def _read(
+    space: Space, name: str, voxels: tuple[np.ndarray, Box, np.ndarray], section: Section, caution: str
+) -> Disc | Missing:
+    """What the section says, from half way between the edges."""
+    height, middle = _profile(section)
+    ahead, behind = _ends(section, height)
+    if not np.isfinite([ahead, behind]).all():
+        return Missing("its outline is broken")
+    depth, centre = ahead - behind, (ahead + behind) / 2
+    if depth < _SMALLEST_DEPTH:
+        return Missing("too little of it is labelled")
+    inside = (section.front >= behind) & (section.front <= ahead)
+    if height[~inside].sum() > _BEYOND * height.sum():
+        return Missing("its outline is broken")
+    frame = Frame(section.frame.world(centre, 0), section.frame.u, section.frame.v, section.frame.w)
+    disc = Disc(name, frame, depth, section.front - centre, height, middle, *voxels, caution)
+    row = max(abs(frame.w @ space.down) * space.spacing[1], abs(frame.w @ space.back) * space.spacing[2])
+    if disc.mean_height < _FEWEST_ROWS * row:
+        return Missing("it is too thin for the rows of this scan")
+    if disc.mean_height < _FEW_ROWS * row:
+        few = f"It is hardly higher than the rows of the scan are apart ({row:.1f} mm)."
+        disc = Disc(**{**disc.__dict__, "caution": words(caution, few)})
+    return disc
+
+
+def disc_readings(space: Space, label: int, disc: Disc | Missing) -> Readings:
+    """Heights, depth and volume of one disc."""
+    mask, box = space.mask(label), space.boxes[label]
+    edges = space.edges(mask, box)
+    volume = (
+        Missing(f"it is {cut_off(edges)}") if edges else Reading(float(mask.sum()) * space.voxel_mm3 / 1000)
+    )
+    if isinstance(disc, Missing):
+        return {**all_missing(_GEOMETRY, disc.reason), "disc_volume": volume}
+    out: Readings = {f"disc_height_{place}": disc.height(share) for place, share in _PLACES.items()}
+    front, back = disc.edges
+    out["disc_height_mean"] = Reading(disc.mean_height, disc.caution, (line(front, back),))
+    out["disc_depth"] = Reading(disc.depth, disc.caution, (line(front, back),))
+    out["disc_volume"] = volume
+    return out
+
+
+def height_index(readings: Readings, bodies: Sequence[Reading | Missing], note: str) -> Reading | Missing:
+    """Mean disc height over mean height of the bodies beside it, per cent. `note` is a caution."""
+    heights = [readings[f"disc_height_{place}"] for place in _PLACES]
+    for part in (*heights, *bodies):
+        if isinstance(part, Missing):
+            return part
+    body = float(np.mean([b.value for b in bodies]))
+    caution = words(*(part.caution for part in (*heights, *bodies)), note)
+    return Reading(
+        100 * float(np.mean([h.value for h in heights])) / body,
+        caution,
+        tuple(mark for h in heights for mark in h.marks),
+    )
