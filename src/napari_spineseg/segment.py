@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -115,12 +116,12 @@ def segment(
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """What the networks said. `anatomy` is the companion's where the model itself knows no anatomy."""
+    """What the networks said. `companion` counted the levels where the model itself knows no anatomy."""
 
     model: ModelEntry
     card: ModelCard
     prediction: Prediction
-    anatomy: np.ndarray
+    levels: LevelResult
     companion: ModelEntry | None
 
 
@@ -134,23 +135,35 @@ def _look(scan: Scan, settings: SegmentSettings, control: Control, clock: _Clock
     # How sure it is of a tumour belongs to the finding.
     uncertainty = settings.uncertainty or finds_tumours(entry.structures)
     options = PredictOptions(device=settings.device, mirror=settings.mirror, uncertainty=uncertainty)
-    prediction = predict(scan, model, options, control)
-    clock.lap("predict")
     if knows_anatomy(entry.structures):
-        return _Seen(entry, model.card, prediction, prediction.structures, None)
+        prediction = predict(scan, model, options, control)
+        clock.lap("predict")
+        levels = _count(scan, prediction.structures)
+        return _Seen(entry, model.card, prediction, levels, None)
     companion = anatomy_model()
     anatomy = predict(scan, loaded_model(companion), PredictOptions(device=settings.device), control)
     clock.lap("predict anatomy")
-    return _Seen(entry, model.card, prediction, anatomy.structures, companion)
+    # Counting keeps one core busy at most, so the other network need not wait for it.
+    with ThreadPoolExecutor(1) as beside:
+        counted = beside.submit(_count, scan, anatomy.structures)
+        prediction = predict(scan, model, options, control)
+        clock.lap("predict")
+        return _Seen(entry, model.card, prediction, counted.result(), companion)
+
+
+def _count(scan: Scan, structures: np.ndarray) -> LevelResult:
+    """Tell vertebrae and discs apart and number them, in the sagittal view."""
+    from napari_spineseg.instances import label_levels
+
+    sagittal = scan.grid.to_orientation()
+    return label_levels(sagittal.apply(structures), sagittal.grid.spacing)
 
 
 def _numbered(scan: Scan, seen: _Seen, settings: SegmentSettings, clock: _Clock) -> SegmentResult:
-    """Tell vertebrae and discs apart, number them, add tumours, and go back to the scan's grid."""
-    from napari_spineseg.instances import label_levels
+    """Add tumours to the levels, and go back to the scan's grid."""
     from napari_spineseg.tumours.scan import WARNING, findings_in, finds_tumours, tumour_record
 
-    sagittal, prediction = scan.grid.to_orientation(), seen.prediction
-    result = label_levels(sagittal.apply(seen.anatomy), sagittal.grid.spacing)
+    prediction, result = seen.prediction, seen.levels
     labels, findings = result.levels, None
     if finds_tumours(seen.model.structures):
         found, findings = findings_in(
@@ -164,7 +177,7 @@ def _numbered(scan: Scan, seen: _Seen, settings: SegmentSettings, clock: _Clock)
         labels = np.where(found > 0, found, labels)
     summary = summarise(np.unique(labels), result.numbering)
     labels = labels if settings.scheme == "levels" else levels_to_structures(labels)
-    labels = np.ascontiguousarray(sagittal.invert(labels).astype(np.uint16, copy=False))
+    labels = np.ascontiguousarray(scan.grid.to_orientation().invert(labels).astype(np.uint16, copy=False))
     clock.lap("number levels")
     segmentation = Segmentation(
         labels,
