@@ -10,6 +10,7 @@ import numpy as np
 from napari_spineseg.measurement.canal import Canal
 from napari_spineseg.measurement.lines import robust_bow
 from napari_spineseg.measurement.outline import Outline, outline_of
+from napari_spineseg.measurement.reading import words
 from napari_spineseg.measurement.section import Section, crossings, soften, take
 from napari_spineseg.measurement.settings import MeasureSettings
 from napari_spineseg.measurement.space import Box, Frame, Missing, Space, axes, cut_off
@@ -77,7 +78,8 @@ class Body:
 
 @dataclass(frozen=True, eq=False)
 class _Block:
-    """Voxels of a body within its box, with where its middle is."""
+    """Voxels of a body within its box, with where its middle is, and whether the scan cuts its sides
+    (`cut`) and those of the canal (`hidden`) off."""
 
     mask: np.ndarray
     box: Box
@@ -85,8 +87,7 @@ class _Block:
     centre: np.ndarray
     caution: str
     cut: bool
-    narrow: bool
-    twist: float
+    hidden: bool
 
 
 def find_body(
@@ -106,11 +107,11 @@ def find_body(
     if isinstance(found, Missing):
         return found
     frame, _ = found
-    frame, leans = _lean(space, block, slices, frame)
+    frame, leans = _lean(space, canal, block, frame)
     found = _settle(space, block, slices, frame)
     if isinstance(found, Missing):
         return found
-    return Body(label, name, *found, leans, block.caution, block.cut, block.narrow)
+    return Body(label, name, *found, leans, block.caution, block.cut, block.cut and block.hidden)
 
 
 def band(space: Space, box: Box, side: float, width: float) -> np.ndarray:
@@ -124,7 +125,7 @@ def _cut(space: Space, canal: Canal | None, label: int) -> _Block | Missing:
     """The part of a vertebra in front of the canal."""
     if canal is None or not np.isfinite(canal.front).any():
         return Missing(_NO_CANAL)
-    box, mask = space.boxes[label], space.mask(label)
+    mask, box = space.bone(label)
     known = np.isfinite(canal.front)
     rows = np.arange(len(known))
     front = np.interp(rows, rows[known], canal.front[known])[box[1]]
@@ -142,27 +143,29 @@ def _cut(space: Space, canal: Canal | None, label: int) -> _Block | Missing:
     if share < _MAIN_PIECE:
         return Missing("its body is labelled in separate pieces")
     body = pieces == sizes.argmax()
-    caution = "" if share > 1 - _LOOSE_PIECE else "Loose pieces carry this label; the largest was measured."
+    loose = "" if share > 1 - _LOOSE_PIECE else "Loose pieces carry this label; the largest was measured."
+    caution = words(loose, "A tumour is marked in it." if label in space.tumours else "", space.coarse)
     return _placed(space, canal, body, box, caution)
 
 
 def _placed(space: Space, canal: Canal, body: np.ndarray, box: Box, caution: str) -> _Block:
     """Find the middle of a body, and how it is turned to the side."""
-    index = np.argwhere(body) + [b.start for b in box]
+    index = np.argwhere(body) + np.array([b.start for b in box])
     centre = index.mean(0)
     first, last = np.quantile(index[:, 1], (0.2, 0.8)).astype(int)
     rows = slice(first, last + 1)
     beside = canal.side[rows]
     sac = float(np.nanmean(beside)) if np.isfinite(beside).any() else float(centre[0])
     cut = bool(space.edges(body, box, (0,)))
-    twist = 0.0
-    if not cut and not canal.cut[rows].any() and np.isfinite(beside).any():
-        behind = (np.nanmean(canal.middle[rows]) - centre[2]) * space.spacing[2]
-        twist = (centre[0] - sac) * space.thickness / max(behind, 10.0)
-    side = sac if cut else float(centre[0])
-    narrow = cut and bool(canal.cut[rows].any())
-    twist = float(np.clip(twist, -_STEEPEST_TWIST, _STEEPEST_TWIST))
-    return _Block(body, box, side, centre, caution, cut, narrow, twist)
+    side = sac if cut else footprint(body) + box[0].start
+    hidden = bool(canal.cut[rows].any())
+    return _Block(body, box, side, centre, caution, cut, hidden)
+
+
+def footprint(mask: np.ndarray) -> float:
+    """Middle slice, with fractions, of what a mask covers from above, so that a wedge pulls it to no side."""
+    width = mask.any(1).sum(1)
+    return float(np.average(np.arange(len(width)), weights=width))
 
 
 def _upright(space: Space, canal: Canal, block: _Block) -> Frame:
@@ -189,19 +192,31 @@ def _settle(space: Space, block: _Block, slices: np.ndarray, frame: Frame) -> tu
 
 
 def _lean(
-    space: Space, block: _Block, slices: np.ndarray, frame: Frame
+    space: Space, canal: Canal, block: _Block, frame: Frame
 ) -> tuple[Frame, tuple[float, float] | None]:
     """Turn the axes to the body's own sides, and follow its endplates there."""
     wide = band(space, block.box, block.side, 2 * _WIDE)
     section = take(space, soften(block.mask, block.box, wide), frame, _REACH)
     slopes = [_side_slope(section, sign) for sign in (1, -1)]
     if None in slopes:
-        return axes(frame.origin, frame.u - block.twist * frame.v, frame.w), None
+        return _twisted(space, canal, block, frame), None
     upper, lower = (float(np.clip(slope, -_STEEPEST_LEAN, _STEEPEST_LEAN)) for slope in slopes)
     mean = np.tan((np.arctan(upper) + np.arctan(lower)) / 2)
-    turned = axes(frame.origin, frame.u + mean * frame.w - block.twist * frame.v, frame.w)
+    turned = axes(frame.origin, frame.u + mean * frame.w, frame.w)
     rest = tuple(float(np.tan(np.arctan(slope) - np.arctan(mean))) for slope in (upper, lower))
-    return turned, rest
+    return _twisted(space, canal, block, turned), rest
+
+
+def _twisted(space: Space, canal: Canal, block: _Block, frame: Frame) -> Frame:
+    """Axes turned so that the canal lies straight behind, where the scan shows the sides of both."""
+    if block.cut or block.hidden:
+        return frame
+    behind = canal.level_with(space, frame.origin, frame.w)
+    if behind is None:
+        return frame
+    right, front, _ = frame.local(behind[None])[0]
+    twist = float(np.clip(right / max(-front, 10.0), -_STEEPEST_TWIST, _STEEPEST_TWIST))
+    return axes(frame.origin, frame.u + twist * frame.v, frame.w)
 
 
 def _side_slope(section: Section, sign: int) -> float | None:

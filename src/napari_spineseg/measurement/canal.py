@@ -46,14 +46,19 @@ class Canal:
         """Share of some rows that have a canal, or are bridged, 0 to 1."""
         return float(np.isfinite(self.front[rows]).mean())
 
-    def centre(self, space: Space, row: float) -> np.ndarray | None:
-        """(3,) RAS mm of its centre in a row; None where there is none."""
-        rows = np.arange(len(self.middle))
-        near = np.isfinite(self.middle)
-        if not near.any() or not near[int(np.clip(round(row), 0, len(rows) - 1))]:
+    def level_with(self, space: Space, place: np.ndarray, up: np.ndarray) -> np.ndarray | None:
+        """(3,) RAS mm where its centre line passes the plane through `place` square to `up`, if it does."""
+        rows = np.flatnonzero(np.isfinite(self.middle))
+        if len(rows) < 2:
             return None
-        place = [np.interp(row, rows[near], line[near]) for line in (self.side, self.middle)]
-        return space.world(np.array([[place[0], row, place[1]]]))[0]
+        line = space.world(np.stack([self.side[rows], rows, self.middle[rows]], 1))
+        over = (line - place) @ up
+        passes = np.flatnonzero((over[:-1] >= 0) & (over[1:] < 0))
+        if not len(passes):
+            return None
+        first = passes[np.linalg.norm(line[passes] - place, axis=1).argmin()]
+        share = over[first] / (over[first] - over[first + 1])
+        return line[first] + share * (line[first + 1] - line[first])
 
     def upward(self, space: Space, row: float) -> np.ndarray | None:
         """(3,) unit vector up the canal at a row; None where too little of it is there.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cc3d
 import numpy as np
 
-from napari_spineseg.measurement.body import Body, band
+from napari_spineseg.measurement.body import Body, band, footprint
 from napari_spineseg.measurement.canal import Canal
 from napari_spineseg.measurement.lines import robust_line
 from napari_spineseg.measurement.reading import Reading, Readings, all_missing, line, words
@@ -93,7 +93,8 @@ def find_disc(
     if share < _MAIN_PIECE:
         return Missing("it is labelled in separate pieces")
     mask = pieces == sizes.argmax()
-    caution = "" if share > 1 - _LOOSE_PIECE else "Loose pieces carry this label; the largest was measured."
+    loose = "" if share > 1 - _LOOSE_PIECE else "Loose pieces carry this label; the largest was measured."
+    caution = words(loose, space.coarse)
     index = np.argwhere(mask) + [b.start for b in box]
     side = _side(space, canal, mask, box, index, neighbours)
     slices = band(space, box, side, settings.band_mm)
@@ -117,7 +118,7 @@ def find_disc(
 def _side(space, canal, mask, box, index, neighbours) -> float:
     """Number of the slice, with fractions, of a disc's middle."""
     if not space.edges(mask, box, (0,)):
-        return float(index[:, 0].mean())
+        return footprint(mask) + box[0].start
     if neighbours:
         return float(np.mean([space.index(body.frame.origin[None])[0, 0] for body in neighbours]))
     row = int(index[:, 1].mean())

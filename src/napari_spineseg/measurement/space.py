@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy import ndimage
 
+from napari_spineseg.anatomy import CANAL_LABEL, Structure, structure_of
 from napari_spineseg.measurement.figures import Point
 from napari_spineseg.scan import Segmentation
 
 Box = tuple[slice, slice, slice]
 # Faces of the sagittal grid: the first and the last slice, row and column.
+_COARSE = 2.0
 _FACES = (("left", "right"), ("upper", "lower"), ("front", "back"))
 
 
@@ -61,11 +63,14 @@ class Space:
         (4, 4) index to RAS mm.
     boxes
         The smallest box around each label.
+    tumours
+        Labels of the tumours that lie in each vertebra.
     """
 
     labels: np.ndarray
     affine: np.ndarray
     boxes: dict[int, Box]
+    tumours: dict[int, list[int]] = field(default_factory=dict)
     inverse: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,6 +121,23 @@ class Space:
         """Where a label is, within its box."""
         return self.labels[self.boxes[label]] == label
 
+    def bone(self, label: int) -> tuple[np.ndarray, Box]:
+        """Where a vertebra is, tumours in it included, and the box around that."""
+        inside = [label, *self.tumours.get(label, [])]
+        boxes = [self.boxes[n] for n in inside]
+        box = tuple(
+            slice(min(b[axis].start for b in boxes), max(b[axis].stop for b in boxes)) for axis in range(3)
+        )
+        return np.isin(self.labels[box], inside), box
+
+    @property
+    def coarse(self) -> str:
+        """What is to be said where voxels are far apart in the sagittal plane; nothing where they are not."""
+        widest = float(self.spacing[1:].max())
+        if widest <= _COARSE:
+            return ""
+        return f"Voxels are {widest:.1f} mm apart in the sagittal plane: uncertain by a millimetre or two."
+
     def edges(self, mask: np.ndarray, box: Box, axes: Sequence[int] = (0, 1, 2)) -> list[str]:
         """Which edges of the scan a mask within a box reaches: "left", "upper", ..."""
         return [name for name, _ in self._faces(mask, box, axes)]
@@ -139,8 +161,20 @@ def to_space(segmentation: Segmentation) -> Space:
     """Turn a segmentation to sagittal orientation and find its labels; no voxel is resampled."""
     turn = segmentation.grid.to_orientation()
     labels = turn.apply(segmentation.labels)
-    boxes = ndimage.find_objects(labels)
-    return Space(labels, turn.grid.affine, {n + 1: box for n, box in enumerate(boxes) if box is not None})
+    boxes = {n + 1: box for n, box in enumerate(ndimage.find_objects(labels)) if box is not None}
+    tumours: dict[int, list[int]] = {}
+    for label, box in boxes.items():
+        if structure_of(label) is Structure.TUMOUR:
+            tumours.setdefault(_owner(labels, label, box), []).append(label)
+    return Space(labels, turn.grid.affine, boxes, tumours)
+
+
+def _owner(labels: np.ndarray, label: int, box: Box) -> int:
+    """The vertebra that a tumour touches most; 0 for none."""
+    wide = tuple(slice(max(0, b.start - 1), b.stop + 1) for b in box)
+    part = labels[wide]
+    around = ndimage.binary_dilation(part == label) & (part > 0) & (part < CANAL_LABEL)
+    return int(np.bincount(part[around]).argmax()) if around.any() else 0
 
 
 def cut_off(edges: Sequence[str]) -> str:

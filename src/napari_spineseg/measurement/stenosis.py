@@ -15,13 +15,14 @@ from napari_spineseg.measurement.canal import Canal
 from napari_spineseg.measurement.disc import Disc
 from napari_spineseg.measurement.reading import Reading, Readings, all_missing, line
 from napari_spineseg.measurement.settings import MeasureSettings
-from napari_spineseg.measurement.space import Missing, Space, axes, cut_off
+from napari_spineseg.measurement.space import Frame, Missing, Space, axes, cut_off
 
 # Thickness of the slab, mm.
 _SLAB = 4.0
 # One half of the slab may hold this much less than the other; else the labels end in it.
 _EVEN = 0.6
-_MARGIN = 8.0
+# Up and down of the plane's middle, mm, no part of a slab is further away.
+_REACH = 30.0
 _THICK, _SLANT = 2.5, np.sin(np.radians(10))
 _NONE_HERE = "the spinal canal is not labelled at the height of the disc"
 
@@ -33,7 +34,7 @@ class Slab:
     `frame.w` runs up the canal.
     """
 
-    frame: object
+    frame: Frame
     places: np.ndarray
     slices: np.ndarray
     weights: np.ndarray
@@ -46,12 +47,15 @@ def slab_at(space: Space, canal: Canal | None, place: np.ndarray) -> Slab | Miss
     if canal is None:
         return Missing("the spinal canal is not labelled")
     row = float(space.index(place[None])[0, 1])
-    for _ in range(4):
-        centre, up = canal.centre(space, row), canal.upward(space, row)
-        if centre is None or up is None or not 0 <= row < len(canal.middle):
+    centre = place
+    for _ in range(3):
+        up = canal.upward(space, row)
+        centre = None if up is None else canal.level_with(space, place, up)
+        if centre is None:
             return Missing(_NONE_HERE)
-        row += float((centre - place) @ up / space.spacing[1] / max(-up @ space.down, 0.3))
-    near = slice(max(0, int(row - _reach(space))), min(len(canal.middle), int(row + _reach(space)) + 1))
+        row = float(space.index(centre[None])[0, 1])
+    reach = _REACH / space.spacing[1]
+    near = slice(max(0, int(row - reach)), min(len(canal.middle), int(row + reach) + 2))
     part = space.labels[:, near] == CANAL_LABEL
     index = np.argwhere(part) + np.array([0, near.start, 0])
     if not len(index):
@@ -69,11 +73,6 @@ def slab_at(space: Space, canal: Canal | None, place: np.ndarray) -> Slab | Miss
     edges = [name for name, end in ends.items() if (index[inside, 0] == end).any()]
     frame = axes(centre, space.right, up)
     return Slab(frame, places[inside], index[inside, 0], weights[inside], thickness, edges)
-
-
-def _reach(space: Space) -> float:
-    """Rows on either side of the plane that can hold a part of the slab."""
-    return (30.0 + _MARGIN) / space.spacing[1]
 
 
 def canal_readings(
@@ -105,7 +104,7 @@ def _depth(space: Space, slab: Slab, settings: MeasureSettings) -> Reading | Mis
     depth = float(area * upright / slab.thickness)
     right, front, up = np.average(slab.frame.local(slab.places[used]), axis=0, weights=slab.weights[used])
     ends = (slab.frame.world(front + sign * depth / 2, up, right) for sign in (1, -1))
-    return Reading(depth, "", (line(*ends),))
+    return Reading(depth, space.coarse, (line(*ends),))
 
 
 def _area(space: Space, slab: Slab) -> Reading | Missing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_spineseg.measurement.body import Body
-from napari_spineseg.measurement.reading import Reading, Readings, all_missing, line, ratio
+from napari_spineseg.measurement.reading import Reading, Readings, all_missing, line, ratio, words
 from napari_spineseg.measurement.space import Missing, Space, cut_off
 
 _HEIGHTS = {
@@ -52,9 +52,10 @@ def volume(space: Space, label: int, body: Body | Missing) -> Reading | Missing:
     mask, box = space.mask(label), space.boxes[label]
     edges = space.edges(mask, box)
     value = float(mask.sum()) * space.voxel_mm3 / 1000
+    tumour = "Without the tumour that is marked in it." if label in space.tumours else ""
     if not edges:
-        return Reading(value)
+        return Reading(value, tumour)
     part_of_body = isinstance(body, Missing) or body.cut
     if part_of_body or space.cut_area(mask, box) > _SMALL_CUT:
         return Missing(f"it is {cut_off(edges)}")
-    return Reading(value, f"A part of its processes is {cut_off(edges)}.")
+    return Reading(value, words(f"A part of its processes is {cut_off(edges)}.", tumour))
