@@ -1,8 +1,11 @@
-"""The brush: napari's paint and erase modes, but only where it may go, and round in millimetres."""
+"""The brush: napari's paint and erase modes, but only where it may go, and round in millimetres.
+
+napari's own bucket and polygon keep to the same rule.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +17,8 @@ from napari_spineseg.corrections.tools.brush import stroke
 from napari_spineseg.widgets.legend import scheme_of
 
 _PAINTING = ("paint", "erase")
+# Where napari's bucket, polygon and encircling stroke write, and where a polygon begins.
+_MASK, _POLYGON = "_apply_mask_to_data", "paint_polygon"
 
 
 @dataclass(frozen=True)
@@ -32,9 +37,15 @@ class Brush:
     def __init__(self, layer: Labels) -> None:
         self._layer = layer
         self._confine = Confine.BACKGROUND
+        self._start: int | None = None
         layer.events.mode.connect(self._take_over)
         self.confine = Confine.BACKGROUND
         self._take_over()
+        # What bucket and polygon paint goes through here, an undo step of its own; and nothing else does.
+        self._theirs = {name: getattr(layer, name, None) for name in (_MASK, _POLYGON)}
+        if all(self._theirs.values()):
+            setattr(layer, _MASK, self._paint_mask)
+            setattr(layer, _POLYGON, self._paint_polygon)
 
     @property
     def confine(self) -> Confine:
@@ -44,7 +55,7 @@ class Brush:
     @confine.setter
     def confine(self, confine: Confine) -> None:
         self._confine = confine
-        # So that napari's bucket and polygon, which are not ours, spare what they can.
+        # napari's checkbox says the same, as far as it can.
         self._layer.preserve_labels = confine is Confine.BACKGROUND
 
     def rule(self, inside: int = 0) -> Rule:
@@ -54,11 +65,30 @@ class Brush:
     def release(self) -> None:
         """Give the layer its own brush back."""
         self._layer.events.mode.disconnect(self._take_over)
+        for name in (_MASK, _POLYGON):
+            vars(self._layer).pop(name, None)
         mode = self._layer.mode
         self._drop()
         if mode in _PAINTING:
             self._layer.mode = "pan_zoom"
             self._layer.mode = mode
+
+    def _paint_polygon(self, points: Sequence[Sequence[float]], new_label: int) -> None:
+        self._start = _label_at(self._layer.data, np.asarray(points[0], float))
+        try:
+            self._theirs[_POLYGON](points, new_label)
+        finally:
+            self._start = None
+
+    def _paint_mask(self, data: np.ndarray, mask: np.ndarray, new_label: int, place: Any) -> Any:
+        """Paint where `mask` is, as far as the rule allows. A bucket lies on one label alone."""
+        under = np.asarray(data)[np.broadcast_to(mask, data.shape)]
+        if not len(under):
+            return None
+        start = int(np.bincount(under).argmax()) if self._start is None else self._start
+        erase = new_label == 0
+        allowed = self.rule(start).allows(np.asarray(data), start if erase else int(new_label), erase)
+        return self._theirs[_MASK](data, mask & allowed, new_label, place)
 
     def _take_over(self, event: object = None) -> None:
         """After every change of mode, put our callback where napari's is."""

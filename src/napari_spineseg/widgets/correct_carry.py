@@ -126,7 +126,7 @@ class CarryOver(QObject):
         if not event.value:  # undone or redone
             handmade.came_back(labels)
             return
-        changed = {int(n) for atom in event.value if isinstance(atom, tuple) for n in np.unique(atom[0][0])}
+        changed = {n for atom in event.value if isinstance(atom, tuple) for n in _slices(atom[0][0])}
         if self._how == "carried":
             handmade.note_carried(labels, changed)
         else:
@@ -137,6 +137,13 @@ class CarryOver(QObject):
     def _on_replaced(self, event: object = None) -> None:
         """Other voxels altogether."""
         self._known[self._layer] = Handmade(self._layer.data)
+
+
+def _slices(along: slice | np.ndarray) -> list[int]:
+    """Slices that a step of napari's history touched: a brush names voxels, a bucket or polygon a box."""
+    if isinstance(along, slice):
+        return list(range(along.start or 0, along.stop))
+    return [int(n) for n in np.unique(along)]
 
 
 def _image(scan: Image | None, layer: Labels) -> np.ndarray | None:

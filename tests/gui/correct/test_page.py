@@ -65,6 +65,51 @@ def test_the_other_rules(viewer, page, layer, confine, taken):
     assert set(before[layer.data != before]) == taken
 
 
+@pytest.mark.parametrize(
+    ("confine", "taken"),
+    [
+        (Confine.BACKGROUND, set()),
+        (Confine.STRUCTURE, set()),
+        (Confine.INSIDE, {100}),
+        (Confine.ANYWHERE, {100}),
+    ],
+)
+def test_the_bucket_keeps_to_the_rule(viewer, page, layer, confine, taken):
+    """L4 is poured over the canal."""
+    page.draw.confine.setCurrentIndex(list(Confine).index(confine))
+    before = layer.data.copy()
+    key(viewer, "F")
+    press(viewer, layer, (3, 40, 28))
+    assert set(before[layer.data != before]) == taken
+    key(viewer, "Control-Z")
+    assert np.array_equal(layer.data, before)
+
+
+@pytest.mark.parametrize(
+    ("confine", "taken"),
+    [
+        (Confine.BACKGROUND, {0}),
+        (Confine.STRUCTURE, {0, 1}),
+        (Confine.INSIDE, {1}),
+        (Confine.ANYWHERE, {0, 1, 100}),
+    ],
+)
+def test_the_polygon_keeps_to_the_rule(viewer, page, layer, confine, taken):
+    """From inside L5 over background and canal."""
+    page.draw.confine.setCurrentIndex(list(Confine).index(confine))
+    before = layer.data.copy()
+    layer.mode = "polygon"
+    layer.paint_polygon([(3, 70, 15), (3, 70, 34), (3, 76, 34), (3, 76, 15)], 2)
+    assert set(before[layer.data != before]) == taken
+    key(viewer, "Control-Z")
+    assert np.array_equal(layer.data, before)
+    page.hide()
+    layer.paint_polygon([(3, 70, 15), (3, 70, 34), (3, 76, 34), (3, 76, 15)], 2)
+    layer.preserve_labels = False
+    layer.paint_polygon([(3, 70, 15), (3, 70, 34), (3, 76, 34), (3, 76, 15)], 4)
+    assert set(before[layer.data == 4]) >= {0, 1, 100}
+
+
 def test_a_ball_paints_through_slices(viewer, page, layer):
     page.draw.confine.setCurrentIndex(list(Confine).index(Confine.ANYWHERE))
     before = layer.data.copy()
