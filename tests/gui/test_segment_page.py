@@ -17,7 +17,7 @@ from napari_spineseg.instances.numbering import Alternative
 from napari_spineseg.tumours.scan import WARNING
 from napari_spineseg.widgets.picker import LayerPicker
 from napari_spineseg.widgets.segment_page import describe
-from napari_spineseg.widgets.session import about
+from napari_spineseg.widgets.session import KEY, about
 
 
 @pytest.fixture
@@ -254,3 +254,13 @@ def test_everything_can_be_reached_with_tab(viewer, page, qtbot, fake):
         qtbot.keyClick(focus, Qt.Key.Key_Tab)
     assert wanted <= reached
     assert "device" not in reached, "what is folded away must not catch the focus"
+
+
+def test_opened_labels_say_which_model_made_them(viewer, page, qtbot, fake):
+    add_scan(viewer)
+    segment(page, qtbot)
+    layer = page.session.segmentation
+    known = {key: value for key, value in about(layer).items() if key != "footnote"}
+    layer.metadata[KEY] = {**known, "provenance": {"model": {"name": "lumbar", "version": "3"}}}
+    page._say_result(layer)
+    assert page.card.footnote.words == f"As opened: {layer.name} · Model lumbar 3"

@@ -163,3 +163,10 @@ def test_what_lies_over_a_segmentation_on_another_grid_is_hidden(model):
     assert uncover(session, labels) == ["other", "other_seg"]
     assert [x.visible for x in (scan, labels, sequence, other, others)] == [True, True, True, False, False]
     assert uncover(session, labels) == []
+    # Whoever looks at another sequence goes on looking at it; labels that are gone to are seen.
+    scan.visible = labels.visible = False
+    uncover(session, labels)
+    assert [x.visible for x in (scan, labels, sequence)] == [False, True, True]
+    sequence.visible = False
+    uncover(session, labels)
+    assert scan.visible

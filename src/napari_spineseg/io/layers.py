@@ -35,6 +35,8 @@ LayerTuple = tuple[np.ndarray, dict[str, Any], str]
 
 # Shown grey: numbers outside the scheme, which a person may have painted by mistake.
 _STRAY_COLOUR = "#999999"
+# Light enough to judge the anatomy below, strong enough to tell neighbours apart.
+_LABEL_OPACITY = 0.45
 
 
 def layer_tuple_for_scan(scan: Scan) -> LayerTuple:
@@ -76,6 +78,7 @@ def layer_tuple_for_segmentation(segmentation: Segmentation) -> LayerTuple:
     names = names_of([0, *numbers], segmentation.scheme, segmentation.numbering)
     options["features"] = {"index": list(names), "name": list(names.values())}
     options["colormap"] = _colormap(numbers, segmentation.scheme)
+    options["opacity"] = _LABEL_OPACITY
     return np.array(turn.apply(segmentation.labels), np.uint16, order="C"), options, "labels"
 
 

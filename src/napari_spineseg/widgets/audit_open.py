@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from napari_spineseg.progress import Control
     from napari_spineseg.scan import Scan, Segmentation
 
-_OPACITY = 0.45
-
 
 class CaseOpener(QObject):
     """Opens cases of a dataset; one that is open already is not opened twice."""
@@ -55,7 +53,7 @@ class CaseOpener(QObject):
     def _show(self, folder: Path, finding: Finding, scan: Scan | None, segmentation: Segmentation) -> None:
         viewer = self._session.viewer
         data, options, _ = layer_tuple_for_segmentation(segmentation)
-        labels = Labels(data, **{**options, "name": f"{finding.case}_labels"}, opacity=_OPACITY)
+        labels = Labels(data, **{**options, "name": f"{finding.case}_labels"})
         labels.metadata["spineseg"]["case"] = (str(folder), finding.case)
         for layer in layers_of(viewer):
             layer.visible = False  # another patient's, and in the way

@@ -18,6 +18,7 @@ from napari_spineseg.widgets.click_tumour import MODEL, ClickTumour
 from napari_spineseg.widgets.correct_clicks import ClickTool
 from napari_spineseg.widgets.legend import scheme_of
 from napari_spineseg.widgets.parts import Words, tooltip
+from napari_spineseg.widgets.picker import uncover
 from napari_spineseg.widgets.session import Session, about, layers_of, while_alive
 from napari_spineseg.widgets.style import swatch
 from napari_spineseg.widgets.view import go_to
@@ -95,6 +96,7 @@ class FindTumours(QWidget):
         finding, layer = item.data(256), self._session.segmentation
         if layer is None or layer not in layers_of(self._session.viewer):
             return
+        uncover(self._session, layer)
         go_to(self._session.viewer, layer.data_to_world(finding["centre"]))
         layer.selected_label = finding["label"]
 

@@ -20,6 +20,7 @@ from napari_spineseg.anatomy import (
     structure_of,
 )
 from napari_spineseg.widgets.parts import tooltip
+from napari_spineseg.widgets.picker import uncover
 from napari_spineseg.widgets.session import Session, about, while_alive
 from napari_spineseg.widgets.style import eye, give_role, swatch
 from napari_spineseg.widgets.view import centre_of, go_to
@@ -155,6 +156,7 @@ class Legend(QWidget):
             self.refresh()
             return
         self._session.viewer.layers.selection.active = layer
+        uncover(self._session, layer)
         go_to(self._session.viewer, layer.data_to_world(centre))
 
     def _toggle(self, kind: Structure) -> None:

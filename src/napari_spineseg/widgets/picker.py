@@ -93,6 +93,7 @@ def uncover(session: Session, layer: Labels) -> list[str]:
     ]
     for other in hidden:
         other.visible = False
-    if hidden:
-        scan.visible = layer.visible = True
+    layer.visible = True
+    if not any(other.visible and same_grid(other, layer) for other in session.scans()):
+        scan.visible = True
     return [other.name for other in hidden]

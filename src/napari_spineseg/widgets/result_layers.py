@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
@@ -19,14 +20,11 @@ from napari_spineseg.widgets.view import placement_of
 if TYPE_CHECKING:
     from napari_spineseg.scan import Scan
 
-# Light enough to judge the anatomy below, strong enough to tell neighbours apart.
-OPACITY = 0.45
-
 
 def result_layer(result: SegmentResult, scan: Scan, scan_layer: Image) -> Labels:
     """The segmentation as a labels layer that lies where the scan's layer lies."""
     data, options, _ = layer_tuple_for_segmentation(result.segmentation)
-    layer = Labels(data, **{**options, **placement_of(scan_layer)}, opacity=OPACITY)
+    layer = Labels(data, **{**options, **placement_of(scan_layer)})
     layer.metadata[KEY] = {
         **about(layer),
         "summary": result.summary,
@@ -59,7 +57,7 @@ def empty_layer(session: Session) -> Labels:
     scan = scan_from_layer(scan_layer)
     empty = Segmentation(np.zeros(scan.voxels.shape, np.uint16), scan.affine, name=f"{scan.name}_seg")
     data, options, _ = layer_tuple_for_segmentation(empty)
-    layer = Labels(data, **{**options, **placement_of(scan_layer)}, opacity=OPACITY)
+    layer = Labels(data, **{**options, **placement_of(scan_layer)})
     session.link(layer, scan_layer)
     session.viewer.add_layer(layer)
     session.segmentation = layer
@@ -75,11 +73,21 @@ def summary_of(layer: Labels) -> str:
     return summarise(labels, numbering)
 
 
+def footnote_of(layer: Labels) -> str:
+    """Where the labels of a layer come from: a run in this window, else a file and the model that made it."""
+    known = about(layer)
+    opened = [f"As opened: {layer.name}", *_model_words((known.get("provenance") or {}).get("model") or {})]
+    return known.get("footnote") or " · ".join(opened)
+
+
+def _model_words(model: Mapping[str, Any]) -> list[str]:
+    return [f"Model {model['name']} {model['version']}"] if {"name", "version"} <= set(model) else []
+
+
 def _footnote(result: SegmentResult) -> str:
     """Which model, how long and where."""
     provenance = result.segmentation.provenance
-    model = provenance.get("model", {})
-    parts = [f"Model {model['name']} {model['version']}"] if {"name", "version"} <= set(model) else []
+    parts = _model_words(provenance.get("model", {}))
     parts.append(f"{sum(result.seconds.values()):.1f} s")
     if "device" in provenance:
         parts.append(str(provenance["device"]))

@@ -1,0 +1,73 @@
+"""Labels that were opened say which model made them, if they are still what it made."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_spineseg.io import write_segmentation
+from napari_spineseg.io.layer_view import METADATA_KEY
+from napari_spineseg.io.napari import read_layers
+from napari_spineseg.scan import Segmentation
+
+TUMOUR = {"label": 301, "where": "L5 body", "centre": [1, 4, 4], "voxels": 8}
+
+
+def labels() -> np.ndarray:
+    voxels = np.zeros((8, 8, 8), np.uint16)
+    voxels[2:7, 2:7, 2:7] = 1
+    voxels[3:5, 3:5, 3:5] = 301
+    return voxels
+
+
+@pytest.fixture
+def saved(tmp_path) -> Path:
+    """As `spineseg segment` leaves them."""
+    segmentation = Segmentation(labels(), np.eye(4), "a_seg")
+    path = tmp_path / "a_seg.nii.gz"
+    write_segmentation(segmentation, path)
+    structures = [{"label": n, "voxels": voxels} for n, voxels in segmentation.found().items()]
+    record = {
+        "model": {"name": "tumour", "version": "1", "sha256": "0"},
+        "tumours": [TUMOUR],
+        "structures": structures,
+        "input": {"path": "a.nii.gz"},
+        "warnings": ["Look at L5."],
+    }
+    (tmp_path / "a_seg.json").write_text(json.dumps(record))
+    return path
+
+
+def opened(path: Path) -> dict:
+    (_, options, _) = read_layers(str(path))[0]
+    return options["metadata"][METADATA_KEY]
+
+
+def test_the_record_beside_labels_is_their_provenance(saved, monkeypatch):
+    told = []
+    monkeypatch.setattr("napari.utils.notifications.show_warning", told.append)
+    known = opened(saved)
+    assert known["provenance"]["model"] == {"name": "tumour", "version": "1", "sha256": "0"}
+    assert known["provenance"]["tumours"] == [TUMOUR] and known["provenance"]["source"] == str(saved)
+    assert "input" not in known["provenance"] and known["warnings"] == ("Look at L5.",)
+    assert told == []
+
+
+def test_labels_that_were_drawn_on_since_are_not_the_models(saved):
+    voxels = labels()
+    voxels[2, 2, 2] = 0
+    write_segmentation(Segmentation(voxels, np.eye(4), "a_seg"), saved)
+    assert "model" not in opened(saved)["provenance"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"model": 3, "structures": []}', '{"structures": [{}]}'])
+def test_a_record_of_something_else_is_left_alone(saved, text):
+    saved.with_name("a_seg.json").write_text(text)
+    assert "model" not in opened(saved)["provenance"]
+
+
+def test_opened_labels_let_the_scan_show_through_as_fresh_ones_do(saved):
+    assert read_layers(str(saved))[0][1]["opacity"] == 0.45
