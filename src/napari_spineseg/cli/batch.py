@@ -212,7 +212,7 @@ def _go_on(
 
 def _left(done: int, left: int, started: float) -> str:
     """What a person wants to know while they wait."""
-    words = f": {left - done} scans to go"
+    words = f": {left - done} scan{'s' * (left - done != 1)} to go"
     if done:
         minutes = (time.monotonic() - started) / done * (left - done) / 60
         words += f", about {minutes:.0f} min" if minutes >= 1 else ", less than a minute"
