@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -173,6 +174,38 @@ def test_a_lost_scan_is_told_of(scans, tmp_path, call, monkeypatch):
     status, _out, _err = call(scans / "sub-01" / "T2.nii.gz")
     assert status == BAD
     assert rows(tmp_path / "out")[0]["error"] == "its process ended."
+
+
+@pytest.mark.parametrize(
+    ("kept", "changed", "words"),
+    [
+        ("model", {"sha256": "0"}, "another model by this name"),
+        ("versions", {"spineseg": "0.0.1"}, "has SpineSeg 0.0.1"),
+    ],
+)
+def test_a_worker_that_is_not_like_this_one_is_told_of(
+    scans, tmp_path, call, monkeypatch, kept, changed, words
+):
+    def elsewhere(work, tasks, at_once):
+        for task in tasks:
+            outcome = work(task)
+            yield task, replace(outcome, record={**outcome.record, kept: changed})
+
+    monkeypatch.setattr(cluster, "here", elsewhere)
+    assert call(scans / "sub-01" / "T2.nii.gz")[0] == BAD
+    assert words in rows(tmp_path / "out")[0]["error"]
+
+
+def test_a_result_that_is_not_seen_from_here_is_told_of(scans, tmp_path, call, monkeypatch):
+    def elsewhere(work, tasks, at_once):
+        for task in tasks:
+            outcome = work(task)
+            task.job.record.unlink()
+            yield task, outcome
+
+    monkeypatch.setattr(cluster, "here", elsewhere)
+    assert call(scans / "sub-01" / "T2.nii.gz")[0] == BAD
+    assert "not seen from here" in rows(tmp_path / "out")[0]["error"]
 
 
 def test_names_tell_scans_apart(tmp_path):

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from filelock import FileLock, Timeout
 
-from napari_spineseg import cluster
+from napari_spineseg import __version__, cluster
 from napari_spineseg.cli.batch_table import BatchTable
 from napari_spineseg.cli.console import Console
 from napari_spineseg.cli.manifest import Entry, entries_of
@@ -227,4 +227,7 @@ def _checked(task: Task, result: Outcome | cluster.LostError, model: str) -> Out
         return failed(task.job, f"a worker wrote {task.job.main}, which is not seen from here.")
     if result.status == "done" and result.record["model"]["sha256"] != model:
         return failed(task.job, "a worker has another model by this name.")
+    # Workers may join after they were asked.
+    if result.status == "done" and (there := result.record["versions"]["spineseg"]) != __version__:
+        return failed(task.job, f"a worker has SpineSeg {there}, not {__version__}.")
     return result
