@@ -213,6 +213,21 @@ def _corrected_phantom(folder: Path) -> Path:
     return folder
 
 
+def measure_report() -> Image.Image:
+    """The two pictures of a report: levels, and where was measured, in a phantom whose L4 has slipped."""
+    from napari_spineseg.measurement import measure
+    from napari_spineseg.measurement.picture import pictures_of
+    from napari_spineseg.synthesis.phantom import PhantomSettings, make_phantom
+
+    scan, truth = make_phantom(PhantomSettings(seed=4, slip_mm=6))
+    pictures = [Image.fromarray(p.pixels) for p in pictures_of(measure(truth, scan), truth, scan)]
+    width, height = pictures[0].size
+    page = Image.new("RGB", (2 * width + 2 * _GAP, height), "#ffffff")
+    for k, picture in enumerate(pictures):
+        page.paste(picture, (k * (width + 2 * _GAP), 0))
+    return page.resize((1200, round(1200 * page.height / page.width)), Image.Resampling.LANCZOS)
+
+
 @contextmanager
 def _own_home() -> Iterator[Path]:
     """A home for models and corrections that is empty, and gone afterwards."""
@@ -250,6 +265,7 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
     "segment-save": segment_save,
     "correct-page": correct_page,
     "learn-page": learn_page,
+    "measure-report": measure_report,
 }
 
 

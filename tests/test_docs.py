@@ -18,6 +18,7 @@ import yaml
 from typer.main import get_command
 
 from napari_spineseg.cli import COMMANDS
+from napari_spineseg.measurement import CATALOGUE
 from napari_spineseg.preprocessing import STEPS, Pipeline, bundled, name_of
 
 REPOSITORY = Path(__file__).parents[1]
@@ -259,6 +260,19 @@ def test_steps_and_presets_are_told():
     page = DOCS / "preprocess.md"
     assert sorted(first_column(page, "Steps")) == sorted(name_of(step) for step in STEPS)
     assert sorted(first_column(page, "Recipes")) == sorted(bundled())
+
+
+@pytest.mark.parametrize(
+    ("heading", "of"), [("Vertebrae", "vertebra"), ("Discs", "disc"), ("The whole spine", "spine")]
+)
+def test_measures_are_told_as_the_catalogue_has_them(heading, of):
+    section = (DOCS / "measure.md").read_text(encoding="utf-8").split(f"### {heading}\n")[1].split("\n#")[0]
+    told = [line for line in section.splitlines() if line.startswith("|")][2:]
+    assert told == [
+        f"| {m.title} | {m.unit or 'ratio'} | {m.definition} | {m.source} | `{m.key}` |"
+        for m in CATALOGUE.values()
+        if m.of == of
+    ]
 
 
 def test_recipes_on_the_pages_are_recipes():

@@ -19,7 +19,6 @@ MEASUREMENTS = Measurements(
         Figure("lordosis", 0, "spine", -12.0),
     ),
     ("L6 is doubtful.",),
-    {"settings": {"band_mm": 8.0}},
 )
 
 
@@ -38,7 +37,6 @@ def test_every_figure_is_a_row_that_explains_itself():
 
 def test_the_dict_is_strict_json_and_keeps_where_figures_were_taken():
     content = json.loads(json.dumps(as_dict(MEASUREMENTS), allow_nan=False))
-    assert content["settings"] == {"band_mm": 8.0}
     assert content["warnings"] == ["L6 is doubtful."]
     missing, depth, *_ = content["figures"]
     assert missing["value"] is None

@@ -21,6 +21,7 @@ COMMANDS = {
     "demo": "Segment a bundled sample scan and show the result.",
     "segment": "Segment scans.",
     "batch": "Segment many scans, here or on a cluster; can be stopped and taken up again.",
+    "measure": "Measure segmentations: figures with units, and a report.",
     "preprocess": "Crop, resample, denoise and even out scans.",
     "dataset": "Import, audit, repair and export labelled scans.",
     "corrections": "Fill, list and export a corrections store.",

@@ -112,6 +112,21 @@ def is_label_file(raw: Volume, path: Path) -> bool:
     return anatomical or counted or recognise(values) is not None
 
 
+def may_be_labels(raw: Volume) -> bool:
+    """Whether what a person calls labels can be that: a few whole numbers in flat regions, or nothing at all.
+
+    Asks less than `is_label_file`, which nobody has told.
+    """
+    if note := raw.header.get("spineseg") or {}:
+        return note.get("kind") == "labels"
+    voxels = np.nan_to_num(raw.voxels, nan=0.0) if raw.voxels.dtype.kind == "f" else raw.voxels
+    try:
+        values = _few_values(voxels)
+    except ValueError:
+        return False
+    return not values or _flat(voxels)
+
+
 def _few_values(voxels: np.ndarray) -> set[int]:
     """The numbers of a label map, background left out.
 

@@ -40,7 +40,8 @@ class Ribbon:
     side, column
         (n,) mm, where the surface crosses the row: in the canal, where there is one.
     slope
-        (n,) mm to the right a millimetre to the back.
+        (n,) mm to the right a millimetre to the back, in front of `column`; behind it the surface goes
+        straight back.
     """
 
     row: np.ndarray
@@ -93,7 +94,8 @@ class Section:
         along = _along(ribbon, row)
         pivot = np.interp(row, ribbon.row, ribbon.column)
         stretch = np.hypot(1, np.interp(row, ribbon.row, ribbon.slope))
-        across = pivot + (row_column[:, 1] - pivot) * stretch
+        behind = row_column[:, 1] - pivot
+        across = pivot + np.where(behind < 0, behind * stretch, behind)
         return (np.stack([across, along], 1) - self._corner) * self.pixels_per_mm
 
 
@@ -193,7 +195,9 @@ def _sampled(
         for values in (ribbon.row, ribbon.side, ribbon.column, ribbon.slope)
     )
     row = row + (np.minimum(along - ribbon.along[0], 0) + np.maximum(along - ribbon.along[-1], 0))[:, None]
-    behind = (across[None] - pivot) / np.hypot(1, slope)
+    behind = across[None] - pivot
+    slope = np.where(behind < 0, slope, 0)
+    behind = behind / np.hypot(1, slope)
     places = np.broadcast_arrays(side + behind * slope, row, pivot + behind)
     return np.stack(places) / np.asarray(grid.spacing)[:, None, None]
 

@@ -35,6 +35,7 @@ def record_of(
         "input": {"name": segmentation.name, **files.get("input", {})},
         "scan": None if scan is None else {"name": scan.name, **files.get("scan", {})},
         "model": segmentation.provenance.get("model"),
+        "source": dict(segmentation.provenance),
         "numbering": {"lumbar": numbering.lumbar, "thoracic": numbering.thoracic},
         "grid": {
             "shape": [int(n) for n in grid.shape],

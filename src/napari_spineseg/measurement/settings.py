@@ -22,4 +22,5 @@ class MeasureSettings(BaseModel):
         True,
         title="Report",
         description="Also write a page with a picture and tables (HTML) beside the figures",
+        json_schema_extra={"flag": "--report/--no-report"},
     )

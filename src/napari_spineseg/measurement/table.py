@@ -48,9 +48,8 @@ def csv_text(measurements: Measurements) -> str:
 
 
 def as_dict(measurements: Measurements) -> dict[str, Any]:
-    """Warnings, provenance and every figure with where it was taken. JSON-able."""
+    """Every figure with where it was taken, and the warnings. JSON-able."""
     return {
-        **measurements.provenance,
         "figures": list(rows(measurements)),
         "warnings": list(measurements.warnings),
     }
