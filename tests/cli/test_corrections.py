@@ -50,4 +50,17 @@ def test_bad_input_is_one_line_and_stores_nothing(files):
     done = spineseg("add", files / "small.nii.gz", files / "other.nii.gz", *store, status=2)
     assert done.stderr.count("\n") == 1 and "not on the grid" in done.stderr
     assert "not a corrections store" in spineseg("list", "--store", files / "none", status=2).stderr
-    assert spineseg("list", *store, "--json").stdout == ""
+    assert not (files / "store").exists()
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_what_cannot_be_labels_is_refused_and_stores_nothing(files, small_scan, swapped):
+    """The scan twice, or the two files the wrong way round; and numbers that name nothing."""
+    odd = np.zeros(small_scan.voxels.shape, np.uint16)
+    odd[4:12, 8:20, 1:4] = 7000
+    io.write_segmentation(Segmentation(odd, small_scan.affine), files / "odd.nii.gz")
+    wrong = files / ("odd.nii.gz" if swapped else "small.nii.gz")
+    done = spineseg("add", files / "small.nii.gz", wrong, "--store", files / "store", status=2)
+    assert done.stderr.count("\n") == 1 and wrong.name in done.stderr
+    assert ("7000" if swapped else "not labels") in done.stderr
+    assert not (files / "store").exists()

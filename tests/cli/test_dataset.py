@@ -67,6 +67,22 @@ def test_export_writes_pairs(call, data, tmp_path):
     assert call("export-slices", data, "-o", tmp_path / "t1", "--sequence", "t1")[0] == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [(("--filter", "published", "--reading", "preprint"), "--reading journal"), ((), "at once")],
+)
+def test_export_says_when_no_slice_was_kept_and_why(call, data, tmp_path, words, why):
+    if not words:
+        labels = np.zeros((6, 40, 32), np.uint16)
+        labels[1:5, 10:20, 5:15] = 1
+        write_segmentation(Segmentation(labels, AFFINE), data / "3_t2_levels.nii.gz")
+    small = ("--height-px", "64", "--width-px", "48")
+    status, out, err = call("export-slices", data, "-o", tmp_path / "out", *small, *words)
+    assert status == 0 and out.startswith("0 of 6 slices of 1 scans")
+    (line,) = err.splitlines()
+    assert line.startswith("warning: None of 6 slices was kept") and why in line
+
+
 def test_prepare_makes_what_training_reads(call, data, tmp_path):
     from napari_spineseg.datasets.prepared import load_prepared
 

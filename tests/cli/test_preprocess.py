@@ -133,6 +133,16 @@ def test_the_list_names_every_step_and_preset(call):
         assert name in out
 
 
+@pytest.mark.parametrize("words", [("--list", "--json"), ("--json", "--list")])
+def test_the_list_is_json_a_line_where_that_is_asked_for(call, words):
+    status, out, err = call(*words)
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert (status, err) == (0, "")
+    assert {row["name"] for row in rows if row["kind"] == "preset"} == set(bundled())
+    (resample,) = (row for row in rows if row["name"] == "resample")
+    assert {"spacing_mm"} <= {setting["name"] for setting in resample["settings"]}
+
+
 def test_help_loads_no_torch():
     import subprocess
     import sys

@@ -6,10 +6,21 @@ from typing import Annotated
 import typer
 
 from napari_spineseg import io
+from napari_spineseg.anatomy import Structure, structure_of
 from napari_spineseg.cli.console import Console, show
 from napari_spineseg.cli.options import command_app
 from napari_spineseg.corrections.export import Layout, export
-from napari_spineseg.corrections.store import CorrectionsStore, Entry, ReviewState, default_store
+from napari_spineseg.corrections.store import (
+    CorrectionsStore,
+    Entry,
+    ReviewState,
+    check_correction,
+    default_store,
+)
+from napari_spineseg.io.guard import refuse
+from napari_spineseg.io.labels import may_be_labels, segmentation_of
+from napari_spineseg.io.read import read_volume
+from napari_spineseg.scan import Segmentation
 
 app = command_app(help="Fill, list and export a corrections store.", no_args_is_help=True)
 
@@ -47,8 +58,9 @@ def add(
     console = Console(json)
     with console.hushed(), console.bar(scan.name) as control:
         control.step("Reading", 0, 2)
-        image, corrected = io.read_scan(scan), io.read_segmentation(labels)
-        predicted = io.read_segmentation(prediction) if prediction is not None else None
+        image, corrected = io.read_scan(scan), _read_labels(labels)
+        predicted = _read_labels(prediction) if prediction is not None else None
+        check_correction(image, corrected, predicted)
         control.step("Storing", 1, 2)
         kept = CorrectionsStore(store, create=True)
         version = kept.add_correction(
@@ -101,6 +113,26 @@ def export_entries(
     for file in files:
         console.record({"labels": file})
     console.say(f"{len(files)} scan{'s' if len(files) != 1 else ''} in {show(output)}")
+
+
+def _read_labels(path: Path) -> Segmentation:
+    """What a person says are labels.
+
+    Raises
+    ------
+    ScanError
+        If they cannot be: an image, or numbers that are nobody's levels or structures.
+    """
+    raw = read_volume(path)
+    if not may_be_labels(raw):
+        refuse(path, "holds an image, not labels; give the labels that were corrected after the scan")
+    segmentation = segmentation_of(raw, path)
+    found = segmentation.found()
+    kind = structure_of if segmentation.scheme == "levels" else {int(s): s for s in Structure}.get
+    if found and not any(kind(label) for label in found):
+        numbers = ", ".join(map(str, list(found)[:8]))
+        refuse(path, f"holds no label of a vertebra, disc, canal or tumour, only {numbers}")
+    return segmentation
 
 
 def _row(entry: Entry) -> dict[str, object]:

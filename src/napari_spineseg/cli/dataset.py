@@ -8,7 +8,7 @@ import typer
 from napari_spineseg.cli.console import Console, show, strict
 from napari_spineseg.cli.options import command_app, takes
 from napari_spineseg.datasets.cases import find_cases
-from napari_spineseg.datasets.export import ExportSettings, export_slices
+from napari_spineseg.datasets.export import ExportSettings, export_slices, why_none
 from napari_spineseg.datasets.findings import AuditReport
 from napari_spineseg.errors import DatasetError
 
@@ -118,10 +118,15 @@ def export_(
         raise DatasetError(
             f"{folder} holds no images with labels" + (f" of {sequence}." if sequence else ".")
         )
+    there: list[int] = []
     with console.hushed(), console.bar(folder.name) as control:
-        written = export_slices(cases, output, settings, control)
-    console.say(f"{len(written)} slices of {len(cases)} scans -> {show(output)}")
-    console.record({"slices": len(written), "scans": len(cases), "output": output})
+        written = export_slices(
+            cases, output, settings, control, lambda case, kept, slices: there.append(slices)
+        )
+    if not written:
+        console.warn(f"None of {sum(there)} slices was kept: {why_none(settings)}.")
+    console.say(f"{len(written)} of {sum(there)} slices of {len(cases)} scans -> {show(output)}")
+    console.record({"slices": len(written), "of": sum(there), "scans": len(cases), "output": output})
 
 
 @app.command("prepare", short_help="Prepare a folder for `spineseg pretrain`.")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic.fields import FieldInfo
 
 from napari_spineseg import __version__, io
 from napari_spineseg.cli.console import Console, show
@@ -34,24 +35,50 @@ from napari_spineseg.scan import Scan
 app = command_app()
 
 _REMEMBERED_REFERENCES = 2
+_LISTING = "spineseg.listing"
 
 
-def _print_list(asked: bool) -> None:
+def _note_list(context: typer.Context, asked: bool) -> bool:
+    return _list_once_known(context, "list", asked)
+
+
+def _note_json(context: typer.Context, asked: bool) -> bool:
+    return _list_once_known(context, "json", asked)
+
+
+def _list_once_known(context: typer.Context, option: str, asked: bool) -> bool:
+    """`--list` needs no scan, so it is met before them; whether as JSON, either option may say first."""
+    known = context.meta.setdefault(_LISTING, {})
+    known[option] = asked
+    if len(known) == 2 and known["list"]:
+        _print_list(Console(known["json"]))
+        raise typer.Exit()
+    return asked
+
+
+def _print_list(console: Console) -> None:
     """`--list`: every step with its settings and defaults, and every preset."""
-    if not asked:
-        return
-    console = Console()
     console.line("Steps, as --step NAME or --step NAME:setting=value,setting=value")
     for kind in STEPS:
         console.line(f"  {name_of(kind):18}{kind.help}")
-        for name, field in kind.model_fields.items():
-            if name != "step":
-                console.line(f"    {name}={field.default}  {field.description}")
+        settings = {name: field for name, field in kind.model_fields.items() if name != "step"}
+        for name, field in settings.items():
+            console.line(f"    {name}={field.default}  {field.description}")
+        fields = [
+            {"name": n, "default": _default(field), "help": field.description}
+            for n, field in settings.items()
+        ]
+        console.record({"kind": "step", "name": name_of(kind), "help": kind.help, "settings": fields})
     console.line("Presets, as --preset NAME")
     for name, preset in bundled().items():
+        steps = [step_words(step) for step in preset.steps]
         console.line(f"  {name:18}{preset.about}")
-        console.line(f"    {' '.join(step_words(step) for step in preset.steps)}")
-    raise typer.Exit()
+        console.line(f"    {' '.join(steps)}")
+        console.record({"kind": "preset", "name": name, "help": preset.about, "steps": steps})
+
+
+def _default(field: FieldInfo) -> object:
+    return None if field.is_required() else field.get_default(call_default_factory=True)
 
 
 @app.command()
@@ -83,11 +110,14 @@ def command(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
+    json: Annotated[
+        bool,
+        typer.Option("--json", is_eager=True, callback=_note_json, help="One JSON object a line on stdout."),
+    ] = False,
     list_: Annotated[
         bool,
         typer.Option(
-            "--list", is_eager=True, callback=_print_list, help="List the steps and presets, and stop."
+            "--list", is_eager=True, callback=_note_list, help="List the steps and presets, and stop."
         ),
     ] = False,
 ) -> None:

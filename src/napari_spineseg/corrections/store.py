@@ -27,7 +27,7 @@ from napari_spineseg.io.write import put
 from napari_spineseg.models.registry import home
 from napari_spineseg.scan import Scan, Segmentation
 
-__all__ = ["CorrectionsStore", "Entry", "ReviewState", "Version", "default_store"]
+__all__ = ["CorrectionsStore", "Entry", "ReviewState", "Version", "check_correction", "default_store"]
 
 FORMAT = 1
 _MARK = "corrections.json"
@@ -128,10 +128,7 @@ class CorrectionsStore:
         StoreError
             If labels or prediction do not lie on the scan's grid; nothing is stored then.
         """
-        identity = identify(scan)
-        for part in (labels, prediction):
-            if part is not None:
-                fit_to(identity, part)
+        check_correction(scan, labels, prediction)
         entry = self.add(scan)
         started_from = entry.add_prediction(prediction, model) if prediction is not None else None
         return entry.add_version(labels, started_from, **said)
@@ -154,3 +151,17 @@ class CorrectionsStore:
                     yield Entry(folder)
                 except StoreError as error:
                     yield error
+
+
+def check_correction(scan: Scan, labels: Segmentation, prediction: Segmentation | None = None) -> None:
+    """Refuse what no store takes, before one is made.
+
+    Raises
+    ------
+    StoreError
+        If labels or prediction do not lie on the scan's grid.
+    """
+    identity = identify(scan)
+    for part in (labels, prediction):
+        if part is not None:
+            fit_to(identity, part)

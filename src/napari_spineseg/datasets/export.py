@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -46,11 +46,20 @@ class ExportSettings(BaseModel):
 
 
 def export_slices(
-    cases: Sequence[Case], out: Path, settings: ExportSettings, control: Control = Control()
+    cases: Sequence[Case],
+    out: Path,
+    settings: ExportSettings,
+    control: Control = Control(),
+    told: Callable[[Case, int, int], object] = lambda case, kept, slices: None,
 ) -> list[Path]:
     """Write `out/images/<patient>_<sequence>_slice<n>.png` and the mask of the same name in `out/masks`.
 
     Masks: 76 vertebra, 29 disc, 150 canal, 0 the rest. n counts sagittal slices from the left.
+
+    Parameters
+    ----------
+    told
+        Is told of each case how many of its slices the filter kept, and how many there are.
 
     Returns
     -------
@@ -68,7 +77,9 @@ def export_slices(
         (out / folder).mkdir(parents=True, exist_ok=True)
     for done, case in enumerate(cases, start=1):
         images, masks = slices_of(case, settings)
-        for index in np.flatnonzero(filter_for(case, settings).keeps(masks)):
+        kept = np.flatnonzero(filter_for(case, settings).keeps(masks))
+        told(case, len(kept), len(masks))
+        for index in kept:
             name = f"{_safe(case.patient)}_{_safe(case.sequence or 'mr')}_slice{index}.png"
             if (out / "images" / name).exists():
                 raise OutputError(f"{out / 'images' / name} is there already; choose another folder.")
@@ -118,6 +129,19 @@ def filter_for(case: Case, settings: ExportSettings) -> SliceFilter:
         sequence = case.sequence.upper().replace("_", " ").replace("-", " ")
         threshold = THRESHOLDS.get(sequence, THRESHOLDS["T2"])
     return SliceFilter(threshold=threshold, reading=settings.reading)
+
+
+def why_none(settings: ExportSettings) -> str:
+    """Why a filter may have kept no slice at all, in one sentence."""
+    if settings.filter == "published" and settings.reading == "preprint":
+        return (
+            "the preprint's ratio, the largest class share over the smallest, is never below 1, and the "
+            "published thresholds are; --reading journal has the other one"
+        )
+    if settings.filter == "none":
+        return "none holds a label"
+    missing = "none holds vertebra, disc, canal and background at once"
+    return missing if settings.filter == "classes" else f"{missing} without being over the published ratio"
 
 
 def masks_to_grey(structures: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from napari_spineseg.anatomy import Structure, levels_to_structures
 from napari_spineseg.datasets.prepared import PreparedVolume
@@ -56,16 +57,18 @@ def test_the_truth_scores_one(case):
 
 def test_a_missed_tumour_and_a_false_one_are_counted(case):
     one = case.tumours == 1
-    clear = (case.levels > 0) & (case.tumours == 0)
-    spot = np.argwhere(clear)[len(np.argwhere(clear)) // 3]
-    grids = np.ogrid[tuple(slice(0, n) for n in clear.shape)]
+    # Deep in a vertebra, and far enough from both tumours to be a finding of its own.
+    inside, apart = (
+        ndimage.distance_transform_edt(mask, sampling=(4, 1, 1))
+        for mask in (case.levels == 1, case.tumours == 0)
+    )
+    spot = np.unravel_index(np.where(apart > 10, inside, 0).argmax(), inside.shape)
+    grids = np.ogrid[tuple(slice(0, n) for n in one.shape)]
     ball = sum(((g - c) * mm) ** 2 for g, c, mm in zip(grids, spot, (4, 1, 1), strict=True)) < 16
-    ball &= case.tumours == 0
     figures = tally_of(case, one | ball)
     assert figures["lesion_sensitivity"] == 0.5
     assert figures["recall"] < 1 and figures["precision"] < 1
-    if not (ball & (np.roll(one, 1, 1) | np.roll(one, -1, 1))).any():
-        assert figures["false_per_scan"] == 1
+    assert figures["false_per_scan"] == 1
 
 
 def test_half_the_volume_is_half_the_volume(case):
