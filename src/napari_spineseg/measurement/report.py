@@ -17,7 +17,7 @@ _USE = (
     "<strong>Research use only.</strong> SpineSeg is not a medical device. Do not base a diagnosis or a "
     "treatment on these figures."
 )
-_NO_PICTURE = "Nothing is labelled in the segmentation, so there is no picture and no figure."
+_NO_PICTURE = "No vertebra, disc or canal is labelled, so there is no picture."
 # Nothing but the page itself: a name that slipped through could still load and run nothing.
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 
@@ -84,25 +84,30 @@ def _about(record: Mapping[str, Any]) -> str:
 
 
 def _facts(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What the figures are of and how they were made. Names of files without their folders: those may name
-    people, and a report is passed on."""
+    """What the figures are of and how they were made.
+
+    Names of files without their folders: those may name people, and a report is passed on.
+    """
     yield "Segmentation", _file(record["input"])
     yield "Scan", _file(record["scan"]) if record["scan"] else "not given"
-    model = record["model"]
-    yield (
-        "Segmented by",
-        f"{model.get('name')} {model.get('version')}, SHA-256 {model.get('sha256')}"
-        if model
-        else "not known",
-    )
+    yield "Segmented by", _model(record)
     numbering, grid = record["numbering"], record["grid"]
     yield "Counted as", f"{numbering['lumbar']} lumbar and {numbering['thoracic']} thoracic vertebrae"
     sizes = (" × ".join(f"{v:g}" for v in grid[key]) for key in ("shape", "spacing_mm"))
     yield "Voxels", "{} of {} mm, {}".format(*sizes, grid["orientation"])
     for name, value in record["settings"].items():
         if name != "report":
-            yield MeasureSettings.model_fields[name].title or name, f"{value}"
+            words = f"{value:g}" if isinstance(value, float) else str(value)
+            yield MeasureSettings.model_fields[name].title or name, words
     yield "Measured by", f"SpineSeg {record['versions']['spineseg']}"
+
+
+def _model(record: Mapping[str, Any]) -> str:
+    model = record["model"]
+    if not isinstance(model, Mapping):
+        return "not known"
+    words = f"{model.get('name')} {model.get('version')}, SHA-256 {model.get('sha256')}"
+    return f"{words}; changed since" if record["source"].get("labels_changed_since") else words
 
 
 def _file(known: Mapping[str, Any]) -> str:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from html import escape
 
 from napari_spineseg.anatomy import colour_of
-from napari_spineseg.measurement.catalogue import CATALOGUE, Measure
+from napari_spineseg.measurement.catalogue import CATALOGUE, Measure, Of
 from napari_spineseg.measurement.figures import Figure, Measurements
 from napari_spineseg.measurement.table import shown
 
+_KINDS: dict[Of, str] = {"vertebra": "Vertebrae", "disc": "Discs", "spine": "The whole spine"}
 _BESIDE_THE_DISC = ("slip", "canal")
 
 
@@ -51,8 +52,8 @@ def tables(measurements: Measurements) -> str:
     discs = _measures(measurements, "disc")
     beside = [m for m in discs if m.key.startswith(_BESIDE_THE_DISC)]
     parts = (
-        _table("Vertebrae", measurements, _measures(measurements, "vertebra"), notes),
-        _table("Discs", measurements, [m for m in discs if m not in beside], notes),
+        _table(_KINDS["vertebra"], measurements, _measures(measurements, "vertebra"), notes),
+        _table(_KINDS["disc"], measurements, [m for m in discs if m not in beside], notes),
         _table("Slip and canal at the discs", measurements, beside, notes),
         _spine(measurements, notes),
     )
@@ -61,18 +62,22 @@ def tables(measurements: Measurements) -> str:
 
 def definitions(measurements: Measurements) -> str:
     """What each measure in the tables means, and whose definition that is."""
-    used = {figure.key for figure in measurements.figures}
+    groups = "".join(_defined(title, _measures(measurements, of)) for of, title in _KINDS.items())
+    head = "".join(f'<th scope="col">{word}</th>' for word in ("Measure", "Unit", "Definition", "Source"))
+    return f'<table class="definitions"><thead><tr>{head}</tr></thead>{groups}</table>'
+
+
+def _defined(title: str, measures: Sequence[Measure]) -> str:
     rows = "".join(
         f'<tr><th scope="row">{text(m.title)}</th><td>{text(m.unit or "ratio")}</td>'
         f"<td>{text(m.definition)}</td><td>{text(m.source)}</td></tr>"
-        for m in CATALOGUE.values()
-        if m.key in used
+        for m in measures
     )
-    head = "".join(f'<th scope="col">{word}</th>' for word in ("Measure", "Unit", "Definition", "Source"))
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else ""
+    group = f'<tr><th class="group" colspan="4" scope="rowgroup">{title}</th></tr>'
+    return f"<tbody>{group}{rows}</tbody>" if rows else ""
 
 
-def _measures(measurements: Measurements, of: str) -> list[Measure]:
+def _measures(measurements: Measurements, of: Of) -> list[Measure]:
     used = {figure.key for figure in measurements.figures}
     return [measure for measure in CATALOGUE.values() if measure.of == of and measure.key in used]
 
@@ -104,7 +109,7 @@ def _spine(measurements: Measurements, notes: Notes) -> str:
     if not rows:
         return ""
     return (
-        '<div class="scroll"><table class="figures"><caption>The whole spine</caption>'
+        '<div class="scroll"><table class="figures"><caption>' + _KINDS["spine"] + "</caption>"
         '<thead><tr><th scope="col">Measure</th><th scope="col">Figure</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>{notes.taken()}</div>"
     )
