@@ -30,6 +30,7 @@ PAGES: tuple[tuple[str, str], ...] = (
     ("Segment", "napari_spineseg.widgets.segment_page:SegmentPage"),
     ("Correct", "napari_spineseg.widgets.correct_page:CorrectPage"),
     ("Learn", "napari_spineseg.widgets.learn_page:LearnPage"),
+    ("Measure", "napari_spineseg.widgets.measure_page:MeasurePage"),
 )
 """The steps in order: what each is called, and the page behind it. A new page is one line here."""
 

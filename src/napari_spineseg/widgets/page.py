@@ -111,7 +111,6 @@ class Page(QWidget):
         layout = QVBoxLayout(frame)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.setAlignment(Qt.AlignmentFlag.AlignTop)
         layout.addLayout(self.inputs)
         layout.addLayout(self.settings)
         layout.addWidget(self.advanced)
@@ -160,8 +159,9 @@ def scrolling(content: QWidget) -> QScrollArea:
     holder = _Holder()
     layout = QVBoxLayout(holder)
     layout.setContentsMargins(_MARGIN, _MARGIN, _MARGIN, _MARGIN)
-    layout.setAlignment(Qt.AlignmentFlag.AlignTop)
     layout.addWidget(content)
+    # Not aligned to the top: Qt would give it the height of its hint, also where wrapped texts ask for more.
+    layout.addStretch()
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)

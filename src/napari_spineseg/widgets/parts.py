@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QPaintEvent
 from qtpy.QtWidgets import (
     QComboBox,
@@ -49,6 +49,14 @@ class Words(QLabel):
         # To show what has no parent yet would open a window of its own.
         if self.parentWidget() is not None or not text:
             self.setVisible(bool(text))
+
+
+class Part(QWidget):
+    """A part of a page with texts that wrap: as high as its width asks for."""
+
+    def minimumSizeHint(self) -> QSize:
+        """No least height: wrapped texts claim that of their narrowest form, which nobody sees."""
+        return QSize(super().minimumSizeHint().width(), 0)
 
 
 class Choice(QComboBox):

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QWidget
 Role = Literal["primary", "title", "muted", "warning", "error", "card", "chip", "heading", "step", "plain"]
 
 _BORDER = "#9aa0aa"
+_WARNING = "#ffb000"
 _ARROW = 64  # pixels; drawn large, so that it stays sharp on dense screens
 
 _SHEET = """
@@ -34,7 +35,7 @@ QToolButton[role="chip"] {{ background: transparent; color: {text}; border: 1px 
 QToolButton[role="chip"]:hover {{ background: {primary}; }}
 QToolButton[role="chip"]:checked {{ background: {primary}; border: 1px solid {accent}; }}
 QToolButton[role="step"] {{ background: transparent; color: {muted}; border: 0px;
-  border-bottom: 2px solid {foreground}; border-radius: 0px; padding: 5px 4px; }}
+  border-bottom: 2px solid {foreground}; border-radius: 0px; padding: 5px 1px; }}
 QToolButton[role="step"]:hover {{ color: {text}; }}
 QToolButton[role="step"]:checked {{ color: {text}; font-weight: 600; border-bottom: 2px solid {accent}; }}
 QPushButton#fold {{ background: transparent; color: {muted}; padding: 4px 0px; }}
@@ -109,6 +110,25 @@ def swatch(colour: str, size: int, hollow: bool = False) -> QIcon:
     margin = size * 0.4
     side = size * 4 - 2 * margin
     painter.drawRoundedRect(QRectF(margin, margin, side, side), size * 0.6, size * 0.6)
+    painter.end()
+    return QIcon(pixmap)
+
+
+def warning_sign(size: int) -> QIcon:
+    """A triangle with a bar in it: something that is there, and should be looked at."""
+    side = size * 4
+    pixmap = QPixmap(side, side)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(_WARNING))
+    painter.drawPolygon(
+        QPolygonF([QPointF(x * side, y * side) for x, y in ((0.5, 0.05), (1, 0.95), (0, 0.95))])
+    )
+    painter.setBrush(QColor("#000000"))
+    painter.drawRect(QRectF(side * 0.45, side * 0.38, side * 0.1, side * 0.3))
+    painter.drawRect(QRectF(side * 0.45, side * 0.75, side * 0.1, side * 0.1))
     painter.end()
     return QIcon(pixmap)
 

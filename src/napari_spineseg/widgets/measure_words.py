@@ -1,0 +1,84 @@
+"""What the page *Measure* says: a card's words, a cell, a sentence about a figure, text for a spreadsheet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from napari_spineseg.anatomy import Numbering
+from napari_spineseg.anatomy_words import summarise
+from napari_spineseg.measurement import Figure, Measure, Measurements
+from napari_spineseg.measurement.catalogue import Of
+from napari_spineseg.measurement.table import shown
+
+KINDS: dict[Of, str] = {"vertebra": "Vertebrae", "disc": "Discs", "spine": "Spine"}
+"""What a table is of, and what that is called."""
+
+
+def headline_of(measurements: Measurements, numbering: Numbering) -> str:
+    """What was measured."""
+    labels = {figure.label for figure in measurements.figures if figure.label}
+    return f"{summarise(labels, numbering)} measured" if labels else "Nothing measured"
+
+
+def remark_of(measurements: Measurements) -> str:
+    """How many figures are missing, and how many are doubtful."""
+    figures = measurements.figures
+    missing = sum(figure.value is None for figure in figures)
+    doubtful = sum(bool(figure.caution) for figure in figures)
+    parts = [f"{missing} figure{'s' if missing > 1 else ''} missing"] if missing else []
+    parts += [f"{doubtful} to look at"] if doubtful else []
+    return "; ".join(parts) or ("Every figure is known." if figures else "")
+
+
+def heading_of(measure: Measure) -> str:
+    """A measure's title with its unit.
+
+    >>> from napari_spineseg.measurement import CATALOGUE
+    >>> heading_of(CATALOGUE["body_depth"]), heading_of(CATALOGUE["wedge_ratio"])
+    ('Body depth (mm)', 'Anterior / posterior height')
+    """
+    return f"{measure.title} ({measure.unit})" if measure.unit else measure.title
+
+
+def sentence_of(figure: Figure) -> str:
+    """Whose figure it is, and what it is, in one line."""
+    whose = "" if not figure.label else f"{figure.level}, "
+    return f"{whose}{figure.measure.title}: {shown(figure)}"
+
+
+def doubt_of(figure: Figure) -> str:
+    """Why a figure is missing or doubtful, as a sentence; empty where it is neither."""
+    words = figure.reason if figure.value is None else figure.caution
+    return words[:1].upper() + words[1:] + ("" if words[-1:] in (".", "") else ".")
+
+
+def definition_of(measure: Measure) -> str:
+    """What a measure means, and whose definition that is."""
+    return f"{measure.definition} {measure.source[:1].upper()}{measure.source[1:]}."
+
+
+def as_text(rows: Sequence[Sequence[Figure]], measures: Iterable[Measure]) -> str:
+    """Rows of figures as tab-separated text with a heading, to be pasted into a spreadsheet.
+
+    A figure that is not known is an empty cell; why, and what is doubtful, is in a last column.
+    """
+    headings = ["Level", *(heading_of(measure) for measure in measures)]
+    notes = ["; ".join(_note(figure) for figure in row if doubt_of(figure)) for row in rows]
+    cells = [[_level(row), *(_number(f) for f in row)] for row in rows]
+    if any(notes):
+        headings.append("Notes")
+        cells = [[*line, note] for line, note in zip(cells, notes, strict=True)]
+    return "".join("\t".join(line) + "\n" for line in [headings, *cells])
+
+
+def _number(figure: Figure) -> str:
+    """As a spreadsheet reads it: with the minus of a keyboard."""
+    return "" if figure.value is None else shown(figure, unit=False).replace("−", "-")
+
+
+def _note(figure: Figure) -> str:
+    return f"{figure.measure.title}: {' '.join(doubt_of(figure).removesuffix('.').split())}"
+
+
+def _level(row: Sequence[Figure]) -> str:
+    return row[0].level[:1].upper() + row[0].level[1:]

@@ -1,0 +1,67 @@
+"""The Measure page, in a window and without one, and figures whose places are known."""
+
+from __future__ import annotations
+
+import pytest
+from correct_kit import dock_page, emptied, one_window, wait_until
+from figures_kit import FakeMeasure, add_labels
+
+from napari_spineseg.widgets.dock import SpineSegDock
+from napari_spineseg.widgets.measure_page import MeasurePage
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """A job that goes on by itself; clear `may_go_on` to hold it at the next level."""
+    job = FakeMeasure()
+    job.may_go_on.set()
+    monkeypatch.setattr("napari_spineseg.widgets.measure_work.measure", job)
+    yield job
+    job.may_go_on.set()
+    if job.started.is_set():
+        assert job.finished.wait(60), "the job of a test went on after it"
+
+
+@pytest.fixture
+def page(model, qtbot):
+    """The page on its own, over a viewer without a window. Many times quicker than a napari window."""
+    page = MeasurePage(model)
+    qtbot.addWidget(page)
+    page.resize(320, 900)
+    page.show()
+    qtbot.waitUntil(page.isVisible)
+    page.activateWindow()
+    return page
+
+
+@pytest.fixture
+def layer(page, fake):
+    """Labels of a scan that is open."""
+    return add_labels(page.session.viewer)[1]
+
+
+@pytest.fixture(scope="module")
+def window(qapp):
+    yield from one_window()
+
+
+@pytest.fixture
+def shared(window):
+    """The module's window, empty."""
+    yield window
+    emptied(window)
+
+
+@pytest.fixture
+def dock(shared):
+    """The whole panel, on its last page, in a dock as narrow as it may be."""
+    dock = SpineSegDock(shared)
+    dock_page(shared, dock)
+    wait_until(dock.show_page("Measure").isVisible)
+    return dock
+
+
+@pytest.fixture
+def docked(dock):
+    """The page inside the dock of a real window."""
+    return dock.show_page("Measure")

@@ -1,0 +1,240 @@
+"""The Measure page with real clicks: what it needs, what it shows, and when that is out of date."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from figures_kit import (
+    CAUTION,
+    REASON,
+    WARNING,
+    add_labels,
+    column_of,
+    headings,
+    labels_of,
+    levels,
+    measure,
+    texts,
+)
+from gui_kit import add_scan, click, column_scan, sagittal_labels
+from napari.layers import Layer
+
+from napari_spineseg.errors import ScanError
+from napari_spineseg.io.layers import layer_tuple_for_segmentation
+from napari_spineseg.widgets.correct_history import history_of
+from napari_spineseg.widgets.measure_page import LABELS_CHANGED, SETTINGS_CHANGED
+from napari_spineseg.widgets.measure_work import NO_LABELS
+from napari_spineseg.widgets.numberings import choice_of
+
+
+def paint(layer, label: int) -> None:
+    """A stroke of two voxels in a corner."""
+    layer.data_setitem((np.array([2, 2]), np.array([0, 1]), np.array([0, 0])), label)
+
+
+def test_without_anything_it_says_how_to_get_a_scan_and_without_labels_how_to_get_those(page, fake):
+    assert page.empty.isVisible() and not page.run_bar.isVisible()
+    add_scan(page.session.viewer)
+    assert not page.empty.isVisible() and page.about.words == NO_LABELS
+    assert not page.run_bar.button.isEnabled()
+    page.measure()
+    assert not fake.calls
+
+
+def test_figures_of_the_layer_as_it_is_now(page, layer, fake, qtbot):
+    paint(layer, 1)
+    measure(page, qtbot)
+    (segmentation, scan, settings) = fake.calls[0]
+    shown = segmentation.grid.to_orientation().apply(segmentation.labels)
+    assert np.array_equal(shown, layer.data) and not np.array_equal(shown, sagittal_labels())
+    assert scan.name == "column" and scan.grid.same_place_as(segmentation.grid)
+    assert settings.band_mm == page.advanced_form.editor("band_mm").value()
+
+
+def test_the_card_in_words_and_the_table_from_the_top_down(page, layer, qtbot):
+    measure(page, qtbot)
+    assert page.card.headline.words == "L5–L2, 4 discs measured"
+    assert page.card.remark.words == "1 figure missing; 1 to look at"
+    assert page.card.sentences == [WARNING]
+    table = page.panel.table
+    assert levels(table) == ["L2", "L3", "L4", "L5"]
+    assert (
+        headings(table)[0] == "Body height, anterior (mm)"
+        and headings(table)[3] == "Anterior / posterior height"
+    )
+    assert texts(table)[3][0] == "10.0" and texts(table)[0][0] == "40.0"
+    click(qtbot, page.panel.kinds["disc"])
+    assert levels(table) == ["L1/L2", "L2/L3", "L3/L4", "L4/L5"]
+    click(qtbot, page.panel.kinds["spine"])
+    assert levels(table) == ["Spine"] and texts(table) == [["40.0", "−2.3"]]
+
+
+def test_a_missing_figure_says_why_on_hover_and_to_those_who_do_not_see_it(page, layer, qtbot):
+    from qtpy.QtCore import Qt
+
+    measure(page, qtbot)
+    table = page.panel.table
+    item = table.item(3, column_of(table, "Body depth (mm)"))
+    assert item.text() == "–" and REASON in item.toolTip().lower()
+    assert REASON in item.data(Qt.ItemDataRole.AccessibleDescriptionRole).lower()
+    table.setCurrentItem(item)
+    assert page.panel.what.words == "L5, Body depth: –" and REASON in page.panel.doubt.words.lower()
+    assert page.panel.doubt.isVisible() and "Our definition" in page.panel.meaning.words
+
+
+def test_a_doubtful_figure_has_a_sign_and_says_why(page, layer, qtbot):
+    measure(page, qtbot)
+    table = page.panel.table
+    marked = [
+        (row, column)
+        for row in range(table.rowCount())
+        for column in range(table.columnCount())
+        if not table.item(row, column).icon().isNull()
+    ]
+    assert marked == [(2, 1)]
+    assert CAUTION in table.item(2, 1).toolTip().lower()
+
+
+def test_labels_without_levels_are_not_measured_and_it_says_what_to_do(page, fake, qtbot):
+    add_labels(page.session.viewer, scheme="structures")
+    assert "Each level" in page.about.words and not page.run_bar.button.isEnabled()
+    page.measure()
+    assert not fake.calls
+
+
+def test_without_the_scan_the_rest_is_measured(page, fake, qtbot):
+    viewer = page.session.viewer
+    viewer.add_layer(Layer.create(*layer_tuple_for_segmentation(labels_of(column_scan()))))
+    assert "signal of discs stays unknown" in page.about.words and "not open" in page.about.words
+    measure(page, qtbot)
+    assert fake.calls[0][1] is None and page.card.headline.words.endswith("measured")
+
+
+def test_the_scan_of_another_patient_is_not_measured_with_these_labels(page, fake, qtbot):
+    viewer = page.session.viewer
+    other = column_scan("other")
+    moved = other.affine.copy()
+    moved[:3, 3] += 40
+    add_labels(viewer)
+    viewer.layers.remove("column")
+    add_scan(viewer, type(other)(other.voxels, moved, name="other"))
+    viewer.layers.selection.active = viewer.layers["column_seg"]
+    assert "None of the open scans fits" in page.about.words
+    measure(page, qtbot)
+    assert fake.calls[0][0].name == "column_seg" and fake.calls[0][1] is None
+
+
+def test_a_scan_that_was_cropped_since_is_not_measured_with_them(page, layer, fake, qtbot):
+    image = page.session.scan
+    page.session.link(layer, image)
+    image.data = image.data[:, 4:]
+    measure(page, qtbot)
+    assert fake.calls[0][1] is None and "not on the grid" in page.card.sentences[0]
+
+
+def test_labels_of_other_programs_are_measured_on_their_own_scale(page, fake, qtbot):
+    page.session.viewer.add_labels(sagittal_labels(), scale=(4, 1, 1), name="painted")
+    measure(page, qtbot)
+    assert fake.calls[0][0].found()[100] == np.count_nonzero(sagittal_labels() == 100)
+    assert fake.calls[0][0].grid.spacing == (4, 1, 1)
+
+
+def test_what_is_painted_afterwards_makes_the_figures_out_of_date(page, layer, qtbot):
+    measure(page, qtbot)
+    paint(layer, 3)
+    assert page.out_of_date == LABELS_CHANGED and page.card.sentences[0] == LABELS_CHANGED
+    assert page.card.headline.words.startswith("Out of date") and not page.panel.copy_button.isEnabled()
+    assert not page.saver.open_button.isEnabled()
+    measure(page, qtbot)
+    assert not page.out_of_date and LABELS_CHANGED not in page.card.sentences
+    assert page.panel.copy_button.isEnabled() and page.saver.open_button.isEnabled()
+
+
+def test_a_stroke_while_it_measures_makes_them_out_of_date_too(page, layer, fake, qtbot):
+    fake.may_go_on.clear()
+    click(qtbot, page.run_bar.button)
+    qtbot.waitUntil(fake.started.is_set)
+    paint(layer, 3)
+    fake.may_go_on.set()
+    qtbot.waitUntil(lambda: page.job is None)
+    assert page.out_of_date == LABELS_CHANGED
+
+
+@pytest.mark.parametrize("change", ["data", "scale", "numbering", "names"])
+def test_other_changes_make_them_out_of_date(page, layer, qtbot, change):
+    measure(page, qtbot)
+    if change == "data":
+        layer.data = np.roll(layer.data, 1, 1)
+    elif change == "scale":
+        layer.scale = (4, 2, 1)
+    elif change == "numbering":
+        other = {"lumbar": 6, "thoracic": 12, "shift": 0, "words": "The lowest is L6."}
+        edit, said = choice_of(layer, other)
+        history_of(page.session, layer).apply(edit, said=said)
+    else:  # by a script, which tells nobody: it is seen when the page is next shown
+        layer.metadata["spineseg"]["numbering"] = {"lumbar": 4, "thoracic": 12}
+        page.hide()
+        page.show()
+    assert page.card.sentences[0] == LABELS_CHANGED
+
+
+def test_other_settings_make_them_out_of_date_until_they_are_back(page, layer, qtbot):
+    measure(page, qtbot)
+    before = page.advanced_form.editor("band_mm").value()
+    page.advanced_form.editor("band_mm").setValue(12)
+    assert page.card.sentences[0] == SETTINGS_CHANGED
+    page.advanced_form.editor("band_mm").setValue(before)
+    assert not page.out_of_date and page.card.sentences == [WARNING]
+
+
+def test_each_layer_has_figures_of_its_own_and_takes_them_along(page, layer, qtbot):
+    viewer = page.session.viewer
+    measure(page, qtbot)
+    second = viewer.add_layer(Layer.create(*layer_tuple_for_segmentation(labels_of(column_scan("second")))))
+    viewer.layers.selection.active = second
+    assert page.measured is None and not page.panel.isVisible() and not page.card.isVisible()
+    viewer.layers.selection.active = layer
+    assert page.measured.layer is layer and page.panel.isVisible()
+    viewer.layers.remove(layer)
+    assert page.measured is None and not page.card.isVisible() and page._kept.of(layer) is None
+
+
+def test_stop_leaves_what_was_there(page, layer, fake, qtbot):
+    measure(page, qtbot)
+    shown = page.measured
+    fake.may_go_on.clear()
+    fake.started.clear()
+    fake.finished.clear()
+    click(qtbot, page.run_bar.button)
+    qtbot.waitUntil(fake.started.is_set)
+    click(qtbot, page.run_bar.stop)
+    fake.may_go_on.set()
+    qtbot.waitUntil(lambda: page.job is None)
+    assert page.measured is shown and page.hint.words == "Stopped. Nothing was changed."
+
+
+def test_labels_that_are_closed_while_they_are_measured(page, layer, fake, qtbot):
+    fake.may_go_on.clear()
+    click(qtbot, page.run_bar.button)
+    qtbot.waitUntil(fake.started.is_set)
+    page.session.viewer.layers.remove(layer)
+    fake.may_go_on.set()
+    qtbot.waitUntil(lambda: page.job is None)
+    assert page.measured is None and "closed meanwhile" in page.hint.words
+
+
+def test_what_went_wrong_is_a_sentence_on_the_card(page, layer, fake, qtbot, notifications):
+    measure(page, qtbot)
+    fake.error = ScanError("column_seg: no canal, so there is no middle.")
+    measure(page, qtbot)
+    assert page.card.headline.words == "Not measured" and page.card.sentences == [str(fake.error)]
+    assert not page.panel.isVisible() and str(fake.error) in notifications()
+
+
+def test_the_geometry_itself_is_asked(page, qtbot):
+    """Without the stand-in: a volume is voxels times the volume of one."""
+    _, layer = add_labels(page.session.viewer)
+    measure(page, qtbot)
+    table = page.panel.table
+    ml = np.count_nonzero(layer.data == 1) * 4 / 1000
+    assert texts(table)[3][column_of(table, "Volume (ml)")] == f"{ml:.1f}"
