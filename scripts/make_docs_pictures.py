@@ -214,17 +214,18 @@ def _corrected_phantom(folder: Path) -> Path:
 
 
 def measure_report() -> Image.Image:
-    """The two pictures of a report: levels, and where was measured, in a phantom whose L4 has slipped."""
+    """The pictures of a report: levels, lines and the view from the front, of a phantom with a slip."""
     from napari_spineseg.measurement import measure
     from napari_spineseg.measurement.picture import pictures_of
     from napari_spineseg.synthesis.phantom import PhantomSettings, make_phantom
 
-    scan, truth = make_phantom(PhantomSettings(seed=4, slip_mm=6))
+    scan, truth = make_phantom(PhantomSettings(seed=4, slip_mm=6, scoliosis_deg=12))
     pictures = [Image.fromarray(p.pixels) for p in pictures_of(measure(truth, scan), truth, scan)]
-    width, height = pictures[0].size
-    page = Image.new("RGB", (2 * width + 2 * _GAP, height), "#ffffff")
-    for k, picture in enumerate(pictures):
-        page.paste(picture, (k * (width + 2 * _GAP), 0))
+    page = Image.new("RGB", (sum(p.width + 2 * _GAP for p in pictures), pictures[0].height), "#ffffff")
+    left = 0
+    for picture in pictures:
+        page.paste(picture, (left, 0))
+        left += picture.width + 2 * _GAP
     return page.resize((1200, round(1200 * page.height / page.width)), Image.Resampling.LANCZOS)
 
 

@@ -15,6 +15,7 @@ from napari_spineseg.anatomy import colour_of
 from napari_spineseg.measurement.catalogue import CATALOGUE
 from napari_spineseg.measurement.figures import Figure, Measurements
 from napari_spineseg.measurement.picture import LINES, kind_of_line, pictures_of
+from napari_spineseg.measurement.picture_front import front_view
 from napari_spineseg.measurement.picture_section import section_of
 from napari_spineseg.overview import rgb_of
 from napari_spineseg.scan import Segmentation
@@ -118,7 +119,7 @@ def test_lines_are_drawn_where_figures_were_taken():
         Figure("coronal_cobb", 0, "spine", 20.0, marks=(depth, line)),
     )
     _, bare = pictures_of(NOTHING, segmentation)
-    _, drawn = pictures_of(Measurements(figures), segmentation)
+    _, drawn, _ = pictures_of(Measurements(figures), segmentation)
     section = section_of(segmentation, None)
     for kind, points in (("height", line), ("depth", depth)):
         ends = section.place(np.array(points))
@@ -128,6 +129,34 @@ def test_lines_are_drawn_where_figures_were_taken():
             assert not pixels_of(bare.pixels[y - 3 : y + 4, x - 3 : x + 4], LINES[kind][0]).any()
     assert drawn.caption == "Where it was measured: heights (white), depths (yellow)."
     assert "No line" in bare.caption
+
+
+@pytest.mark.parametrize("codes", [("R", "I", "P"), ("L", "A", "S"), ("S", "P", "R")])
+def test_the_view_from_the_front_is_a_radiographs(codes):
+    """The patient's right on the left, the head above, millimetres alike in both directions; no arches."""
+    view = front_view(turned(block_spine(lean=8), codes))
+    assert set(np.unique(view.labels)) == {0, 1, 2, 3, 201, 202, 203}
+    sizes = {}
+    for label in (1, 2, 3, 201):
+        x, y = view.place(middle_of(block_spine(lean=8), label)[None])[0]
+        assert view.labels[int(y), int(x)] == label
+        rows, columns = np.nonzero(view.labels == label)
+        sizes[label] = rows.mean(), columns.mean(), np.ptp(rows) + 1
+    assert sizes[3][0] < sizes[2][0] < sizes[1][0]
+    # The spine leans to the right on its way down.
+    assert sizes[3][1] > sizes[2][1] > sizes[1][1]
+    assert sizes[2][2] / view.pixels_per_mm == pytest.approx(24, abs=1)
+
+
+def test_the_view_from_the_front_is_there_for_an_angle_that_is_known():
+    segmentation = block_spine()
+    line = tuple(tuple(middle_of(segmentation, label)) for label in (1, 3))
+    known = Figure("coronal_cobb", 0, "spine", 12.34, marks=(line,))
+    missing = Figure("coronal_cobb", 0, "spine", None, "The scan shows too little of the sides.")
+    assert len(pictures_of(Measurements((missing,)), segmentation)) == 2
+    _, _, front = pictures_of(Measurements((known,)), segmentation)
+    assert "12.3°" in front.caption
+    assert pixels_of(front.pixels, LINES["lordosis"][0]).sum() > 100
 
 
 def test_every_measure_with_a_place_in_this_plane_has_a_colour():

@@ -11,8 +11,10 @@ from scipy.ndimage import label as components_of
 
 from napari_spineseg.anatomy import Numbering, Structure, colour_of, structure_of
 from napari_spineseg.anatomy_words import summarise
-from napari_spineseg.measurement.figures import Measurements
+from napari_spineseg.measurement.figures import Figure, Measurements
+from napari_spineseg.measurement.picture_front import FrontView, front_view
 from napari_spineseg.measurement.picture_section import Section, section_of
+from napari_spineseg.measurement.table import shown
 from napari_spineseg.overview import drawable, greyscale, rgb_of
 from napari_spineseg.scan import Scan, Segmentation
 
@@ -27,6 +29,8 @@ LINES = {
 
 The lines have a dark rim, so that they are seen on light tissue and on dark.
 """
+FROM_THE_FRONT = "coronal_cobb"
+"""The measure whose lines only a view from the front shows; in the colour of lordosis, the other angle."""
 
 _FILL, _FILL_WITHOUT_SCAN, _FILL_UNDER_LINES = 0.12, 0.6, 0.0
 _GROUND, _INK = "#101216", "#ffffff"
@@ -66,13 +70,17 @@ def pictures_of(
 ) -> tuple[Picture, ...]:
     """The levels along the spine, and the lines that were measured; empty where there is no label.
 
-    `scan` is on the segmentation's grid; without it the labels alone are drawn.
+    Where the coronal angle is known, a third shows it from the front. `scan` is on the segmentation's
+    grid; without it the labels alone are drawn.
     """
     section = section_of(segmentation, scan)
     if section is None:
         return ()
     numbering = segmentation.numbering
-    return _levels(section, numbering), _lines(section, numbering, measurements)
+    pictures = _levels(section, numbering), _lines(section, numbering, measurements)
+    angles = [f for f in measurements.figures if f.key == FROM_THE_FRONT and f.value is not None and f.marks]
+    view = front_view(segmentation) if angles else None
+    return pictures if view is None else (*pictures, _front(view, numbering, angles[0]))
 
 
 def kind_of_line(key: str) -> str | None:
@@ -110,20 +118,39 @@ def _lines(section: Section, numbering: Numbering, measurements: Measurements) -
     for label in {figure.label for figure in measurements.figures if figure.marks}:
         if structure_of(label) is Structure.VERTEBRA:
             _name(draw, section, label, numbering.name(label), in_front=True)
-    drawn: dict[str, int] = {}
+    drawn: set[str] = set()
     for figure in measurements.figures:
         kind = kind_of_line(figure.key)
         if kind is None or figure.value is None:
             continue
         for line in figure.marks:
             _line(draw, section.place(np.asarray(line, float).reshape(-1, 3)), LINES[kind][0])
-            drawn[kind] = drawn.get(kind, 0) + 1
-    shown = ", ".join(f"{LINES[kind][1]} ({LINES[kind][2]})" for kind in LINES if kind in drawn)
-    words = f"Where it was measured: {shown}." if shown else "No line was measured in this plane."
+            drawn.add(kind)
+    kinds = ", ".join(f"{LINES[kind][1]} ({LINES[kind][2]})" for kind in LINES if kind in drawn)
+    words = f"Where it was measured: {kinds}." if kinds else "No line was measured in this plane."
     return Picture(np.asarray(picture), f"The same section with the lines that were measured. {words}", words)
 
 
-def _coloured(section: Section, fill: float, width: int, outline: float = 1.0) -> np.ndarray:
+def _front(view: FrontView, numbering: Numbering, angle: Figure) -> Picture:
+    """The column from the front, with the two endplates of its largest angle."""
+    picture = Image.fromarray(_coloured(view, _FILL_WITHOUT_SCAN / 2, width=2))
+    draw = ImageDraw.Draw(picture)
+    for label in (int(n) for n in np.unique(view.labels) if structure_of(int(n)) is Structure.VERTEBRA):
+        _name(draw, view, label, numbering.name(label))
+    colour, _, named = LINES["lordosis"]
+    for line in angle.marks:
+        _line(draw, view.place(np.asarray(line, float).reshape(-1, 3)), colour)
+    height, width = view.labels.shape
+    for place, letter, anchor in (((6, height - 6), "R", "ls"), ((width - 6, height - 6), "L", "rs")):
+        draw.text(place, letter, fill=_INK, font=ImageFont.load_default(24), anchor=anchor)
+    words = (
+        "From the front, the patient’s right on the left: labels of bodies and discs, and the two endplates "
+        f"({named}) of the coronal Cobb angle, {shown(angle)}."
+    )
+    return Picture(np.asarray(picture), words, words)
+
+
+def _coloured(section: Section | FrontView, fill: float, width: int, outline: float = 1.0) -> np.ndarray:
     """(height, width, 3) uint8: the scan, or darkness, under filled and outlined labels."""
     if section.image is None:
         rgb = np.broadcast_to(np.float32(rgb_of(_GROUND)), (*section.labels.shape, 3)).copy()
@@ -147,7 +174,9 @@ def _rim(labels: np.ndarray, width: int) -> np.ndarray:
     return rim
 
 
-def _name(draw: ImageDraw.ImageDraw, section: Section, label: int, name: str, in_front: bool = False) -> None:
+def _name(
+    draw: ImageDraw.ImageDraw, section: Section | FrontView, label: int, name: str, in_front: bool = False
+) -> None:
     """Write the name of a level: a vertebra's on its body unless `in_front` of it, others' in front."""
     pieces, count = components_of(section.labels == label)
     sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]

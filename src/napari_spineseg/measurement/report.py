@@ -73,8 +73,10 @@ def _figure(picture: Picture) -> str:
     data = b64encode(picture.png).decode("ascii")
     height, width = picture.pixels.shape[:2]
     return (
-        f'<figure><img src="data:image/png;base64,{data}" width="{width}" height="{height}" '
-        f'alt="{text(picture.alt)}"><figcaption>{text(picture.caption)}</figcaption></figure>'
+        # As wide as it is for its height, so that pictures side by side are of one height.
+        f'<figure style="flex-grow:{width / height:.4f}"><img src="data:image/png;base64,{data}" '
+        f'width="{width}" height="{height}" alt="{text(picture.alt)}">'
+        f"<figcaption>{text(picture.caption)}</figcaption></figure>"
     )
 
 
