@@ -34,3 +34,17 @@ def test_a_tool_through_all_slices_is_a_new_beginning_and_undo_brings_the_old_on
     column[3] = first[3]
     kept.came_back(column)
     assert kept.corrected(column) == [] and np.array_equal(kept.before(), first)
+
+
+def test_a_drawn_slice_has_its_own_beginning_again_after_renumbering_was_undone(column):
+    """Else all that was renumbered would count as drawn, and be carried over."""
+    before, kept = column.copy(), Handmade(column)
+    column[4, 10:20] = 7
+    kept.drew(column, [4])
+    drawn = column.copy()
+    column[column > 0] += 1
+    kept.note(column, range(len(column)))
+    assert kept.corrected(column) == []
+    column[:] = drawn
+    kept.came_back(column)
+    assert kept.corrected(column) == [4] and np.array_equal(kept.before(), before)

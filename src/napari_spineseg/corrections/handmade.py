@@ -26,6 +26,7 @@ class Handmade:
     def __init__(self, labels: np.ndarray) -> None:
         self.shape, self._type = labels.shape, labels.dtype
         self._known: list[dict[bytes, bytes]] = [{} for _ in labels]
+        self._drawn: list[dict[bytes, bytes]] = [{} for _ in labels]
         self._last: list[bytes] = [b""] * len(labels)
         self.note(labels, range(len(labels)))
 
@@ -41,10 +42,16 @@ class Handmade:
         for number in numbers:
             self._known[number][_digest(labels[number])] = self._last[number]
 
+    def drew(self, labels: np.ndarray, numbers: Iterable[int]) -> None:
+        """Somebody drew on these slices: what they began from is kept, for when they come back."""
+        for number in numbers:
+            self._drawn[number][_digest(labels[number])] = self._last[number]
+
     def came_back(self, labels: np.ndarray) -> None:
         """Something was undone or redone: what is drawn from here on has the beginning of that state."""
         for number, plane in enumerate(labels):
-            packed = self._known[number].get(_digest(plane))
+            digest = _digest(plane)
+            packed = self._known[number].get(digest, self._drawn[number].get(digest))
             if packed is not None:
                 self._last[number] = packed
 

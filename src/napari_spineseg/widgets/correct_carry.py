@@ -84,9 +84,15 @@ class CarryOver(QObject):
             self._how, self._corrected = before, corrected
 
     def run(self) -> None:
-        """Carry the corrected slices over to the others: beside the window, then as one step."""
+        """Carry the corrected slices over to the others: beside the window, then as one step.
+
+        Called again meanwhile, it stops, and nothing is changed.
+        """
         layer = self._layer
-        if layer is None or self._job is not None:
+        if layer is None:
+            return
+        if self._job is not None:
+            self._job.stop()
             return
         handmade, scan = self._known[layer], self._session.scan_of(layer)
         # Not a copy, which would be another volume in memory: if it is drawn on meanwhile, nothing is done.
@@ -101,6 +107,7 @@ class CarryOver(QObject):
         job.progressed.connect(self._on_progress)
         job.returned.connect(lambda edit: self._on_returned(edit, layer, state))
         job.failed.connect(report)
+        job.stopped.connect(lambda: self.told.emit("Stopped. Nothing was changed."))
         job.ended.connect(self._on_ended)
         self.told.emit("Carrying over …")
         job.start()
@@ -118,7 +125,7 @@ class CarryOver(QObject):
         self._job = None
 
     def _on_progress(self, progress: Progress) -> None:
-        self.told.emit(f"Carrying over: {progress.done} of {progress.total} slices")
+        self.told.emit(f"Carrying over: {progress.done} of {progress.total} slices; the same again stops it.")
 
     def _on_paint(self, event: object) -> None:
         self._strokes += 1
@@ -133,6 +140,7 @@ class CarryOver(QObject):
             shown = {sagittal_index(self._session.viewer, self._layer)}
             kept = {"here": shown, "through": set(self._corrected), "anew": set()}[self._how]
             handmade.note(labels, changed - kept)
+            handmade.drew(labels, changed & kept)
 
     def _on_replaced(self, event: object = None) -> None:
         """Other voxels altogether."""

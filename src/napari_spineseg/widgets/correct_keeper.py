@@ -32,6 +32,7 @@ from napari_spineseg.widgets.correct_work import (
 )
 from napari_spineseg.widgets.worker import Job
 
+NO_SCAN = "The scan of this segmentation is not open, so corrections are not kept."
 # A pause longer than this is no work on the scan.
 _PAUSE_S = 30.0
 

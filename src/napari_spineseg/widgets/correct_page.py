@@ -23,7 +23,7 @@ from napari_spineseg.widgets.correct_draw import DrawPanel
 from napari_spineseg.widgets.correct_gestures import Gestures, is_request
 from napari_spineseg.widgets.correct_help import HelpSheet, help_button
 from napari_spineseg.widgets.correct_history import History, Said, as_said, history_of
-from napari_spineseg.widgets.correct_keeper import Keeper
+from napari_spineseg.widgets.correct_keeper import NO_SCAN, Keeper
 from napari_spineseg.widgets.correct_linked import LinkedDock
 from napari_spineseg.widgets.correct_offer import OfferPanel
 from napari_spineseg.widgets.correct_picker import StructurePicker
@@ -96,7 +96,7 @@ class CorrectPage(Page):
         changed = self.history.apply(edit, said)
         if changed:
             self.picker.used()
-        self.say(edit.words or ("Renamed." if changed else ""))
+        self.say("Renamed." if changed and not len(edit) else edit.words)
         return changed
 
     def run_tool(self, action: str) -> None:
@@ -130,7 +130,9 @@ class CorrectPage(Page):
 
     def save(self) -> None:
         """Put the labels into the corrections store as a version."""
-        if self._layer is not None:
+        if self._layer is not None and self.keeper.idle:
+            self.card.say_error("Not saved", NO_SCAN)
+        elif self._layer is not None:
             self.run_bar.button.setEnabled(False)
             self.keeper.save_version(*self.review.said)
 
@@ -178,7 +180,7 @@ class CorrectPage(Page):
         if (scan := self._scan()) is not None:
             self.keeper.attach(layer, scan)
         else:
-            self.say("The scan of this segmentation is not open, so corrections are not kept.", stays=True)
+            self.say(NO_SCAN, stays=True)
 
     def _take(self, layer: Labels | None) -> None:
         if layer is None or self._keys is not None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from threading import Event
+
 import numpy as np
 from correct_kit import add_segmentation, key, press, settle, wait_until
 from gui_kit import click, sagittal_labels
+
+from napari_spineseg.anatomy import Numbering
 
 
 def open_short_body(viewer, page):
@@ -96,3 +100,35 @@ def test_what_is_corrected_is_remembered_from_layer_to_layer(viewer, page):
     viewer.layers.selection.active = layer
     settle(page)
     assert page.carry.corrected == [2]
+
+
+def test_what_was_renumbered_and_undone_is_not_carried(viewer, page):
+    layer = open_short_body(viewer, page)
+    paint_upper_half(viewer, layer)
+    painted = layer.data.copy()
+    page.relabel("L3", Numbering())
+    assert not np.array_equal(layer.data, painted)
+    key(viewer, "Control-Z")
+    assert np.array_equal(layer.data, painted) and page.carry.corrected == [2]
+    carry(viewer, page)
+    assert set(np.unique(layer.data[layer.data != painted])) == {2}
+
+
+def test_the_same_key_stops_it(viewer, page, monkeypatch):
+    layer = open_short_body(viewer, page)
+    paint_upper_half(viewer, layer)
+    painted, may_go_on = layer.data.copy(), Event()
+
+    def slow(labels, base, corrected, spacing, image, control):
+        control.step("Carrying over", 0, 6)
+        assert may_go_on.wait(60)
+        control.step("Carrying over", 1, 6)
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr("napari_spineseg.widgets.correct_carry.carry_over", slow)
+    key(viewer, "G")
+    wait_until(lambda: "the same again stops it" in page.hint.words)
+    key(viewer, "G")
+    may_go_on.set()
+    wait_until(lambda: not page.carry.busy)
+    assert page.hint.words == "Stopped. Nothing was changed." and np.array_equal(layer.data, painted)

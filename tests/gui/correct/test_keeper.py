@@ -164,3 +164,20 @@ def test_without_the_scan_it_says_that_nothing_is_kept(viewer, page, qtbot):
     settle(page)
     assert not page.keeper.idle
     assert layer is not layer2
+
+
+def test_without_its_scan_it_says_that_nothing_is_saved_and_stays_usable(viewer, page, qtbot):
+    scan = column_scan()
+    layer = add_labels(viewer, scan, sagittal_labels())
+    settle(page)
+    draw(viewer, layer)
+    click(qtbot, page.run_bar.button)
+    assert page.card.headline.words == "Not saved"
+    assert "scan of this segmentation is not open" in page.card.sentences[0]
+    add_scan(viewer, scan)
+    viewer.layers.selection.active = layer
+    settle(page)
+    assert page.run_bar.button.isEnabled()
+    click(qtbot, page.run_bar.button)
+    settle(page)
+    assert page.keeper.entry.latest.number == 1

@@ -129,6 +129,7 @@ def test_a_new_name_alone_is_a_step_too(viewer, page, layer, qtbot):
     layer.selected_label = 1
     page.relabel("L6", Numbering(lumbar=6))
     assert np.array_equal(layer.data, before) and scheme_of(layer)[1] == Numbering(lumbar=6)
+    assert page.hint.words == "Renamed."  # not "It is L6 already."
     key(viewer, "P")
     press(viewer, layer, (3, 5, 35))
     key(viewer, "Control-Z")
