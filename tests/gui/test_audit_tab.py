@@ -118,3 +118,19 @@ def test_a_folder_without_scans_is_refused_in_words(page, qtbot, tmp_path):
     qtbot.waitUntil(lambda: bool(page.audit.card.sentences))
     assert "no labelled scans" in page.audit.card.sentences[0]
     assert not page.audit.table.isVisible()
+
+
+def test_labels_that_cannot_be_read_stop_neither_repair_nor_what_is_said_next(page, qtbot, folder, tmp_path):
+    (folder / "4_t2_levels.nii.gz").write_bytes(b"no labels at all")
+    audit(page, qtbot, folder)
+    headline = page.audit.card.headline.words
+    double_click(page, qtbot, row_of(page, "4_t2"))
+    qtbot.waitUntil(lambda: page.audit.card.headline.words == "Not opened")
+    with qtbot.waitSignal(page.audit.opener.opened):
+        double_click(page, qtbot, row_of(page, "2_t2"))
+    assert page.audit.card.headline.words == headline and page.audit.card.sentences == []
+    click(qtbot, page.audit.repair_button)
+    with qtbot.waitSignal(page.audit.repaired):
+        click(qtbot, page.audit.repair_now)
+    assert page.audit.card.headline.words == "Labels of 1 scan repaired"
+    assert "1 of the scans could not be read and was left out" in page.audit.card.remark.words

@@ -125,7 +125,8 @@ def repair(
 ) -> dict[str, list[Finding]]:
     """Write repaired labels of the cases that need it to `out`, in the layout of `folder`.
 
-    The dataset itself stays as it is. Returns what was repaired, by case.
+    The dataset itself stays as it is, and so do labels that cannot be read, which the audit names. Returns
+    what was repaired, by case.
 
     Raises
     ------
@@ -144,7 +145,10 @@ def repair(
             raise DatasetError(
                 f"{case.name} holds PNG slices; export them anew with `dataset export-slices`."
             )
-        better, done = repaired(case.read_labels())
+        try:
+            better, done = repaired(case.read_labels())
+        except ScanError:
+            done = []
         if done:
             path = out / case.labels.relative_to(folder)
             path.parent.mkdir(parents=True, exist_ok=True)

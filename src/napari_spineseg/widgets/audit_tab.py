@@ -121,6 +121,7 @@ class AuditTab(QWidget):
         self.open_button.clicked.connect(lambda: self._open(self.table.current()))
         self.repair_button.clicked.connect(self._unfold_repair)
         self.repair_now.clicked.connect(self.repair)
+        self.opener.opened.connect(lambda _: self._tell(self.report) if self.report is not None else None)
         self.opener.failed.connect(lambda error: self.card.say_error("Not opened", report(error)))
 
     def _browse(self) -> None:
@@ -149,13 +150,16 @@ class AuditTab(QWidget):
             part.setVisible(some)
         self.repair_panel.hide()
         self.open_button.setEnabled(False)
-        if found is None:
-            return
-        self.repair_button.setEnabled(any(f.repairable for f in found.findings))
+        if found is not None:
+            self.repair_button.setEnabled(any(f.repairable for f in found.findings))
+            self._tell(found)
+
+    def _tell(self, found: AuditReport) -> None:
+        """What was found, in numbers."""
         cases = len(found.cases)
         good = cases - len({f.case for f in found.findings})
         headline = f"{cases} scan{'s' if cases != 1 else ''}, {_counts(found.findings)}"
-        remark = f"{good} of them without a finding." if some else ""
+        remark = f"{good} of them without a finding." if found.findings else ""
         self.card.say(headline, remark, footnote=str(self._folder))
 
     def _open(self, finding: Finding | None) -> None:
@@ -170,9 +174,11 @@ class AuditTab(QWidget):
     def _on_repaired(self, done: dict[str, list[Finding]], out: Path) -> None:
         self.repair_panel.hide()
         count = len(done)
+        unread = sum(f.check == "unreadable" for f in self.report.findings) if self.report is not None else 0
+        left = f" {unread} of the scans could not be read and {'was' if unread == 1 else 'were'} left out."
         self.card.say(
             f"Labels of {count} scan{'s' if count != 1 else ''} repaired",
-            "The folder that was audited is as it was.",
+            f"The folder that was audited is as it was.{left if unread else ''}",
             footnote=str(out),
         )
         self.repaired.emit(out)
