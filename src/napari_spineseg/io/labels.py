@@ -119,7 +119,9 @@ def may_be_labels(raw: Volume) -> bool:
     """
     if note := raw.header.get("spineseg") or {}:
         return note.get("kind") == "labels"
-    voxels = np.nan_to_num(raw.voxels, nan=0.0) if raw.voxels.dtype.kind == "f" else raw.voxels
+    voxels = raw.voxels
+    if voxels.dtype.kind == "f" and np.isnan(voxels).any():
+        voxels = np.nan_to_num(voxels, nan=0.0)
     try:
         values = _few_values(voxels)
     except ValueError:

@@ -57,5 +57,5 @@ def summary_of(measurements: Measurements, segmentation: Segmentation) -> str:
     figures = measurements.figures
     known = sum(figure.value is not None for figure in figures)
     doubtful = sum(bool(figure.caution) for figure in figures)
-    words = f"{summarise(labels, segmentation.numbering)}: {known} of {len(figures)} figures"
+    words = f"{summarise(labels, segmentation.numbering)}: {known} of {len(figures)} figures known"
     return f"{words}, {doubtful} of them doubtful" if doubtful else words

@@ -48,7 +48,7 @@ footer { margin-top: 1.6rem; font-size: .82rem; color: #41464f; }
   tr, figure, .warnings { break-inside: avoid; }
   thead { display: table-header-group; }
   h2, caption { break-after: avoid; }
-  .scroll { overflow: visible; }
+  .scroll { overflow: visible; break-inside: avoid; }
 }
 @media (max-width: 34rem) { .pictures { display: block; } }
 """.strip()
