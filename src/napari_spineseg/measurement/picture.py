@@ -139,10 +139,11 @@ def _front(view: FrontView, numbering: Numbering, angle: Figure) -> Picture:
         _name(draw, view, label, numbering.name(label))
     colour, _, named = LINES["lordosis"]
     for line in angle.marks:
-        _line(draw, view.place(np.asarray(line, float).reshape(-1, 3)), colour)
+        _line(draw, view.place(np.asarray(line, float).reshape(-1, 3)), colour, width=5)
     height, width = view.labels.shape
-    for place, letter, anchor in (((6, height - 6), "R", "ls"), ((width - 6, height - 6), "L", "rs")):
-        draw.text(place, letter, fill=_INK, font=ImageFont.load_default(24), anchor=anchor)
+    font = ImageFont.load_default(min(24.0, width / 7))
+    for place, letter, anchor in (((4, height - 6), "R", "ls"), ((width - 4, height - 6), "L", "rs")):
+        draw.text(place, letter, fill=_INK, font=font, anchor=anchor)
     words = (
         "From the front, the patient’s right on the left: labels of bodies and discs, and the two endplates "
         f"({named}) of the coronal Cobb angle, {shown(angle)}."
@@ -204,12 +205,12 @@ def _name(
     )
 
 
-def _line(draw: ImageDraw.ImageDraw, points: np.ndarray, colour: str) -> None:
+def _line(draw: ImageDraw.ImageDraw, points: np.ndarray, colour: str, width: int = 2) -> None:
     """A line with a dark rim; a place of its own where it is one point only."""
     flat = [tuple(map(float, point)) for point in points]
     if len(flat) < 2:
         (x, y) = flat[0]
         draw.ellipse((x - 3, y - 3, x + 3, y + 3), fill=colour, outline=_GROUND)
         return
-    draw.line(flat, fill=_GROUND, width=4, joint="curve")
-    draw.line(flat, fill=colour, width=2, joint="curve")
+    draw.line(flat, fill=_GROUND, width=width + 2, joint="curve")
+    draw.line(flat, fill=colour, width=width, joint="curve")

@@ -15,7 +15,7 @@ p { margin: .4rem 0; }
 .warnings ul { margin: .2rem 0 0; padding-left: 1.2rem; }
 .pictures { display: flex; gap: .8rem; align-items: flex-start; }
 figure { flex: 1 1 0; min-width: 0; margin: .6rem 0; }
-figure img { display: block; width: 100%; height: auto; }
+figure img { display: block; width: auto; height: auto; max-width: 100%; max-height: 62rem; }
 figcaption { margin-top: .3rem; font-size: .85rem; color: #41464f; }
 table { width: 100%; border-collapse: collapse; font-size: .87rem; font-variant-numeric: tabular-nums; }
 caption { padding: 0 0 .4rem; text-align: left; font-weight: 600; font-size: 1.15rem; }
@@ -44,7 +44,7 @@ footer { margin-top: 1.6rem; font-size: .82rem; color: #41464f; }
   body { max-width: none; padding: 0; }
   .use, .warnings, .doubt, .swatch { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   .pictures { break-inside: avoid; }
-  figure img { width: auto; max-width: 100%; max-height: 165mm; }
+  figure img { max-height: 165mm; }
   tr, figure, .warnings { break-inside: avoid; }
   thead { display: table-header-group; }
   h2, caption { break-after: avoid; }
