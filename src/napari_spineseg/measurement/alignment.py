@@ -89,7 +89,7 @@ def lordosis(bodies: Mapping[int, Body | Missing], lumbar: int) -> Reading | Mis
 
 def coronal_cobb(space: Space, bodies: Mapping[int, Body | Missing]) -> Reading | Missing:
     """Largest angle in the coronal plane between an upper endplate and the lower endplate of one below it."""
-    seen = {n: b for n, b in bodies.items() if isinstance(b, Body) and b.leans is not None}
+    seen = {n: b for n, b in bodies.items() if isinstance(b, Body) and b.leans and not b.cut}
     if len(seen) < 3:
         if any(isinstance(b, Body) and b.cut for b in bodies.values()):
             return Missing("the scan shows too little of the sides of the vertebrae")

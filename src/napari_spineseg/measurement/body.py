@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import cc3d
 import numpy as np
+from scipy.ndimage import median_filter
 
+from napari_spineseg.anatomy import CANAL_LABEL
 from napari_spineseg.measurement.canal import Canal
 from napari_spineseg.measurement.lines import robust_bow
 from napari_spineseg.measurement.outline import Outline, outline_of
@@ -18,6 +20,8 @@ from napari_spineseg.measurement.space import Box, Frame, Missing, Space, axes, 
 _NO_CANAL = (
     "the spinal canal is not labelled beside it, so its body cannot be told from the posterior elements"
 )
+# Rows above and below a vertebra in which the canal beside it may lie.
+_MORE = 30
 # What the canal may be missing of along a body.
 _LEAST_CANAL = 0.85
 _MAIN_PIECE, _LOOSE_PIECE = 0.85, 0.03
@@ -94,7 +98,7 @@ def find_body(
     space: Space, canal: Canal | None, label: int, name: str, settings: MeasureSettings
 ) -> Body | Missing:
     """Find the body of vertebra `label`."""
-    block = _cut(space, canal, label)
+    block = _block(space, canal, label)
     if isinstance(block, Missing):
         return block
     slices = band(space, block.box, block.side, settings.band_mm)
@@ -121,8 +125,12 @@ def band(space: Space, box: Box, side: float, width: float) -> np.ndarray:
     return numbers[near] if near.any() else numbers[[np.abs(numbers - side).argmin()]]
 
 
-def _cut(space: Space, canal: Canal | None, label: int) -> _Block | Missing:
-    """The part of a vertebra in front of the canal."""
+def _block(space: Space, canal: Canal | None, label: int) -> _Block | Missing:
+    """The part of a vertebra in front of the canal.
+
+    First row by row, which tells about where it is; then level by level along the canal, because rows
+    cut a leaning spine askew, and where a vertebra has slipped the canal may lie in front of its neighbour.
+    """
     if canal is None or not np.isfinite(canal.front).any():
         return Missing(_NO_CANAL)
     mask, box = space.bone(label)
@@ -136,16 +144,42 @@ def _cut(space: Space, canal: Canal | None, label: int) -> _Block | Missing:
     a_row = ahead.sum((0, 2))
     if a_row[known[box[1]]].sum() < _LEAST_CANAL * a_row.sum():
         return Missing(_NO_CANAL)
-    pieces = cc3d.connected_components(ahead, connectivity=18)
+    first = _placed(space, canal, ahead, box, "")
+    body = _in_front(space, canal, mask, box, _upright(space, canal, first))
+    if not body.any():
+        return Missing("all of it lies behind the spinal canal")
+    pieces = cc3d.connected_components(body, connectivity=18)
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0
     share = sizes.max() / sizes.sum()
     if share < _MAIN_PIECE:
         return Missing("its body is labelled in separate pieces")
-    body = pieces == sizes.argmax()
     loose = "" if share > 1 - _LOOSE_PIECE else "Loose pieces carry this label; the largest was measured."
     caution = words(loose, "A tumour is marked in it." if label in space.tumours else "", space.coarse)
-    return _placed(space, canal, body, box, caution)
+    return _placed(space, canal, pieces == sizes.argmax(), box, caution)
+
+
+def _in_front(space: Space, canal: Canal, mask: np.ndarray, box: Box, frame: Frame) -> np.ndarray:
+    """The part of a mask in front of the canal, level by level up the frame."""
+    low, high = max(0, box[1].start - _MORE), min(len(canal.side), box[1].stop + _MORE)
+    index = np.argwhere(space.labels[:, low:high] == CANAL_LABEL) + np.array([0, low, 0])
+    near = np.abs(index[:, 0] - canal.side[index[:, 1]]) * space.thickness <= max(4.0, space.thickness / 2)
+    local = frame.local(space.world(index[near]))
+    start = int(np.floor(local[:, 2].min())) if near.any() else 0
+    level = np.floor(local[:, 2]).astype(int) - start
+    # In front of all but the foremost twentieth of a level's canal: a stray voxel does not cut into a body.
+    front = np.full(int(level.max(initial=0)) + 1, np.nan)
+    order = np.lexsort((local[:, 1], level))
+    counts = np.bincount(level, minlength=len(front))
+    stops = np.cumsum(counts)
+    has = counts > 0
+    front[has] = local[order, 1][(stops - 1 - counts // 20)[has]]
+    places = start + 0.5 + np.flatnonzero(has)
+    inside = np.argwhere(mask) + np.array([b.start for b in box])
+    _, ahead, up = frame.local(space.world(inside)).T
+    out = np.zeros(mask.shape, bool)
+    out[mask] = ahead > np.interp(up, places, median_filter(front[has], 5, mode="nearest"))
+    return out
 
 
 def _placed(space: Space, canal: Canal, body: np.ndarray, box: Box, caution: str) -> _Block:

@@ -193,6 +193,10 @@ def _read(
 ) -> Disc | Missing:
     """What the section says, from half way between the edges."""
     height, middle = _profile(section)
+    up = section.frame.w
+    row = max(abs(up @ space.down) * space.spacing[1], abs(up @ space.back) * space.spacing[2])
+    if np.median(height[height > STEP]) < _FEWEST_ROWS * row:
+        return Missing("it is too thin for the rows of this scan")
     ahead, behind = _ends(section, height)
     if not np.isfinite([ahead, behind]).all():
         return Missing("its outline is broken")
@@ -204,9 +208,6 @@ def _read(
         return Missing("its outline is broken")
     frame = Frame(section.frame.world(centre, 0), section.frame.u, section.frame.v, section.frame.w)
     disc = Disc(name, frame, depth, section.front - centre, height, middle, *voxels, caution)
-    row = max(abs(frame.w @ space.down) * space.spacing[1], abs(frame.w @ space.back) * space.spacing[2])
-    if disc.mean_height < _FEWEST_ROWS * row:
-        return Missing("it is too thin for the rows of this scan")
     if disc.mean_height < _FEW_ROWS * row:
         few = f"It is hardly higher than the rows of the scan are apart ({row:.1f} mm)."
         disc = Disc(**{**disc.__dict__, "caution": words(caution, few)})

@@ -28,7 +28,7 @@ _LOST = 0.15
 # Share of the four-cornered outline that must be covered by the label.
 _FILLED = 0.85
 _SMALLEST_HEIGHT, _SMALLEST_DEPTH = 4.0, 12.0
-_BROKEN = "its outline is broken"
+_BROKEN = "its outline is broken, or too unlike a vertebral body"
 _TOO_LITTLE = "too little of its body is labelled"
 
 

@@ -113,8 +113,12 @@ def _area(space: Space, slab: Slab) -> Reading | Missing:
         return Missing(f"the spinal canal is {cut_off(slab.edges)}")
     value = float(slab.weights.sum() * space.voxel_mm3 / slab.thickness)
     caution = ""
-    if space.thickness > _THICK and abs(slab.frame.w @ space.right) > _SLANT:
-        caution = f"The slices are {space.thickness:.1f} mm apart and the canal runs aslant through them."
+    if space.thickness > _THICK:
+        slant = abs(slab.frame.w @ space.right) > _SLANT
+        aslant = " and the canal runs aslant through them" if slant else ""
+        caution = (
+            f"The slices are {space.thickness:.1f} mm apart{aslant}, so it is uncertain by about a tenth."
+        )
     right, front, up = slab.frame.local(slab.places).T
     at = float(np.average(up, weights=slab.weights))
     middle = float(np.average(front, weights=slab.weights))

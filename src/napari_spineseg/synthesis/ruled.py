@@ -18,6 +18,8 @@ from napari_spineseg.scan import Segmentation
 from napari_spineseg.synthesis.phantom.shapes import Frame
 
 _GAP = 1.0
+# Tubes of neighbours overlap by this much, so that a bend leaves no gap; the ends go on for longer.
+_OVERLAP, _BEYOND = 4.0, 22.0
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def _paint(labels: np.ndarray, points: tuple[np.ndarray, ...], spine: RuledSpine
     for n, pair in enumerate(blocks):
         for block, label in zip(pair, (FIRST_DISC_LABEL + n, n + 1), strict=True):
             reach = 48.0
-            low, high = block.frame.box((-reach, -70, -34), (reach, 26, 34))
+            low, high = block.frame.box((-reach, -70, -46), (reach, 26, 46))
             box = _box(points, low, high)
             if box is None:
                 continue
@@ -165,7 +167,11 @@ def _paint(labels: np.ndarray, points: tuple[np.ndarray, ...], spine: RuledSpine
             x, y, z = points
             local = block.frame.local((x[i], y[:, :, c], z[:, r]))
             part = labels[box]
-            part[_tube(local, block, spine) & (part == 0)] = CANAL_LABEL
+            beyond = (
+                (_BEYOND if label == FIRST_DISC_LABEL else _OVERLAP),
+                (_BEYOND if block is spine.bodies[-1] else _OVERLAP),
+            )
+            part[_tube(local, block, spine, beyond) & (part == 0)] = CANAL_LABEL
             inside = _inside(local, block, gap)
             if label == n + 1:
                 inside |= _posterior(local, block, spine)
@@ -195,11 +201,14 @@ def _inside(local: tuple[np.ndarray, ...], block: RuledBlock, gap: float) -> np.
     return (np.abs(v) <= block.depth / 2) & (np.abs(u) <= block.width / 2) & (np.abs(w) <= half)
 
 
-def _tube(local: tuple[np.ndarray, ...], block: RuledBlock, spine: RuledSpine) -> np.ndarray:
+def _tube(
+    local: tuple[np.ndarray, ...], block: RuledBlock, spine: RuledSpine, beyond: tuple[float, float]
+) -> np.ndarray:
+    """The tube behind a block, and as far as `beyond` its lower and upper end, mm."""
     u, v, w = local
     centre = -block.depth / 2 - _GAP - spine.canal_depth / 2
     oval = (u / (spine.canal_width / 2)) ** 2 + ((v - centre) / (spine.canal_depth / 2)) ** 2 <= 1
-    return oval & (np.abs(w) <= block.height / 2 + 4)
+    return oval & (w >= -block.height / 2 - beyond[0]) & (w <= block.height / 2 + beyond[1])
 
 
 def _posterior(local: tuple[np.ndarray, ...], block: RuledBlock, spine: RuledSpine) -> np.ndarray:
