@@ -86,7 +86,10 @@ class FakeMeasure:
         finally:
             self.finished.set()
         figures = [figure for label in labels for figure in _figures(segmentation, label)]
-        figures += [Figure("lordosis", 0, "spine", 40.0), Figure("coronal_cobb", 0, "spine", -2.26)]
+        figures += [
+            Figure("lordosis", 0, "spine", 40.0),
+            Figure("coronal_cobb", 0, "spine", -2.26, marks=_across(segmentation)),
+        ]
         return Measurements(tuple(figures), (WARNING,), {})
 
 
@@ -103,6 +106,13 @@ def _figures(segmentation: Segmentation, label: int) -> list[Figure]:
             caution = CAUTION if (key, label) == DOUBTFUL else ""
             found.append(Figure(key, label, name, 10.0 * label, caution=caution, marks=marks))
     return found
+
+
+def _across(segmentation: Segmentation) -> tuple[tuple[tuple[float, ...], ...], ...]:
+    """A line to the right through each of two vertebrae."""
+    return tuple(
+        ((x - 4, y, z), (x + 4, y, z)) for (x, y, z), _ in (ends_of(segmentation, n) for n in (1, 3))
+    )
 
 
 def ends_of(segmentation: Segmentation, label: int) -> tuple[tuple[float, ...], ...]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 from napari.layers import Labels
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QWidget
@@ -13,6 +12,7 @@ from napari_spineseg.anatomy import colour_of
 from napari_spineseg.errors import SpineSegError
 from napari_spineseg.measurement import Figure, MeasureSettings
 from napari_spineseg.measurement.table import shown
+from napari_spineseg.widgets.measure_going import Guide, place_of
 from napari_spineseg.widgets.measure_lines import Line, MeasureLines
 from napari_spineseg.widgets.measure_panel import FigurePanel
 from napari_spineseg.widgets.measure_result import Kept, Measured, Watch
@@ -25,7 +25,6 @@ from napari_spineseg.widgets.picker import LayerPicker
 from napari_spineseg.widgets.session import layers_of, while_alive
 from napari_spineseg.widgets.settings_form import SettingsForm, settings_from
 from napari_spineseg.widgets.style import give_role
-from napari_spineseg.widgets.view import centre_of, go_to
 from napari_spineseg.widgets.worker import Job, report
 
 if TYPE_CHECKING:
@@ -47,6 +46,7 @@ class MeasurePage(Page):
         self._job: Job | None = None
         self._kept = Kept()
         self._shown: Measured | None = None
+        self.guide = Guide(self.session)
         self.lines = MeasureLines(self.session, self)
         self.about = Words("", "muted")
         self.advanced_form = SettingsForm(MeasureSettings, ("band_mm",))
@@ -120,6 +120,7 @@ class MeasurePage(Page):
         """The lines belong to the table: on another page they would be in the way."""
         super().hideEvent(event)
         self.lines.clear()
+        self.guide.leave()
 
     def _say_input(self) -> None:
         layer = self.session.segmentation
@@ -179,27 +180,22 @@ class MeasurePage(Page):
 
     def _on_chosen(self, figure: Figure) -> None:
         """Go where a figure was taken; where it is missing, to its level."""
-        if self._shown is None:
-            return
-        layer, result = self._shown.layer, self._shown.result
-        if figure.marks:
-            at = np.concatenate([result.index_of(mark) for mark in figure.marks]).mean(0)
-        else:
-            at = centre_of(layer.data, figure.label) if figure.label else None
-        if at is not None:
-            # On a slice itself: a place between two would be shown on either.
-            point = (round(float(at[0])), float(at[1]), float(at[2]))
-            go_to(self.session.viewer, layer.data_to_world(point))
-        self._draw(figure)
+        if self._shown is not None:
+            said = self.guide.go(figure, self._shown.result, self._shown.layer)
+            self._draw(figure)
+            if said:
+                self.say_briefly(said)
 
     def _draw(self, chosen: Figure | None) -> None:
         """The chosen figure's lines, and those of the same measure at the other levels."""
         if self._shown is None or chosen is None or not self.isVisible():
             self.lines.clear()
             return
+        result = self._shown.result
         lines = [
             Line(
-                self._shown.result.index_of(mark),
+                result.index_of(mark),
+                place_of(figure, result),
                 colour_of(figure.label) if figure.label else _NO_LEVEL_COLOUR,
                 figure is chosen,
                 shown(figure) if figure is chosen and number == 0 else "",

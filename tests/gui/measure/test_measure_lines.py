@@ -12,7 +12,8 @@ from qtpy.QtGui import QFont, QFontMetrics
 
 from napari_spineseg.anatomy import colour_of
 from napari_spineseg.scan import Scan
-from napari_spineseg.widgets.measure_lines import flattened
+from napari_spineseg.widgets.measure_going import TURNED
+from napari_spineseg.widgets.measure_lines import Line, flattened
 from napari_spineseg.widgets.measure_work import Result
 from napari_spineseg.widgets.session import layers_of
 
@@ -82,6 +83,7 @@ def test_clicks_and_keys_go_to_the_figure_and_draw_its_line(shared, measured, qt
     paths = drawn(lines)
     assert set(paths) == {"#ffd166", "#000000", "#ffffff", *(colour_of(n) for n in (1, 2, 4))}
     (chosen,) = paths["#ffd166"]
+    assert [lines.features["ink"][n] for n in np.flatnonzero(lines.features["words"])][-1] == "#ffd166"
     rows = np.flatnonzero((layer.data[2] == 3).any(1))
     assert np.allclose(sorted(chosen[:, 1]), [rows[0], rows[-1]]) and (chosen[:, 0] == 2).all()
     assert sorted(set(lines.features["words"])) == ["", "30.0 mm"]
@@ -101,9 +103,20 @@ def test_clicks_and_keys_go_to_the_figure_and_draw_its_line(shared, measured, qt
     viewer.dims.order = (1, 0, 2)
     assert all(np.ptp(points[:, 1]) == 0 for points in lines.data)
     viewer.dims.order = (0, 1, 2)
-    # On another page the lines would be in the way; back here they are there again.
+    # What lies in the coronal plane is shown in that, until something else is chosen.
+    click(qtbot, page.panel.kinds["spine"])
+    press(qtbot, table, 0, 1)
+    assert viewer.dims.order == (2, 1, 0) and page.hint.words == TURNED
+    assert viewer.scene.camera.orientation2d == ("down", "left")
+    assert [np.ptp(points[:, 2]) for points in lines.data] == [0] * len(lines.data)
+    assert round(layer.world_to_data(viewer.dims.point)[2]) == round(lines.data[0][0, 2])
+    press(qtbot, table, 0, 0)
+    assert viewer.dims.order == (0, 1, 2)
+    assert viewer.scene.camera.orientation2d == ("down", "right")
+    press(qtbot, table, 0, 1)
+    # On another page lines and plane would be in the way; back here the lines are there again.
     page.hide()
-    assert lines_of(viewer) == []
+    assert lines_of(viewer) == [] and viewer.dims.order == (0, 1, 2)
     page.show()
     assert len(lines_of(viewer)) == 1
     viewer.layers.remove(layer)
@@ -195,8 +208,8 @@ def test_and_on_oblique_grids():
     assert np.allclose(back, index)
 
 
-def test_a_line_across_slices_is_moved_into_the_one_it_is_nearest_to():
-    line = np.array([[1.0, 2, 3], [2.2, 5, 6]])
-    assert flattened(line, (0,), (9, 9, 9)).tolist() == [[2, 2, 3], [2, 5, 6]]
-    assert flattened(line + np.array([9, 0, 0]), (0,), (9, 9, 9))[:, 0].tolist() == [8, 8]
-    assert np.array_equal(flattened(line, (), (9, 9, 9)), line)
+def test_a_line_across_slices_is_moved_into_the_one_its_figure_is_shown_in():
+    points, place = np.array([[1.0, 2, 3], [2.2, 5, 6]]), np.array([1.6, 3.5, 4.5])
+    assert flattened(Line(points, place, ""), (0,), (9, 9, 9)).tolist() == [[2, 2, 3], [2, 5, 6]]
+    assert flattened(Line(points, place + 9, ""), (0,), (9, 9, 9))[:, 0].tolist() == [8, 8]
+    assert np.array_equal(flattened(Line(points, place, ""), (), (9, 9, 9)), points)
