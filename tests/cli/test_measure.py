@@ -83,7 +83,7 @@ def test_a_table_a_record_and_a_report_are_written(call, labels, scan, tmp_path)
     assert all(row["value"] or row["reason"] for row in rows)
     page = (tmp_path / "out" / "blocks_report.html").read_text(encoding="utf-8")
     assert "Research use only" in page
-    assert page.count("data:image/png;base64,") == 2
+    assert page.count("data:image/png;base64,") >= 2
 
 
 def test_the_record_says_of_what_and_with_what(call, labels, scan, tmp_path):
@@ -236,6 +236,7 @@ def test_a_scan_of_another_grid_is_refused(call, labels, tmp_path):
         ((), "SEG"),
         (("blocks_seg.nii.gz",), "output"),
         (("blocks_seg.nii.gz", "other_seg.nii.gz", "--scan", "x.nii", "-o", "out"), "one by one"),
+        (("blocks_seg.nii.gz", "--scan", "./blocks_seg.nii.gz", "-o", "out"), "itself"),
         (("blocks_seg.nii.gz", "--volume", "1", "-o", "out"), "--scan"),
         (("blocks_seg.nii.gz", "--band-mm", "400", "-o", "out"), "band-mm"),
         (("blocks_seg.nii.gz", "-o", "blocks_seg.nii.gz"), "folder"),

@@ -62,6 +62,8 @@ def command(
         raise SettingsError(
             f"--scan is the scan of one segmentation, and this call has {len(jobs)}; measure them one by one."
         )
+    if scan is not None and scan.resolve() == jobs[0].scan.resolve():
+        raise SettingsError("--scan names the segmentation itself; name the scan that it was made from.")
     make_folder(output)
     console = Console(json)
     for remark in remarks:
