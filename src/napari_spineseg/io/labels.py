@@ -126,7 +126,7 @@ def may_be_labels(raw: Volume) -> bool:
         values = _few_values(voxels)
     except ValueError:
         return False
-    return not values or _flat(voxels)
+    return not values or bool(_flat(voxels))
 
 
 def _few_values(voxels: np.ndarray) -> set[int]:
