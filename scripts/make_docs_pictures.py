@@ -229,6 +229,30 @@ def measure_report() -> Image.Image:
     return page.resize((1200, round(1200 * page.height / page.width)), Image.Resampling.LANCZOS)
 
 
+def measure_page() -> Image.Image:
+    """The Measure page on a phantom whose L4 has slipped: the slip chosen, its lines in the picture."""
+    from napari.layers import Layer
+
+    from napari_spineseg.io.layers import layer_tuple_for_scan, layer_tuple_for_segmentation
+    from napari_spineseg.synthesis.phantom import PhantomSettings, make_phantom
+
+    with _window() as (viewer, segment_page):
+        page = segment_page.parentWidget().parentWidget().show_page("Measure")
+        page.offer.hide()
+        scan, truth = make_phantom(PhantomSettings(seed=4, slip_mm=6))
+        viewer.add_layer(Layer.create(*layer_tuple_for_scan(scan)))
+        labels = viewer.add_layer(Layer.create(*layer_tuple_for_segmentation(truth)))
+        labels.opacity = 0.45
+        page.run_bar.button.click()
+        _wait_until(lambda: page.job is None)
+        page.panel.show_kind("disc")
+        rows = page.panel.rows
+        slip = next(n for n, figure in enumerate(rows[0]) if figure.key == "slip")
+        level = next(n for n, row in enumerate(rows) if row[0].level == "L4/L5")
+        page.panel.table.setCurrentCell(level, slip)
+        return _grab(viewer)
+
+
 @contextmanager
 def _own_home() -> Iterator[Path]:
     """A home for models and corrections that is empty, and gone afterwards."""
@@ -266,6 +290,7 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
     "segment-save": segment_save,
     "correct-page": correct_page,
     "learn-page": learn_page,
+    "measure-page": measure_page,
     "measure-report": measure_report,
 }
 

@@ -35,15 +35,12 @@ class Line:
         (3,) index of the middle of the figure: all of its lines are drawn in the slice through that.
     colour
         That of its level; the chosen one has a colour of its own.
-    words
-        What stands beside it; empty for none.
     """
 
     points: np.ndarray
     place: np.ndarray
     colour: str
     chosen: bool = False
-    words: str = ""
 
 
 class MeasureLines(QObject):
@@ -53,14 +50,16 @@ class MeasureLines(QObject):
         super().__init__(parent)
         self._session = session
         self._lines: tuple[Line, ...] = ()
+        self._words = ""
         self._labels: Labels | None = None
         self.layer: Shapes | None = None
         dims = session.viewer.dims
         while_alive(self, dims.events.order, self._turn)
         while_alive(self, dims.events.ndisplay, self._turn)
 
-    def show(self, labels: Labels, lines: Sequence[Line]) -> None:
-        """Draw `lines` over `labels`, in place of those before."""
+    def show(self, labels: Labels, lines: Sequence[Line], words: str) -> None:
+        """Draw `lines` over `labels`, in place of those before, and `words` above those that are chosen."""
+        self._words = words
         self._lines, self._labels = tuple(line for line in lines if len(line.points) > 1), labels
         if not self._lines:
             self.clear()
@@ -100,12 +99,13 @@ class MeasureLines(QObject):
         layer, labels = self.layer, self._labels
         spacing = float(np.mean(labels.scale[-2:]))
         dims = self._session.viewer.dims
-        lines = [
-            replace(x, points=flattened(x, dims.not_displayed, labels.data.shape)) for x in self._in_order()
-        ]
-        halo = np.zeros((len(_HALO), 3))
-        halo[:, list(dims.displayed[-2:])] = _HALO
-        strokes = [stroke for line in lines for stroke in _strokes(line, halo / labels.scale[-3:])]
+        shape = labels.data.shape
+        lines = [replace(x, points=flattened(x, dims.not_displayed, shape)) for x in self._in_order()]
+        strokes = [stroke for line in lines for stroke in _strokes(line)]
+        if chosen := [line.points for line in lines if line.chosen]:
+            halo = np.zeros((len(_HALO), 3))
+            halo[:, list(dims.displayed[-2:])] = _HALO
+            strokes += _texts(self._words, np.concatenate(chosen), halo / labels.scale[-3:])
         # The lines lie within the labels, so that nobody has to be told of a new extent: that takes long.
         with layer.events.data.blocker():
             layer.data = []
@@ -134,18 +134,18 @@ class _Stroke:
     ink: str = _CHOSEN
 
 
-def _strokes(line: Line, halo: np.ndarray) -> list[_Stroke]:
-    """A line as it is drawn: on a casing, its words in a halo, `halo: (n, 3)` steps of the index away."""
+def _strokes(line: Line) -> list[_Stroke]:
+    """A line as it is drawn: on a casing."""
     mm = _THICK_MM if line.chosen else _THIN_MM
     casing, colour = (_CASING_OF_CHOSEN, _CHOSEN) if line.chosen else (_CASING, line.colour)
-    return [
-        _Stroke(line.points, casing, mm + 2 * _RIM_MM),
-        *(
-            _Stroke(line.points + away, _HIDDEN, _THIN_MM, line.words, _CASING_OF_CHOSEN)
-            for away in (halo if line.words else ())
-        ),
-        _Stroke(line.points, colour, mm, line.words),
-    ]
+    return [_Stroke(line.points, casing, mm + 2 * _RIM_MM), _Stroke(line.points, colour, mm)]
+
+
+def _texts(words: str, points: np.ndarray, halo: np.ndarray) -> list[_Stroke]:
+    """Words above all of `points`, in a halo: `halo: (n, 3)` steps of the index away."""
+    box = np.stack([points.min(0), points.max(0)])
+    dark = [_Stroke(box + away, _HIDDEN, _THIN_MM, words, _CASING_OF_CHOSEN) for away in halo]
+    return [*dark, _Stroke(box, _HIDDEN, _THIN_MM, words)]
 
 
 def flattened(line: Line, hidden: Sequence[int], shape: tuple[int, ...]) -> np.ndarray:

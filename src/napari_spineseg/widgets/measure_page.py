@@ -198,12 +198,11 @@ class MeasurePage(Page):
                 place_of(figure, result),
                 colour_of(figure.label) if figure.label else _NO_LEVEL_COLOUR,
                 figure is chosen,
-                shown(figure) if figure is chosen and number == 0 else "",
             )
             for figure in self.panel.figures_of(chosen.key)
-            for number, mark in enumerate(figure.marks)
+            for mark in figure.marks
         ]
-        self.lines.show(self._shown.layer, lines)
+        self.lines.show(self._shown.layer, lines, shown(chosen))
 
     def _lay_out(self) -> None:
         picker = LayerPicker(self.session, "segmentation")

@@ -29,7 +29,8 @@ def drawn(layer: Shapes) -> dict[str, list[np.ndarray]]:
     found: dict[str, list[np.ndarray]] = {}
     for points, colour in zip(layer.data, layer.edge_color, strict=True):
         name = "#" + "".join(f"{round(255 * v):02x}" for v in colour[:3])
-        found.setdefault(name, []).append(points)
+        if colour[3]:  # what is not seen bears the words
+            found.setdefault(name, []).append(points)
     return found
 
 
