@@ -263,7 +263,11 @@ def test_in_structures_a_tumour_is_the_structure_tumour(viewer, page, qtbot, fak
     add_scan(viewer)
     segment(page, qtbot)
     layer = page.session.segmentation
-    layer.metadata[KEY] = {**about(layer), "scheme": "structures"}
+    layer.metadata[KEY] = {**about(layer), "scheme": "structures", "provenance": {"tumours": [FINDING]}}
+    page.tumours.show_layer(layer)
+    item = page.tumours.list.visualItemRect(page.tumours.list.item(0)).center()
+    qtbot.mouseClick(page.tumours.list.viewport(), Qt.MouseButton.LeftButton, pos=item)
+    assert layer.selected_label == 4
     start_clicking(page, qtbot)
     page.tumours.clicks.take(Gesture([(2.0, 10.0, 35.0)]))
     page.tumours.clicks.take(Gesture([(2.0, 60.0, 35.0)]))

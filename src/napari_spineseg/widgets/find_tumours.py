@@ -10,7 +10,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QHideEvent
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
-from napari_spineseg.anatomy import colour_of
+from napari_spineseg.anatomy import Structure, colour_of
 from napari_spineseg.errors import SpineSegError
 from napari_spineseg.models import get_model
 from napari_spineseg.tumours.scan import finds_tumours
@@ -72,10 +72,10 @@ class FindTumours(QWidget):
 
     def show_findings(self, layer: Labels | None) -> None:
         """List the findings anew: they may have been corrected, or their places have other names."""
-        findings = findings_of(layer)
+        findings, scheme = findings_of(layer), scheme_of(layer)[0] if layer is not None else "levels"
         self.list.clear()
         for finding in findings or ():
-            item = QListWidgetItem(swatch(colour_of(finding["label"]), _SWATCH), words_of(finding))
+            item = QListWidgetItem(swatch(colour_of(finding["label"], scheme), _SWATCH), words_of(finding))
             item.setData(256, finding)
             self.list.addItem(item)
         height = self.list.sizeHintForRow(0) * min(len(findings or ()), _ROWS) + 6
@@ -122,11 +122,13 @@ def tumour_model_there() -> bool:
 
 def findings_of(layer: Labels | None) -> list[dict[str, Any]] | None:
     """The tumours that a segmentation holds; None where there is none and no model looked for any."""
-    if layer is None or scheme_of(layer)[0] != "levels":
+    if layer is None:
         return None
     from napari_spineseg.tumours.listing import listed
 
     records = (about(layer).get("provenance") or {}).get("tumours")
+    if scheme_of(layer)[0] == "structures":  # one number for all: what the model said is all that is known
+        return records and [{**record, "label": int(Structure.TUMOUR)} for record in records]
     spacing = tuple(float(v) for v in layer.scale[-3:])
     found = listed(np.asarray(layer.data), spacing, scheme_of(layer)[1], records or ())
     return found if found or records == [] else None
