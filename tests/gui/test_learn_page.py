@@ -244,6 +244,20 @@ def test_the_gate_says_no_and_overruling_has_its_price(toy, toy_weights, toy_sto
     assert get_model().key == "toy@1"
     click(qtbot, page.anyway)
     assert get_model().key == "toy@2" and not page.anyway.isVisible()
+    assert page.cost.words == "toy@2 is used now; Roll back returns to the one before."
+    click(qtbot, page.versions.buttons["rollback"])
+    assert get_model().key == "toy@1" and page.anyway.isVisible() and "costs" in page.cost.words
+
+
+def test_a_run_that_goes_on_without_the_window_is_said_to(toy, toy_store, open_page, monkeypatch, qtbot):
+    run = a_run(toy_store(1))
+    say(run, StateEvent(phase="training"))
+    monkeypatch.setattr("napari_spineseg.widgets.learn_page.run_to_attach", lambda: run)
+    page = open_page()
+    # Found again: unticked, the box would say that closing the window stops it.
+    assert page.outlives.isChecked() and not page.outlives.isEnabled()
+    say(run, StateEvent(phase="stopped"))
+    qtbot.waitUntil(page.outlives.isEnabled)
 
 
 def test_an_interrupted_run_is_offered_and_can_be_dropped(toy, toy_store, open_page, qtbot):
@@ -258,22 +272,39 @@ def test_an_interrupted_run_is_offered_and_can_be_dropped(toy, toy_store, open_p
 def test_versions_are_used_moved_and_compared(toy, toy_weights, tmp_path, open_page, model, qtbot):
     add_version("toy", toy_weights, {"parent": "toy@1"})
     scan, _ = kit.make_toy(3, known=True)
-    add_scan(model, scan)
+    scan_layer = add_scan(model, scan)
+    older = model.add_labels(np.ones(scan_layer.data.shape, int), scale=scan_layer.scale)
     page = open_page()
+    page.session.link(older, scan_layer)
     panel = page.versions
     panel.choose("toy@2")
     click(qtbot, panel.buttons["compare"])
     qtbot.waitUntil(lambda: not panel.words.words.startswith("Comparing"))
     assert panel.words.words == "toy@1 and toy@2 say the same."
-    assert any("difference" in layer.name for layer in model.layers)
+    (difference,) = (layer for layer in model.layers if "difference" in layer.name)
+    assert difference.visible and not older.visible  # among its colours the difference is not seen
+    assert list(model.layers).index(difference) == list(model.layers).index(scan_layer) + 1
     panel.export_to(tmp_path / "toy.zip")
     panel.import_from(tmp_path / "toy.zip")
     assert {entry.key for entry in list_models()} >= {"toy@1", "toy@2", "toy@3"}
+    assert panel.words.words == "toy.zip was added as toy@3."
     panel.choose("toy@3")
     click(qtbot, panel.buttons["use"])
     assert get_model().key == "toy@3" and "in use" in panel.list.currentItem().text()
     panel.import_from(tmp_path / "nowhere.zip")
     assert "nowhere.zip" in panel.words.words
+
+
+def test_a_difference_of_a_scan_that_was_closed_lies_on_no_other(toy, toy_weights, open_page, model, qtbot):
+    add_version("toy", toy_weights, {"parent": "toy@1"})
+    first, other = (add_scan(model, kit.make_toy(seed, known=True)[0]) for seed in (3, 4))
+    panel = open_page().versions
+    model.layers.selection.active = first
+    panel.choose("toy@2")
+    click(qtbot, panel.buttons["compare"])
+    model.layers.remove(first)
+    qtbot.waitUntil(lambda: "say the same" in panel.words.words)
+    assert list(model.layers) == [other]
 
 
 def test_the_form_has_the_commands_settings_and_says_what_an_empty_name_means(toy, open_page):

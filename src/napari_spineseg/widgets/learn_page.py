@@ -30,13 +30,14 @@ from napari_spineseg.widgets.learn_curves import LearnCurves
 from napari_spineseg.widgets.learn_follow import RunFollower, run_to_attach, run_to_resume
 from napari_spineseg.widgets.learn_pictures import LearnPictures
 from napari_spineseg.widgets.learn_running import RunningPanel
-from napari_spineseg.widgets.learn_versions import VersionPanel
+from napari_spineseg.widgets.learn_versions import VersionPanel, key_in_use
 from napari_spineseg.widgets.learn_words import (
     figures_in_words,
     headline_of,
     plan_in_words,
     refused_in_words,
     scans_in_words,
+    use_in_words,
 )
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label, tooltip
@@ -50,8 +51,7 @@ from napari_spineseg.widgets.worker import report
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_AS_NEEDED = "As many as needed"
-_OUTLIVES = "Go on when napari is closed"
+_AS_NEEDED, _OUTLIVES = "As many as needed", "Go on when napari is closed"
 _ADVANCED = ("steps", "batch", "learning_rate", "device", "promote", "seed")
 
 
@@ -109,7 +109,7 @@ class LearnPage(Page):
         except SpineSegError as error:
             self.card.say_error("Not started", report(error))
             return
-        self._follow(run)
+        self._follow(run, self.outlives.isChecked())
 
     def use_anyway(self) -> None:
         """Put the new version into use against the gate's word."""
@@ -120,8 +120,6 @@ class LearnPage(Page):
         except SpineSegError as error:
             self.card.say_error("Not used", report(error))
             return
-        self.anyway.hide()
-        self.cost.say(f"{self._verdict.key} is used now; Roll back returns to the one before.")
         self._models_changed()
 
     def _add_inputs(self) -> None:
@@ -134,8 +132,8 @@ class LearnPage(Page):
         row.addWidget(self.browse)
         self.inputs.addRow(row_label("Corrections", self.store), row)
         self.outlook_words, self.scans = Words(""), Words("", "muted")
-        self.inputs.addRow(self.outlook_words)
-        self.inputs.addRow(self.scans)
+        for words in (self.outlook_words, self.scans):
+            self.inputs.addRow(words)
 
     def _add_settings(self) -> None:
         choices = {"model": model_choices}
@@ -185,7 +183,7 @@ class LearnPage(Page):
         self.running.stopped.connect(lambda how: self.run.stop(how) if self.run else None)
         self.running.resumed.connect(self._resume)
         self.running.discarded.connect(self._discard)
-        self.outlives.toggled.connect(lambda on: self.run.let_live() if on and self.run else None)
+        self.outlives.toggled.connect(self._on_outlives)
         self.follower.said.connect(self._on_said)
         self.follower.ended.connect(self._on_ended)
         self.anyway.clicked.connect(self.use_anyway)
@@ -197,12 +195,14 @@ class LearnPage(Page):
         """Go on showing a run that lives, or offer one that was interrupted."""
         run = run_to_attach()
         if run is not None:
-            self._follow(run)
+            self._follow(run, lives=True)  # this window does not end it
         elif (run := run_to_resume()) is not None:
             self.running.offer(run)
 
-    def _follow(self, run: LearningRun) -> None:
+    def _follow(self, run: LearningRun, lives: bool = False) -> None:
         self._verdict = None
+        self.outlives.setChecked(lives)
+        self.outlives.setDisabled(lives)
         self.card.clear()
         self.result.hide()
         self.curves.clear()
@@ -212,6 +212,11 @@ class LearnPage(Page):
         self.run_bar.hide()
         self.running.begin()
         self.follower.follow(run)
+
+    def _on_outlives(self, on: bool) -> None:
+        if on and self.run is not None:
+            self.run.let_live()
+            self.outlives.setEnabled(False)
 
     def _on_said(self, event: Event) -> None:
         if isinstance(event, ProgressEvent):
@@ -237,16 +242,21 @@ class LearnPage(Page):
         self.card.say(headline_of(verdict), verdict.reason, footnote=f"{verdict.key} · {seconds}")
         held, guard = figures_in_words(verdict.held_back), figures_in_words(verdict.guard)
         self.figures.say(f"Dice on held-back corrections\n{held}\n\nDice on the guard scans\n{guard}")
-        self.anyway.setVisible(not verdict.in_use)
         self.anyway.setText("Use it" if verdict.promoted else "Use anyway")
-        self.cost.say("" if verdict.promoted else f"Using it anyway costs: {_cost(verdict)}")
+        self._show_use(verdict)
         self.again.key = verdict.key
         self.again.bar.setVisible(bool(self.session.scans()))
         self.result.show()
 
+    def _show_use(self, verdict: VerdictEvent) -> None:
+        used = key_in_use() == verdict.key
+        self.anyway.setVisible(not used)
+        self.cost.say(use_in_words(verdict, used))
+
     def _on_ended(self, how: str) -> None:
         self.running.end()
         self.run_bar.show()
+        self.outlives.setEnabled(True)
         if how == "stopped" and self._verdict is None:
             self.card.say("Stopped", "Discarded; no model was made.")
         if how == "interrupted":
@@ -260,7 +270,7 @@ class LearnPage(Page):
         except SpineSegError as error:
             self.card.say_error("Not resumed", report(error))
             return
-        self._follow(LearningRun(run.folder) if run.pid is None else run)
+        self._follow(LearningRun(run.folder) if run.pid is None else run, self.outlives.isChecked())
 
     def _discard(self, run: LearningRun) -> None:
         run.stop("discard")
@@ -274,6 +284,8 @@ class LearnPage(Page):
     def _models_changed(self) -> None:
         self.versions.refresh()
         self.main_form.refresh_choices("model")
+        if self._verdict is not None:
+            self._show_use(self._verdict)
 
     def _browse(self) -> None:
         dialog = QFileDialog(self, "Folder of corrections", self.store.text())
@@ -285,9 +297,3 @@ class LearnPage(Page):
         super()._restyle(theme)
         if hasattr(self, "curves"):
             self.curves.restyle(theme)
-
-
-def _cost(verdict: VerdictEvent) -> str:
-    from napari_spineseg.learning.gate import cost_of_overruling
-
-    return cost_of_overruling(verdict.held_back, verdict.guard)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from napari.layers import Labels
+from napari.layers import Image, Labels
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -24,12 +26,17 @@ from napari_spineseg.models.archive import export_model, import_model
 from napari_spineseg.models.versions import earlier_model, rollback, use_model
 from napari_spineseg.widgets.learn_words import cost_of
 from napari_spineseg.widgets.parts import Words, tooltip
-from napari_spineseg.widgets.session import Session
+from napari_spineseg.widgets.session import Session, layers_of
 from napari_spineseg.widgets.style import give_role
 from napari_spineseg.widgets.view import placement_of
 from napari_spineseg.widgets.worker import Job, report
 
+if TYPE_CHECKING:
+    from napari_spineseg.learning.compare import Comparison
+
 _ROWS = 5
+# What two models differ in is a few voxels at borders.
+_OPACITY = 0.8
 
 
 class VersionPanel(QWidget):
@@ -84,7 +91,7 @@ class VersionPanel(QWidget):
     def refresh(self) -> None:
         """List the versions anew; the chosen one stays."""
         kept = self.chosen()
-        in_use = _key_in_use()
+        in_use = key_in_use()
         self.list.clear()
         for entry in list_models():
             refused = entry.card.get("promoted") is False
@@ -116,11 +123,11 @@ class VersionPanel(QWidget):
 
     def import_from(self, path: Path) -> None:
         """Add the version in a file."""
-        self._guarded(lambda: import_model(path), f"{path.name} was added.")
+        self._guarded(lambda: import_model(path), lambda entry: f"{path.name} was added as {entry.key}.")
 
     def _on_chosen(self, *_: object) -> None:
         key = self.chosen()
-        in_use = _key_in_use()
+        in_use = key_in_use()
         self.buttons["use"].setEnabled(bool(key) and key != in_use)
         scan = self._session.scan is not None
         self.buttons["compare"].setEnabled(bool(key) and key != in_use and scan)
@@ -144,18 +151,18 @@ class VersionPanel(QWidget):
     def _roll_back(self) -> None:
         self._guarded(rollback, "The model before is used again.")
 
-    def _guarded(self, act: object, words: str) -> None:
+    def _guarded(self, act: Callable[[], Any], words: str | Callable[[Any], str]) -> None:
         try:
-            act()
+            done = act()
         except SpineSegError as error:
             self._say(report(error), "error")
             return
         self.refresh()
         self.changed.emit()
-        self._say(words, "muted")
+        self._say(words if isinstance(words, str) else words(done), "muted")
 
     def _compare(self) -> None:
-        layer, key, in_use = self._session.scan, self.chosen(), _key_in_use()
+        layer, key, in_use = self._session.scan, self.chosen(), key_in_use()
         if layer is None or in_use is None or (self._job is not None and self._job.running):
             return
         scan = scan_from_layer(layer)
@@ -173,12 +180,18 @@ class VersionPanel(QWidget):
         job.ended.connect(lambda: self.buttons["compare"].setEnabled(True))
         job.start()
 
-    def _on_compared(self, found: object, layer: object) -> None:
-        data, options, _ = layer_tuple_for_segmentation(found.difference)
-        options |= placement_of(layer) | {"name": f"{layer.name}: difference"}
-        options["metadata"]["spineseg"]["kind"] = "preview"  # to look at; not a segmentation to correct
-        self._session.viewer.layers.append(Labels(data, **options))
+    def _on_compared(self, found: Comparison, layer: Image) -> None:
         self._say(found.sentence, "muted")
+        there = layers_of(self._session.viewer)
+        if layer not in there:
+            return  # over another scan it would be another person's
+        data, options, _ = layer_tuple_for_segmentation(found.difference)
+        options |= placement_of(layer) | {"name": f"{layer.name}: difference", "opacity": _OPACITY}
+        options["metadata"]["spineseg"]["kind"] = "preview"  # to look at; not a segmentation to correct
+        for older in self._session.segmentations():
+            # Among the colours of a whole segmentation a few voxels are not seen.
+            older.visible = older.visible and self._session.scan_of(older) is not layer
+        self._session.viewer.layers.insert(there.index(layer) + 1, Labels(data, **options))
 
     def _browse_to_export(self) -> None:
         dialog = QFileDialog(self, "Export model", f"{self.chosen().replace('@', '-')}.zip", "Model (*.zip)")
@@ -205,7 +218,8 @@ def _button(name: str, words: str, help_text: str) -> QPushButton:
     return button
 
 
-def _key_in_use() -> str | None:
+def key_in_use() -> str | None:
+    """The version that is used where none is named; None if it cannot be read."""
     try:
         return get_model().key
     except SpineSegError:
