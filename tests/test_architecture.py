@@ -120,6 +120,16 @@ def test_start_loads_no_torch(code):
     assert run_python(f"{code}\nimport sys; print('torch' in sys.modules)").strip() == "False"
 
 
+def test_pages_open_without_what_takes_a_second_to_import():
+    """A page is made in the window's own thread, at the click that opens it."""
+    code = (
+        "import sys\nfrom importlib import import_module\nfrom napari_spineseg.widgets.dock import PAGES\n"
+        "for _, place in PAGES: import_module(place.partition(':')[0])\n"
+        "print([name for name in ('torch', 'scipy.stats') if name in sys.modules])"
+    )
+    assert run_python(code).strip() == "[]"
+
+
 def test_no_timer_calls_a_lambda():
     """One that fires when its page has gone ends napari: Qt lets go of a widget's methods, not of lambdas."""
     found = [p.name for p in (PACKAGE / "widgets").glob("*.py") if "timeout.connect(lambda" in p.read_text()]

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import fftconvolve
 
 from napari_spineseg.corrections.edit import Spacing
 
@@ -68,6 +67,9 @@ class Cells:
 
     def most(self) -> tuple[Point, float]:
         """The cell from which most is seen, and how much that is."""
+        # It takes a second to import, with all of scipy's statistics: not while the page opens.
+        from scipy.signal import fftconvolve
+
         reach = [int(look / step) for look, step in zip(LOOK_MM, self.size, strict=True)]
         kernel = self._inside(np.ogrid[tuple(slice(-r, r + 1) for r in reach)]).astype(np.float32)
         sums = fftconvolve(self.values, kernel)
