@@ -14,8 +14,9 @@ _PAIR = ("disc_angle", "slip", "slip_share")
 # Endplates that face one disc are this far apart, mm, going up; else these are no neighbours.
 _NEAREST, _FARTHEST = -6.0, 26.0
 _THICK = 2.5
-# Below this an angle says no more than that the spine is straight, degrees.
-_LEAST_COBB = 6.0
+# Below this an angle says no more than that the spine is straight, degrees: the largest of many angles of
+# a straight spine is not zero (benchmarks/measurements.md).
+_LEAST_COBB, _LEAST_COBB_THICK = 5.0, 12.0
 
 
 def elevation(forward: np.ndarray, right: np.ndarray) -> float:
@@ -105,7 +106,7 @@ def coronal_cobb(space: Space, bodies: Mapping[int, Body | Missing]) -> Reading 
     value, top, base = max(pairs)
     marks = tuple(_across(seen[n], which) for n, which in ((top, "upper"), (base, "lower")))
     cautions = [f"From {seen[top].name} to {seen[base].name}, lying down."]
-    if value < _LEAST_COBB:
+    if value < (_LEAST_COBB_THICK if space.thickness > _THICK else _LEAST_COBB):
         cautions.append("So small an angle cannot be told from a straight spine.")
     if space.thickness > _THICK:
         cautions.append(

@@ -22,12 +22,17 @@ _NO_CANAL = (
 )
 # Rows above and below a vertebra in which the canal beside it may lie.
 _MORE = 30
+# An endplate that rises this far over the line from rim to rim is doubtful, mm.
+_BULGE = 3.0
 # What the canal may be missing of along a body.
 _LEAST_CANAL = 0.85
 _MAIN_PIECE, _LOOSE_PIECE = 0.85, 0.03
 _REACH = (34.0, 30.0)
-# Endplates are followed this far to either side for their lean, mm; less than this in all is too little.
-_WIDE, _LEAST_WIDTH = 14.0, 16.0
+# Axes to try where those along the canal fail, degrees forward.
+_LEANING = (15.0, -15.0, 30.0, -30.0)
+# Endplates are followed over this share of the body's width for their lean, or this much, mm; less than
+# this is too little.
+_SHARE, _WIDE, _LEAST_WIDTH = 0.6, 24.0, 16.0
 _STEEPEST_TWIST, _STEEPEST_LEAN = np.tan(np.radians(25)), np.tan(np.radians(35))
 
 
@@ -106,8 +111,7 @@ def find_body(
     edges = space.edges(part, (slice(0, 0), *block.box[1:]), (1, 2))
     if edges:
         return Missing(f"its body is {cut_off(edges)}")
-    frame = _upright(space, canal, block)
-    found = _settle(space, block, slices, frame)
+    found = _first(space, block, slices, _upright(space, canal, block))
     if isinstance(found, Missing):
         return found
     frame, _ = found
@@ -115,7 +119,10 @@ def find_body(
     found = _settle(space, block, slices, frame)
     if isinstance(found, Missing):
         return found
-    return Body(label, name, *found, leans, block.caution, block.cut, block.cut and block.hidden)
+    caution = block.caution
+    if found[1].bulge > _BULGE:
+        caution = words(caution, f"One of its endplates bulges by {found[1].bulge:.0f} mm.")
+    return Body(label, name, *found, leans, caution, block.cut, block.cut and block.hidden)
 
 
 def band(space: Space, box: Box, side: float, width: float) -> np.ndarray:
@@ -210,6 +217,17 @@ def _upright(space: Space, canal: Canal, block: _Block) -> Frame:
     return axes(place, space.right, up)
 
 
+def _first(space: Space, block: _Block, slices: np.ndarray, frame: Frame) -> tuple[Frame, Outline] | Missing:
+    """Settle from axes along the canal; where that fails from leaning ones, as L5 leans against its canal."""
+    failed = found = _settle(space, block, slices, frame)
+    for angle in np.radians(_LEANING):
+        if not isinstance(found, Missing):
+            return found
+        up = np.cos(angle) * frame.w + np.sin(angle) * frame.v
+        found = _settle(space, block, slices, axes(frame.origin, frame.u, up))
+    return failed if isinstance(found, Missing) else found
+
+
 def _settle(space: Space, block: _Block, slices: np.ndarray, frame: Frame) -> tuple[Frame, Outline] | Missing:
     """Turn and move the axes until `w` is square to the middle plane and the origin is the centre."""
     soft = soften(block.mask, block.box, slices)
@@ -229,7 +247,8 @@ def _lean(
     space: Space, canal: Canal, block: _Block, frame: Frame
 ) -> tuple[Frame, tuple[float, float] | None]:
     """Turn the axes to the body's own sides, and follow its endplates there."""
-    wide = band(space, block.box, block.side, 2 * _WIDE)
+    width = float(np.count_nonzero(block.mask.any((1, 2)))) * space.thickness
+    wide = band(space, block.box, block.side, max(_WIDE, _SHARE * width))
     section = take(space, soften(block.mask, block.box, wide), frame, _REACH)
     slopes = [_side_slope(section, sign) for sign in (1, -1)]
     if None in slopes:
@@ -256,12 +275,12 @@ def _twisted(space: Space, canal: Canal, block: _Block, frame: Frame) -> Frame:
 def _side_slope(section: Section, sign: int) -> float | None:
     """Slope to the right of the upper (`sign` 1) or lower endplate; None where too little of it is seen."""
     row = int(np.abs(section.up).argmin())
-    inner = np.abs(section.front) <= 9
+    inner = np.abs(section.front) <= 11
     heights = np.full(len(section.slices), np.nan)
     for k, cover in enumerate(section.slices):
         edge = crossings(cover[:, inner], section.up, row, sign)
         if np.isfinite(edge).mean() > 0.7:
-            heights[k] = np.nanmedian(edge)
+            heights[k] = np.nanmean(edge)
     known = np.isfinite(heights)
     if known.sum() < 4 or np.ptp(section.right[known]) < _LEAST_WIDTH:
         return None

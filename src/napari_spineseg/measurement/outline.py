@@ -34,7 +34,10 @@ _TOO_LITTLE = "too little of its body is labelled"
 
 @dataclass(frozen=True, eq=False)
 class Outline:
-    """Corners and edges of a body in mm of its section; `tilt` of an edge is its slope, up over front."""
+    """Corners and middles of the edges of a body, in mm of its section.
+
+    `bulge` is how far, mm, an endplate rises over the line between its corners.
+    """
 
     upper_front: Corner
     upper_back: Corner
@@ -44,6 +47,7 @@ class Outline:
     lower_middle: Corner
     wall_front: Corner
     wall_back: Corner
+    bulge: float
 
     @property
     def tilts(self) -> tuple[float, float]:
@@ -167,7 +171,23 @@ def _between(corners: dict[str, Corner], plates: tuple, walls: tuple) -> Outline
         lower_middle=(centre_front, low),
         wall_front=(ahead, centre_up),
         wall_back=(behind, centre_up),
+        bulge=max(
+            _rise(
+                front,
+                sign * edge,
+                [(f, sign * u) for f, u in (corners[f"{plate}_back"], corners[f"{plate}_front"])],
+            )
+            for plate, edge, sign in (("upper", top, 1), ("lower", bottom, -1))
+        ),
     )
+
+
+def _rise(at: np.ndarray, edge: np.ndarray, ends: list[Corner]) -> float:
+    """How far an edge rises over the line between two ends, mm."""
+    (xa, ya), (xb, yb) = ends
+    inside = (at > xa) & (at < xb) & np.isfinite(edge)
+    over = edge[inside] - (ya + (at[inside] - xa) * (yb - ya) / (xb - xa))
+    return float(over.max(initial=0.0))
 
 
 def _mean(edge: np.ndarray, at: np.ndarray, low: float, high: float) -> float:
