@@ -70,6 +70,8 @@ class FakeMeasure:
     finished: Event = field(default_factory=Event)
     calls: list[tuple[Segmentation, Scan | None, MeasureSettings]] = field(default_factory=list)
     error: Exception | None = None
+    doubtful: bool = True
+    also_doubtful: tuple[str, int] = ("", 0)
 
     def __call__(
         self, segmentation: Segmentation, scan: Scan | None, settings: MeasureSettings, control: Control
@@ -85,15 +87,16 @@ class FakeMeasure:
                 raise self.error
         finally:
             self.finished.set()
-        figures = [figure for label in labels for figure in _figures(segmentation, label)]
+        doubted = {DOUBTFUL, self.also_doubtful} if self.doubtful else set()
+        figures = [figure for label in labels for figure in _figures(segmentation, label, doubted)]
         figures += [
             Figure("lordosis", 0, "spine", 40.0),
             Figure("coronal_cobb", 0, "spine", -2.26, marks=_across(segmentation)),
         ]
-        return Measurements(tuple(figures), (WARNING,), {})
+        return Measurements(tuple(figures), (*segmentation.warnings, WARNING), {})
 
 
-def _figures(segmentation: Segmentation, label: int) -> list[Figure]:
+def _figures(segmentation: Segmentation, label: int, doubted: set[tuple[str, int]]) -> list[Figure]:
     name, kind = segmentation.numbering.name(label), "vertebra" if label < 100 else "disc"
     found = []
     for key, measure in CATALOGUE.items():
@@ -103,7 +106,7 @@ def _figures(segmentation: Segmentation, label: int) -> list[Figure]:
         if (key, label) == MISSING:
             found.append(Figure(key, label, name, None, REASON))
         else:
-            caution = CAUTION if (key, label) == DOUBTFUL else ""
+            caution = CAUTION if (key, label) in doubted else ""
             found.append(Figure(key, label, name, 10.0 * label, caution=caution, marks=marks))
     return found
 

@@ -166,6 +166,10 @@ for _ in range(20):
     QApplication.processEvents()
 assert page.devicePixelRatioF() == 2.0, page.devicePixelRatioF()
 problems = clipped(page)
+dock.show_page("Measure")
+for _ in range(20):
+    QApplication.processEvents()
+problems += clipped(dock)
 viewer.close()
 sys.exit("; ".join(problems) or 0)
 """

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 LABELS_CHANGED = "The labels have changed since: measure again."
 SETTINGS_CHANGED = "The settings have changed since: measure again."
+_OLD = ", out of date"
 _NO_LEVEL_COLOUR = "#ffffff"
 
 
@@ -46,6 +47,7 @@ class MeasurePage(Page):
         self._job: Job | None = None
         self._kept = Kept()
         self._shown: Measured | None = None
+        self._old = False
         self.guide = Guide(self.session)
         self.lines = MeasureLines(self.session, self)
         self.about = Words("", "muted")
@@ -135,11 +137,13 @@ class MeasurePage(Page):
     def _show_result(self, *_: object) -> None:
         """Show the figures of the chosen layer, marked where they are out of date."""
         measured = self._kept.of(self.session.segmentation)
-        before, self._shown = self._shown, measured
+        before, was_old = self._shown, self._old
+        self._shown = measured
+        self._old = bool(self.out_of_date)
         for part in (self.panel, self.saver):
             part.setVisible(measured is not None)
         self.panel.show_measurements(measured.result.measurements if measured is not None else None)
-        if measured is not before:
+        if measured is not before or self._old != was_old:
             self._draw(self.panel.table.current)
         self._say_result()
 
@@ -156,7 +160,6 @@ class MeasurePage(Page):
             f"Out of date: {headline}" if old else headline,
             remark_of(found),
             [old, *found.warnings] if old else found.warnings,
-            f"Labels {measured.layer.name}",
         )
 
     def _on_result(self, measured: Measured) -> None:
@@ -202,7 +205,7 @@ class MeasurePage(Page):
             for figure in self.panel.figures_of(chosen.key)
             for mark in figure.marks
         ]
-        self.lines.show(self._shown.layer, lines, shown(chosen))
+        self.lines.show(self._shown.layer, lines, shown(chosen) + (_OLD if self._old else ""))
 
     def _lay_out(self) -> None:
         picker = LayerPicker(self.session, "segmentation")

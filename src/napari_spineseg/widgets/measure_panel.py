@@ -48,12 +48,16 @@ class FigurePanel(Part):
         self.copy_button = _button(
             "Copy", "copy_figures", "Copy this table for a spreadsheet (Ctrl+C in the table)"
         )
+        self.next = _button(
+            "Next to look at", "next_figure", "Go to the next figure that is marked as doubtful"
+        )
         self.columns = _button("Columns…", "columns", "Choose which measures are shown")
         give_role(self, "plain")
         self._lay_out()
         self.table.chosen.connect(self._on_chosen)
         self.table.copied.connect(self.copy)
         self.copy_button.clicked.connect(self.copy)
+        self.next.clicked.connect(self.look_next)
         self.columns.clicked.connect(self._choose_columns)
 
     @property
@@ -87,11 +91,30 @@ class FigurePanel(Part):
         if measurements is self._measurements:
             return
         self._measurements = measurements
+        self.next.setVisible(bool(self._doubtful()))
         self._fill()
 
     def show_kind(self, kind: Of) -> None:
         """Show the table of a kind."""
         self.kinds[kind].setChecked(True)
+
+    def look_next(self) -> None:
+        """Go to the next figure that is doubtful, whichever table it is in; after the last to the first."""
+        doubtful = self._doubtful()
+        if not doubtful:
+            return
+        now = self.table.current
+        after = doubtful.index(now) + 1 if now in doubtful else 0
+        figure = doubtful[after % len(doubtful)]
+        self._hidden -= {figure.key}
+        self.show_kind(figure.measure.of)
+        self._fill()
+        self.table.go(figure.key, figure.label)
+
+    def _doubtful(self) -> list[Figure]:
+        figures = self._measurements.figures if self._measurements is not None else ()
+        kinds = list(KINDS)
+        return sorted((f for f in figures if f.caution), key=lambda f: kinds.index(f.measure.of))
 
     def mark_old(self, old: bool) -> None:
         """Show the figures as out of date: pale, and not to be copied."""
@@ -142,6 +165,8 @@ class FigurePanel(Part):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
+        # Above what changes its height from figure to figure: it stays under the mouse.
+        layout.addWidget(self.next)
         layout.addLayout(self._chooser())
         for part in (self.table, self.what, self.doubt, self.meaning):
             layout.addWidget(part)

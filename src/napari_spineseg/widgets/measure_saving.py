@@ -81,9 +81,8 @@ def write_figures(result: Result, files: FigureFiles, control: Control) -> Figur
         If the disk refuses.
     """
     control.check()
-    record = record_of(
-        result.measurements, result.segmentation, result.scan, result.settings, _files_of(result)
-    )
+    settings = result.settings.model_copy(update={"report": files.report is not None})
+    record = record_of(result.measurements, result.segmentation, result.scan, settings, _files_of(result))
     contents: list[tuple[Path, Callable[[], str]]] = [
         (files.table, lambda: csv_text(result.measurements)),
         (files.record, lambda: json.dumps(record, indent=1, allow_nan=False, ensure_ascii=False) + "\n"),

@@ -90,6 +90,11 @@ class FigureTable(QTableWidget):
                 item = self.item(row, column)
                 item.setData(Qt.ItemDataRole.ForegroundRole, QBrush(_PALE) if old else None)
 
+    def go(self, key: str, label: int) -> None:
+        """Go to the cell of a measure and a level, as if a person had."""
+        self.restore(key, label)
+        self._tell()
+
     def restore(self, key: str, label: int) -> None:
         """Mark the cell of a measure and a level, if it is shown, without a word."""
         self._quiet = True

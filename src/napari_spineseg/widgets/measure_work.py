@@ -38,11 +38,14 @@ class Taken:
         With voxels of its own.
     scan
         Shares its voxels with the layer; None where no scan that fits is open.
+    drawn_on
+        Whether somebody has changed the labels in this window.
     """
 
     labels: LayerView
     scan: LayerView | None
     settings: MeasureSettings
+    drawn_on: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +90,10 @@ def take(layer: Labels, scan: Image | None, settings: MeasureSettings) -> Taken:
         If the layer is no single volume of whole numbers.
     """
     view = LayerView.of(layer)
-    return Taken(
-        replace(view, data=np.array(view.data)), LayerView.of(scan) if scan is not None else None, settings
-    )
+    own = replace(view, data=np.array(view.data))
+    # napari says in no other way that a layer was drawn on.
+    drawn_on = bool(getattr(layer, "_undo_history", ()))
+    return Taken(own, LayerView.of(scan) if scan is not None else None, settings, drawn_on)
 
 
 def work(taken: Taken, control: Control) -> Result:
@@ -97,11 +101,17 @@ def work(taken: Taken, control: Control) -> Result:
     scan = scan_from(taken.scan) if taken.scan is not None else None
     control.check()
     segmentation = segmentation_from(taken.labels, scan)
-    notes: tuple[str, ...] = ()
+    notes = [*taken.labels.known.get("warnings", ()), *segmentation.warnings]
     if scan is not None:
+        notes += scan.warnings
         try:
             scan = scan_for(segmentation, scan)
         except ScanError as error:
-            scan, notes = None, (f"Signal was not measured: {error}",)
+            scan, notes = None, [f"Signal was not measured: {error}", *notes]
+    segmentation = replace(
+        segmentation,
+        warnings=tuple(dict.fromkeys(notes)),
+        provenance={**segmentation.provenance, "labels_changed_since": taken.drawn_on},
+    )
     found = measure(segmentation, scan, taken.settings, control)
-    return Result(replace(found, warnings=(*notes, *found.warnings)), segmentation, scan, taken.settings)
+    return Result(found, segmentation, scan, taken.settings)

@@ -89,6 +89,9 @@ def test_clicks_and_keys_go_to_the_figure_and_draw_its_line(shared, measured, qt
     assert np.allclose(sorted(chosen[:, 1]), [rows[0], rows[-1]]) and (chosen[:, 0] == 2).all()
     assert sorted(set(lines.features["words"])) == ["", "30.0 mm"]
     assert lines._data_view.displayed_vertices.size  # it is on the slice that is shown
+    # What is no longer true is not shown as if it were.
+    layer.data_setitem((np.array([2, 2]), np.array([0, 1]), np.array([0, 0])), 3)
+    assert set(lines.features["words"]) == {"", "30.0 mm, out of date"}
     # A level's name stands for its figure; a figure without a place goes to its level.
     place = table.verticalHeader().sectionViewportPosition(0) + 5
     qtbot.mouseClick(table.verticalHeader().viewport(), Qt.MouseButton.LeftButton, pos=QPoint(5, place))

@@ -132,6 +132,19 @@ def test_a_scan_that_was_cropped_since_is_not_measured_with_them(page, layer, fa
     assert fake.calls[0][1] is None and "not on the grid" in page.card.sentences[0]
 
 
+def test_what_is_doubtful_about_the_labels_goes_with_their_figures(page, fake, qtbot):
+    doubt = "The lowest vertebra may be L4."
+    model = {"model": {"name": "lumbar", "version": "1", "sha256": "0"}}
+    _, layer = add_labels(page.session.viewer, warnings=(doubt,), provenance=model)
+    measure(page, qtbot)
+    assert page.card.sentences == [doubt, WARNING]
+    assert not fake.calls[0][0].provenance["labels_changed_since"]
+    paint(layer, 1)
+    measure(page, qtbot)
+    changed = fake.calls[1][0].provenance
+    assert changed["labels_changed_since"] and changed["model"] == model["model"]
+
+
 def test_labels_of_other_programs_are_measured_on_their_own_scale(page, fake, qtbot):
     page.session.viewer.add_labels(sagittal_labels(), scale=(4, 1, 1), name="painted")
     measure(page, qtbot)
@@ -238,3 +251,78 @@ def test_the_geometry_itself_is_asked(page, qtbot):
     table = page.panel.table
     ml = np.count_nonzero(layer.data == 1) * 4 / 1000
     assert texts(table)[3][column_of(table, "Volume (ml)")] == f"{ml:.1f}"
+
+
+def test_next_goes_from_one_doubtful_figure_to_the_other(page, layer, fake, qtbot):
+    fake.also_doubtful = ("slip", 203)
+    measure(page, qtbot)
+    for _ in range(2):
+        click(qtbot, page.panel.next)
+        assert page.panel.what.words.startswith("L4, Body height, middle")
+        page.panel._show_column("slip", False)
+        click(qtbot, page.panel.next)
+        assert page.panel.kind == "disc" and page.panel.what.words.startswith("L3/L4, Slip")
+    fake.doubtful = False
+    measure(page, qtbot)
+    assert not page.panel.next.isVisible()
+
+
+def test_columns_are_chosen_and_one_always_stays(page, layer, qtbot):
+    from qtpy.QtWidgets import QMenu
+
+    measure(page, qtbot)
+    table = page.panel.table
+    table.setCurrentCell(3, 2)
+    click(qtbot, page.panel.columns)
+    (menu,) = [menu for menu in page.panel.findChildren(QMenu) if menu.isVisible()]
+    assert [action.text() for action in menu.actions()] == headings(table)
+    menu.actions()[0].trigger()
+    menu.close()
+    assert headings(table)[0] == "Body height, middle (mm)" and table.columnCount() == 6
+    # Where one was is where one stays.
+    assert page.panel.what.words.startswith("L5, Body height, posterior") and table.currentColumn() == 1
+    for measure_ in page.panel.measures[1:]:
+        page.panel._show_column(measure_.key, False)
+    click(qtbot, page.panel.columns)
+    (menu,) = [menu for menu in page.panel.findChildren(QMenu) if menu.isVisible()]
+    assert [a.isEnabled() for a in menu.actions() if a.isChecked()] == [False]
+    menu.close()
+
+
+def test_tab_reaches_everything_in_the_order_of_the_eye(page, layer, qtbot):
+    from napari_spineseg.widgets.tab_order import by_place
+
+    measure(page, qtbot)
+    qtbot.wait(50)
+    names = [name for widget in by_place(page) if (name := widget.objectName())]
+    assert names[-8:] == [
+        "next_figure",
+        "of_vertebra",
+        "of_disc",
+        "of_spine",
+        "figures",
+        "copy_figures",
+        "columns",
+        "save_figures",
+    ]
+    assert names[0] == "segmentation" and "primary" in names
+
+
+def test_the_page_is_a_widget_of_its_own_and_in_the_menu_of_layers():
+    from importlib import import_module
+    from pathlib import Path
+
+    import yaml
+
+    import napari_spineseg
+    from napari_spineseg.widgets.dock import PAGES
+    from napari_spineseg.widgets.measure_page import MeasurePage
+
+    manifest = Path(napari_spineseg.__file__).with_name("napari.yaml").read_text(encoding="utf-8")
+    contributions = yaml.safe_load(manifest)["contributions"]
+    (command,) = [c for c in contributions["commands"] if c["id"] == "spineseg.open_measure"]
+    module, _, name = command["python_name"].partition(":")
+    assert getattr(import_module(module), name) is MeasurePage
+    assert {"command": command["id"], "display_name": "Measure"} in contributions["widgets"]
+    assert contributions["menus"]["napari/layers/measure"] == [{"command": command["id"]}]
+    assert dict(PAGES)["Measure"] == command["python_name"]
