@@ -52,3 +52,28 @@ def test_a_tumour_that_somebody_drew_has_a_place_and_a_size():
 def test_without_tumours_there_is_nothing_to_list():
     _, records = with_findings()
     assert listed(spine(), SPACING, records=records) == []
+
+
+def test_what_was_listed_before_is_not_measured_again(monkeypatch):
+    """Placing one takes a tenth of a second, and the list follows every stroke."""
+    labels, records = with_findings()
+    labels[labels == 302] = 303
+    first = listed(labels, SPACING, records=records)
+    monkeypatch.setattr("napari_spineseg.tumours.listing.place_of", None)
+    assert listed(labels, SPACING, records=[*records, *first]) == first
+
+
+def test_as_many_voxels_elsewhere_are_another_tumour():
+    labels, records = with_findings()
+    labels[3, 14:22, 14:24] = 2
+    labels[2, 14:22, 24:34] = 301
+    changed = listed(labels, SPACING, records=records)[0]
+    assert changed["voxels"] == records[0]["voxels"] and changed["confidence"] is None
+
+
+def test_a_drawn_tumour_has_another_place_once_the_column_is_renumbered():
+    labels = spine()
+    labels[2:4, 16:20, 16:20] = 303
+    before = listed(labels, SPACING)
+    labels[labels == 2], labels[labels == 1] = 3, 2
+    assert [r["where"] for r in (*before, *listed(labels, SPACING, records=before))] == ["L4 body", "L3 body"]

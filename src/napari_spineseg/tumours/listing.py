@@ -12,6 +12,9 @@ from napari_spineseg.corrections.edit import Box, boxes_of
 from napari_spineseg.tumours.findings import finding_of
 from napari_spineseg.tumours.place import place_of
 
+# Voxels around a tumour in which its neighbours are.
+_BESIDE = (1, 16, 16)
+
 
 def listed(
     labels: np.ndarray,
@@ -28,21 +31,26 @@ def listed(
     spacing
         mm along the axes.
     records
-        What a model said of its findings (`Finding.record`). Of a tumour that was changed since, place
-        and size are measured anew, and nothing says how likely it is one: `confidence` None.
+        What a model said of its findings (`Finding.record`), and what was listed before. Of a tumour that
+        was changed since, place and size are measured anew, and nothing says how likely it is one:
+        `confidence` None.
     """
-    known = {int(record["label"]): record for record in records}
+    known: dict[int, list[Mapping[str, Any]]] = {}
+    for record in records:
+        known.setdefault(int(record["label"]), []).append(record)
     out, anatomy = [], None
     for label, box in _tumours(labels).items():
         inside = labels[box] == label
-        record = known.get(label)
-        if record is not None and _unchanged(record, inside, box):
-            out.append(dict(record))
+        around = _around(labels, box)
+        same = next((r for r in known.get(label, ()) if _unchanged(r, inside, box, spacing, around)), None)
+        if same is not None:
+            out.append(dict(same))
             continue
         if anatomy is None:
             anatomy = np.where(labels >= FIRST_TUMOUR_LABEL, np.uint16(0), labels)
         place = place_of(inside, box, anatomy, spacing, numbering)
-        out.append({**finding_of(label, box, inside, 0.0, place, spacing).record(), "confidence": None})
+        found = finding_of(label, box, inside, 0.0, place, spacing).record()
+        out.append({**found, "confidence": None, "around": around})
     return out
 
 
@@ -59,7 +67,23 @@ def _tumours(labels: np.ndarray) -> dict[int, Box]:
     }
 
 
-def _unchanged(record: Mapping[str, Any], inside: np.ndarray, box: Box) -> bool:
+def _around(labels: np.ndarray, box: Box) -> list[int]:
+    """The labels beside a tumour: where they are other ones, so may be its place."""
+    wide = tuple(slice(max(0, s.start - r), s.stop + r) for s, r in zip(box, _BESIDE, strict=True))
+    return [int(n) for n in np.unique(labels[wide]) if 0 < n < FIRST_TUMOUR_LABEL]
+
+
+def _unchanged(
+    record: Mapping[str, Any],
+    inside: np.ndarray,
+    box: Box,
+    spacing: tuple[float, float, float],
+    around: list[int],
+) -> bool:
     centre = tuple(int(c) - s.start for c, s in zip(record["centre"], box, strict=True))
     there = all(0 <= c < n for c, n in zip(centre, inside.shape, strict=True))
-    return there and bool(inside[centre]) and int(inside.sum()) == record["voxels"]
+    extents = [round(n * mm, 1) for n, mm in zip(inside.shape, spacing, strict=True)]
+    if not there or extents != [round(mm, 1) for mm in record.get("extent_mm", extents)]:
+        return False
+    same = bool(inside[centre]) and int(inside.sum()) == record["voxels"]
+    return same and record.get("around", around) == around

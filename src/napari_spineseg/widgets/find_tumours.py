@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QHideEvent
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
-from napari_spineseg.anatomy import Structure, colour_of
+from napari_spineseg.anatomy import Numbering, Structure, colour_of
 from napari_spineseg.errors import SpineSegError
 from napari_spineseg.models import get_model
 from napari_spineseg.tumours.scan import finds_tumours
@@ -35,6 +36,7 @@ class FindTumours(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._listed: tuple[Labels | None, Numbering, list[dict[str, Any]]] = (None, Numbering(), [])
         self.find = _button(
             "Find tumours", "find_tumours", "Look for tumours in the whole scan (experimental)"
         )
@@ -72,7 +74,11 @@ class FindTumours(QWidget):
 
     def show_findings(self, layer: Labels | None) -> None:
         """List the findings anew: they may have been corrected, or their places have other names."""
-        findings, scheme = findings_of(layer), scheme_of(layer)[0] if layer is not None else "levels"
+        scheme, numbering = scheme_of(layer) if layer is not None else ("levels", Numbering())
+        if self._listed[0] is not layer or self._listed[1] != numbering:
+            self._listed = (None, numbering, [])
+        findings = findings_of(layer, self._listed[2])
+        self._listed = (layer, numbering, findings or [])
         self.list.clear()
         for finding in findings or ():
             item = QListWidgetItem(swatch(colour_of(finding["label"], scheme), _SWATCH), words_of(finding))
@@ -120,8 +126,11 @@ def tumour_model_there() -> bool:
         return False
 
 
-def findings_of(layer: Labels | None) -> list[dict[str, Any]] | None:
-    """The tumours that a segmentation holds; None where there is none and no model looked for any."""
+def findings_of(layer: Labels | None, before: Iterable[dict[str, Any]] = ()) -> list[dict[str, Any]] | None:
+    """The tumours that a segmentation holds; None where there is none and no model looked for any.
+
+    `before` is what was listed last: what has not changed since is not measured again.
+    """
     if layer is None:
         return None
     from napari_spineseg.tumours.listing import listed
@@ -130,7 +139,7 @@ def findings_of(layer: Labels | None) -> list[dict[str, Any]] | None:
     if scheme_of(layer)[0] == "structures":  # one number for all: what the model said is all that is known
         return records and [{**record, "label": int(Structure.TUMOUR)} for record in records]
     spacing = tuple(float(v) for v in layer.scale[-3:])
-    found = listed(np.asarray(layer.data), spacing, scheme_of(layer)[1], records or ())
+    found = listed(np.asarray(layer.data), spacing, scheme_of(layer)[1], (*(records or ()), *before))
     return found if found or records == [] else None
 
 
