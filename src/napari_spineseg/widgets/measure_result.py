@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -19,7 +20,8 @@ class Watch:
     """The layer is no longer what it was; sent once."""
 
     def __init__(self, layer: Labels) -> None:
-        self._layer = layer
+        # A closed layer is large; who watched it must not keep it.
+        self._layer = weakref.ref(layer)
         self._said = scheme_of(layer)
         self._changed = False
         self._events = (layer.events.paint, layer.events.data, layer.events.scale)
@@ -29,7 +31,8 @@ class Watch:
     @property
     def stale(self) -> bool:
         """Whether the layer has changed. Names of levels are looked at now: metadata tell nobody."""
-        return self._changed or scheme_of(self._layer) != self._said
+        layer = self._layer()
+        return self._changed or layer is None or scheme_of(layer) != self._said
 
     def stop(self) -> None:
         """Look no longer."""

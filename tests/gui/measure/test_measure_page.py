@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from figures_kit import (
@@ -210,6 +213,19 @@ def test_each_layer_has_figures_of_its_own_and_takes_them_along(page, layer, qtb
     assert page.measured.layer is layer and page.panel.isVisible()
     viewer.layers.remove(layer)
     assert page.measured is None and not page.card.isVisible() and page._kept.of(layer) is None
+
+
+def test_labels_that_are_closed_are_let_go(page, fake, qtbot):
+    viewer = page.session.viewer
+    _, labels = add_labels(viewer)
+    measure(page, qtbot)
+    page.panel.table.setCurrentCell(0, 0)
+    click(qtbot, page.saver.open_button)
+    gone = weakref.ref(labels)
+    viewer.layers.remove(labels)
+    del labels
+    viewer.layers.selection.active = page.session.scan  # napari itself remembers the last one
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and gone() is None)
 
 
 def test_stop_leaves_what_was_there(page, layer, fake, qtbot):
