@@ -16,7 +16,7 @@ _NEAREST, _FARTHEST = -6.0, 26.0
 _THICK = 2.5
 # Below this an angle says no more than that the spine is straight, degrees: the largest of many angles of
 # a straight spine is not zero (benchmarks/measurements.md).
-_LEAST_COBB, _LEAST_COBB_THICK = 5.0, 12.0
+_LEAST_COBB, _LEAST_COBB_THICK = 5.0, 10.0
 
 
 def elevation(forward: np.ndarray, right: np.ndarray) -> float:

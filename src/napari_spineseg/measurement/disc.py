@@ -22,7 +22,11 @@ _SMALLEST_DEPTH = 12.0
 # Rows of the scan that a disc must span, and below which its height is doubtful.
 _FEWEST_ROWS, _FEW_ROWS = 1.5, 3.0
 _WIDE, _LEAST_WIDTH, _STEEPEST = 14.0, 16.0, np.tan(np.radians(35))
-# What may lie beyond the edges found along the middle plane, as a share of the area.
+# A disc ends where less than this share of its middle height is left, and where less than a millimetre is.
+_END = 0.35
+# Samples that "just inside" of an end means.
+_INSIDE = 4
+# What may lie beyond its ends, as a share of the area.
 _BEYOND = 0.12
 _ROUNDS = 3
 _PLACES = {"anterior": 1 / 3, "middle": 0.0, "posterior": -1 / 3}
@@ -147,12 +151,22 @@ def _profile(section: Section) -> tuple[np.ndarray, np.ndarray]:
     return height, middle
 
 
-def _ends(section: Section, height: np.ndarray) -> tuple[float, float]:
-    """Where the disc ends in front and behind along its middle plane; NaN where it does not."""
-    column = int(np.abs(section.front).argmin())
-    half = max(1.0, 0.25 * float(height[max(0, column - 6) : column + 7].mean()))
-    strip = section.cover[np.abs(section.up) <= half].mean(0)[:, None]
-    return tuple(float(crossings(strip, section.front, column, sign)[0]) for sign in (1, -1))
+def _ends(section: Section, height: np.ndarray) -> tuple[float, float] | None:
+    """Where the disc ends in front and behind, by its height falling off; None where it is torn between."""
+    front = section.front
+    least = max(1.0, _END * float(np.median(height[height > STEP])))
+    high = np.flatnonzero(height >= least)
+    if not len(high) or high[0] == 0 or high[-1] == len(front) - 1:
+        return None
+    if (height[high[0] : high[-1]] < STEP).any():
+        return None
+    # Half of the height just inside is where the edge of a blunt end lies.
+    ends = []
+    for edge, step in ((high[-1], 1), (high[0], -1)):
+        start = edge - step * _INSIDE
+        cover = (height / max(height[start], least))[:, None]
+        ends.append(float(crossings(cover, front, start, step)[0]))
+    return (ends[0], ends[1]) if np.isfinite(ends).all() else None
 
 
 def _settled(section: Section) -> Frame | Missing:
@@ -197,9 +211,10 @@ def _read(
     row = max(abs(up @ space.down) * space.spacing[1], abs(up @ space.back) * space.spacing[2])
     if np.median(height[height > STEP]) < _FEWEST_ROWS * row:
         return Missing("it is too thin for the rows of this scan")
-    ahead, behind = _ends(section, height)
-    if not np.isfinite([ahead, behind]).all():
+    ends = _ends(section, height)
+    if ends is None:
         return Missing("its outline is broken")
+    ahead, behind = ends
     depth, centre = ahead - behind, (ahead + behind) / 2
     if depth < _SMALLEST_DEPTH:
         return Missing("too little of it is labelled")
