@@ -80,11 +80,11 @@ def test_works_from_the_keyboard(viewer, page, qtbot, fake):
     fake.may_go_on.clear()
     qtbot.keyClick(page.run_bar.button, Qt.Key.Key_Space)
     qtbot.waitUntil(fake.started.is_set)
-    assert page.run_bar.stop.hasFocus()
+    qtbot.waitUntil(page.run_bar.stop.hasFocus)
     qtbot.keyClick(page.run_bar.stop, Qt.Key.Key_Space)
     fake.may_go_on.set()
     qtbot.waitUntil(lambda: page.job is None)
-    assert page.run_bar.button.hasFocus()
+    qtbot.waitUntil(page.run_bar.button.hasFocus)
     qtbot.keyClick(page.main_form.editor("model"), Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: page.job is None and len(viewer.layers) == 2)
 

@@ -8,8 +8,6 @@ from typing import Any
 import cc3d
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from scipy.spatial import ConvexHull, QhullError
-from scipy.spatial.distance import pdist
 
 from napari_spineseg.anatomy import FIRST_TUMOUR_LABEL, Numbering
 from napari_spineseg.tumours.place import BESIDE, Place, place_of
@@ -230,6 +228,10 @@ def finding_of(
 
 def largest_diameter(points: np.ndarray, spacing: tuple[float, float, float]) -> float:
     """Longest line between two voxels' far ends, mm; `points` (n, 3) in mm, voxel centres."""
+    # Slow to import, and the Segment page, which is there first, knows this module.
+    from scipy.spatial import ConvexHull, QhullError
+    from scipy.spatial.distance import pdist
+
     if len(points) > 4:
         try:
             points = points[ConvexHull(points).vertices]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import edt
 import numpy as np
-from scipy import ndimage
 
 from napari_spineseg.anatomy import CANAL_LABEL, Numbering, Structure, structure_of
 
@@ -95,6 +94,8 @@ def _around(
 
 def _nearest(near: np.ndarray, mine: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """The label of each voxel of the finding, or that of the nearest labelled one."""
+    from scipy import ndimage
+
     at = ndimage.distance_transform_edt(
         near == 0, sampling=spacing, return_distances=False, return_indices=True
     )

@@ -178,6 +178,8 @@ class ClickTumour(QObject):
         view, data = LayerView.of(scan), scan.data
 
         def load(_: Control) -> TumourClicks:
+            # The list of tumours is imported here too: it would hold the window up at the first click.
+            import napari_spineseg.tumours.listing  # noqa: F401
             from napari_spineseg.segment import loaded_model
             from napari_spineseg.tumours.click import TumourClicks
 

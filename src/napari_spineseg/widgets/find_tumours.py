@@ -11,7 +11,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtGui import QHideEvent
 from qtpy.QtWidgets import QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
-from napari_spineseg.anatomy import Numbering, Structure, colour_of
+from napari_spineseg.anatomy import FIRST_TUMOUR_LABEL, Numbering, Structure, colour_of
 from napari_spineseg.errors import SpineSegError
 from napari_spineseg.models import get_model
 from napari_spineseg.tumours.scan import finds_tumours
@@ -133,14 +133,17 @@ def findings_of(layer: Labels | None, before: Iterable[dict[str, Any]] = ()) -> 
     """
     if layer is None:
         return None
-    from napari_spineseg.tumours.listing import listed
-
     records = (about(layer).get("provenance") or {}).get("tumours")
     if scheme_of(layer)[0] == "structures":  # one number for all: what the model said is all that is known
         return records and [{**record, "label": int(Structure.TUMOUR)} for record in records]
+    if not (np.asarray(layer.data) >= FIRST_TUMOUR_LABEL).any():
+        return records if records == [] else None
+    # Not before there is a tumour to measure: it takes half a second to import.
+    from napari_spineseg.tumours.listing import listed
+
     spacing = tuple(float(v) for v in layer.scale[-3:])
     found = listed(np.asarray(layer.data), spacing, scheme_of(layer)[1], (*(records or ()), *before))
-    return found if found or records == [] else None
+    return found
 
 
 def words_of(finding: dict[str, Any]) -> str:

@@ -240,6 +240,9 @@ class SegmentPage(Page):
 
 
 def _run(scan: Scan, settings: SegmentSettings, control: Control) -> SegmentResult:
+    # napari's first labels layer imports it: here that holds no window up.
+    import pandas  # noqa: F401
+
     return segment(scan, settings, control)
 
 
