@@ -130,5 +130,9 @@ def tooltip(text: str) -> str:
 
 
 def _breakable(text: str) -> str:
-    """Allow a line break after the signs that hold file names together (zero-width spaces)."""
-    return re.sub(r"(?<=\w)([_/\\.\-]+)(?=\w{3})", "\\1\u200b", text)
+    """Allow a line break after the signs that hold file names together (zero-width spaces), not in numbers.
+
+    >>> _breakable("t2_space.nii").split("\\u200b"), _breakable("0.897 to 0.896").split("\\u200b")
+    (['t2_', 'space.', 'nii'], ['0.897 to 0.896'])
+    """
+    return re.sub(r"(?<=\w)([_/\\.\-]+)(?=\w{3})(?!(?<=\d\.)\d)", "\\1\u200b", text)
