@@ -27,6 +27,8 @@ _ROUNDS = 3
 _LOST = 0.15
 # Share of the four-cornered outline that must be covered by the label.
 _FILLED = 0.85
+# Share of the label that may lie outside of it: slices that disagree, or a body that runs into another.
+_BEYOND = 0.10
 _SMALLEST_HEIGHT, _SMALLEST_DEPTH = 4.0, 12.0
 _BROKEN = "its outline is broken, or too unlike a vertebral body"
 _TOO_LITTLE = "too little of its body is labelled"
@@ -98,8 +100,10 @@ def outline_of(section: Section) -> Outline | Missing:
         if corners is None:
             return Missing(_BROKEN)
     found = _between(corners, (front, top, bottom), (up, fore, aft))
-    if isinstance(found, Outline) and _filled(section, found) < _FILLED:
-        return Missing(_BROKEN)
+    if isinstance(found, Outline):
+        filled, beyond = _filled(section, found)
+        if filled < _FILLED or beyond > _BEYOND:
+            return Missing(_BROKEN)
     return found
 
 
@@ -197,8 +201,8 @@ def _mean(edge: np.ndarray, at: np.ndarray, low: float, high: float) -> float:
     return float(part.mean()) if len(part) else float("nan")
 
 
-def _filled(section: Section, found: Outline) -> float:
-    """Share of the inside of the outline that the label covers."""
+def _filled(section: Section, found: Outline) -> tuple[float, float]:
+    """Share of the inside of the outline that the label covers, and share of the label that lies outside."""
     across, along = np.meshgrid(section.front, section.up)
     shares = []
     for (fa, ua), (fb, ub), sign in (
@@ -212,4 +216,7 @@ def _filled(section: Section, found: Outline) -> float:
     ):
         shares.append(sign * (fa + (along - ua) * (fb - fa) / (ub - ua) - across) > 0)
     inside = np.all(shares, axis=0)
-    return float(section.cover[inside].mean()) if inside.any() else 0.0
+    cover = section.cover
+    if not inside.any():
+        return 0.0, 1.0
+    return float(cover[inside].mean()), float(1 - cover[inside].sum() / cover.sum())
