@@ -115,7 +115,7 @@ def _with_doubt(segmentation: Segmentation, scan: Scan, sha256: str) -> Segmenta
     """The segmentation with the scan's warnings, and one if its record tells of another file."""
     found = _warned(segmentation, *scan.warnings)
     made_from = segmentation.provenance.get("segmented_from")
-    if made_from is None or made_from["sha256"] == sha256:
+    if made_from is None or made_from["sha256"] in ("", sha256):
         return found
     return _warned(
         found,

@@ -20,9 +20,10 @@ from napari_spineseg.io.layers import (
     segmentation_from,
 )
 from napari_spineseg.io.read import read_volume, scan_of
-from napari_spineseg.io.record import recalled, record_beside
+from napari_spineseg.io.record import recalled
 from napari_spineseg.io.sniff import looks_like_dicom, recognise
 from napari_spineseg.io.write import write_scan, write_segmentation, written_files
+from napari_spineseg.scan import Segmentation
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 # A folder of photographs must not be looked through to its end.
@@ -51,16 +52,17 @@ def read_layers(path: Paths) -> list[LayerTuple]:
     layers = []
     for one in _as_paths(path):
         try:
-            layer, record = _layer(one)
+            layer, segmentation = _layer(one)
             layers.append(layer)
         except ScanError as error:
             show_error(str(error))
             raise
-        metadata = layers[-1][1]["metadata"]
+        metadata = layer[1]["metadata"]
         for warning in metadata[METADATA_KEY]["warnings"]:
             show_warning(f"{one.name}: {warning}")
         # What a model said of its labels is for the card; nobody has to be stopped for it now.
-        metadata[METADATA_KEY] = recalled(metadata[METADATA_KEY], record)
+        if segmentation is not None:
+            metadata[METADATA_KEY] = recalled(metadata[METADATA_KEY], one, segmentation)
     return layers
 
 
@@ -78,13 +80,13 @@ def write_labels(path: str, data: Any, options: Mapping[str, Any]) -> list[str]:
     return [str(file) for file in written_files(target)]
 
 
-def _layer(path: Path) -> tuple[LayerTuple, dict[str, Any]]:
-    """A layer, and the record beside it if it holds labels that have one."""
+def _layer(path: Path) -> tuple[LayerTuple, Segmentation | None]:
+    """A layer, and the segmentation that it shows if it holds labels."""
     raw = read_volume(path)
     if is_label_file(raw, path):
         segmentation = segmentation_of(raw, path)
-        return layer_tuple_for_segmentation(segmentation), record_beside(path, segmentation)
-    return layer_tuple_for_scan(scan_of(raw, path)), {}
+        return layer_tuple_for_segmentation(segmentation), segmentation
+    return layer_tuple_for_scan(scan_of(raw, path)), None
 
 
 def _as_paths(path: Paths) -> list[Path]:

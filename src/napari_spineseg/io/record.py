@@ -1,4 +1,4 @@
-"""What `spineseg segment` wrote beside its labels: which model made them, and what it said of them."""
+"""What `spineseg segment` wrote beside its labels: the model, how levels are counted, what to doubt."""
 
 from __future__ import annotations
 
@@ -6,42 +6,92 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
 from napari_spineseg.errors import ScanError
 from napari_spineseg.io.guard import open_file
 from napari_spineseg.io.identity import stem_of
 from napari_spineseg.scan import Segmentation
 
-_LARGEST = 4 << 20
-# Said of the run and its file; the rest is provenance.
-_NOT_PROVENANCE = ("input", "summary", "structures", "warnings")
+# No record is longer; what is, is something else.
+_LONGEST = 1 << 24
+# Said of the run and its files; the rest is provenance.
+_NOT_PROVENANCE = {"input", "summary", "structures", "warnings"}
 
 
-def record_beside(path: Path, segmentation: Segmentation) -> dict[str, Any]:
-    """The record of the labels in `path`, `<stem>.json` beside it; empty if there is none that is theirs.
+class _Loose(BaseModel):
+    model_config = ConfigDict(extra="allow", frozen=True)
 
-    Labels that were drawn on after the model had ended are not what it said: their record no longer counts
-    the same voxels, and is left alone.
-    """
-    beside = path.with_name(f"{stem_of(path)}.json")
+
+class _Counted(_Loose):
+    label: int
+    voxels: int
+
+
+class _Numbered(_Loose):
+    lumbar: int = Field(ge=3, le=7)
+    thoracic: int = Field(ge=10, le=14)
+
+
+class _Model(_Loose):
+    name: str = Field(min_length=1)
+    version: str
+    sha256: str
+
+
+class _Source(_Loose):
+    path: str
+    sha256: str = ""
+
+
+class _Settings(_Loose):
+    scheme: str = "levels"
+
+
+class Record(_Loose):
+    """A record, as far as others than its writer need it."""
+
+    model: _Model
+    structures: list[_Counted]
+    numbering: _Numbered | None = None
+    input: _Source | None = None
+    settings: _Settings = _Settings()
+    warnings: list[str] = []
+
+    def counts(self, segmentation: Segmentation) -> bool:
+        """Whether it counts the very voxels of `segmentation`: nobody drew on the labels after the model."""
+        return {each.label: each.voxels for each in self.structures} == segmentation.found()
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """How the labels were made. JSON-able."""
+        return self.model_dump(mode="json", exclude=_NOT_PROVENANCE, exclude_unset=True)
+
+
+def place_of_record(labels: Path) -> Path:
+    """Where the record of a label file is: `x_seg.json` beside `x_seg.nii.gz`."""
+    return labels.with_name(f"{stem_of(labels)}.json")
+
+
+def read_record(place: Path) -> Record | None:
+    """The record in the file `place`; None if there is none, or it is no record."""
     try:
-        with open_file(beside) as file:
-            known = json.loads(file.read(_LARGEST))
-        counted = {int(row["label"]): int(row["voxels"]) for row in known["structures"]}
-        model = known["model"]
-        same = bool(model["name"]) and counted == segmentation.found()
-    except (ScanError, OSError, ValueError, KeyError, TypeError):
-        return {}
-    return known if same else {}
+        with open_file(place) as file:
+            return Record.model_validate(json.loads(file.read(_LONGEST)))
+    except (ScanError, OSError, ValidationError, ValueError, RecursionError):
+        return None
 
 
-def recalled(known: dict[str, Any], record: dict[str, Any]) -> dict[str, Any]:
-    """A layer's metadata `known`, with what `record` says of its labels."""
-    if not record:
+def recalled(known: dict[str, Any], labels: Path, segmentation: Segmentation) -> dict[str, Any]:
+    """A layer's metadata `known`, with what the record beside its file `labels` says.
+
+    Labels that were drawn on after the model had ended are not what it said: their record is left alone.
+    """
+    record = read_record(place_of_record(labels))
+    if record is None or not record.counts(segmentation):
         return known
-    provenance = {key: value for key, value in record.items() if key not in _NOT_PROVENANCE}
-    warnings = [w for w in record.get("warnings") or () if isinstance(w, str)]
     return {
         **known,
-        "provenance": {**provenance, **known.get("provenance", {})},
-        "warnings": tuple(dict.fromkeys((*known.get("warnings", ()), *warnings))),
+        "provenance": {**record.provenance, **known.get("provenance", {})},
+        "warnings": tuple(dict.fromkeys((*known.get("warnings", ()), *record.warnings))),
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,61 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_spineseg.anatomy import Numbering, Structure, structure_of
 from napari_spineseg.errors import ScanError
-from napari_spineseg.io.guard import open_file, refuse, shown
-from napari_spineseg.io.identity import stem_of
+from napari_spineseg.io.guard import refuse, shown
 from napari_spineseg.io.labels import may_be_labels, segmentation_of
 from napari_spineseg.io.read import read_volume
+from napari_spineseg.io.record import Record, place_of_record, read_record
 from napari_spineseg.io.volume import Volume
 from napari_spineseg.scan import Scan, Segmentation
 
-# No record is longer; what is, is something else.
-_LONGEST_RECORD = 1 << 24
 # Files keep affines in single or double precision: what differs less, mm, is the same place.
 _SAME_PLACE = 1e-2
-
-
-class _Loose(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class _Counted(_Loose):
-    label: int
-    voxels: int
-
-
-class _Numbered(_Loose):
-    lumbar: int = Field(ge=3, le=7)
-    thoracic: int = Field(ge=10, le=14)
-
-
-class _Model(_Loose):
-    name: str
-    version: str
-    sha256: str
-
-
-class _Source(_Loose):
-    path: str
-    sha256: str
-
-
-class _Settings(_Loose):
-    scheme: str = "levels"
-
-
-class Record(_Loose):
-    """What `<stem>_seg.json` says that matters here."""
-
-    model: _Model
-    numbering: _Numbered
-    structures: list[_Counted]
-    input: _Source
-    settings: _Settings = _Settings()
-    warnings: list[str] = []
 
 
 def open_segmentation(path: Path) -> Segmentation:
@@ -90,10 +46,10 @@ def open_segmentation(path: Path) -> Segmentation:
             "holds none of the numbers of levels (1 = L5 and upward, 201 = disc L5/S1 and upward), only "
             + ", ".join(map(str, list(labels)[:8])),
         )
-    place = path.with_name(f"{stem_of(path)}.json")
+    place = place_of_record(path)
     if not os.path.lexists(place):
         return found
-    record = _record_in(place)
+    record = read_record(place)
     if record is None:
         words = f"{shown(place)} beside the labels is no record of how they were made, so it was not used."
         return replace(found, warnings=(*found.warnings, words))
@@ -130,20 +86,13 @@ def _read(path: Path) -> Volume:
         raise
 
 
-def _record_in(path: Path) -> Record | None:
-    try:
-        with open_file(path) as file:
-            return Record.model_validate(json.loads(file.read(_LONGEST_RECORD)))
-    except (ScanError, ValidationError, ValueError, RecursionError):
-        return None
-
-
 def _informed(found: Segmentation, record: Record, raw: Volume, place: Path) -> Segmentation:
     """`found` with what `record`, read from `place`, knows of it."""
-    as_written = {each.label: each.voxels for each in record.structures} == found.found()
+    as_written, noted = record.counts(found), bool(raw.header.get("spineseg"))
     known: dict[str, Any] = {}
-    noted = bool(raw.header.get("spineseg"))
-    numbering = Numbering(record.numbering.lumbar, record.numbering.thoracic)
+    numbering = found.numbering
+    if record.numbering is not None:
+        numbering = Numbering(record.numbering.lumbar, record.numbering.thoracic)
     if not noted:
         known["numbering"] = numbering
         if as_written and record.settings.scheme in ("levels", "structures"):
@@ -154,8 +103,9 @@ def _informed(found: Segmentation, record: Record, raw: Volume, place: Path) -> 
         "model": record.model.model_dump(),
         "record": place.name,
         "labels_changed_since": not as_written,
-        "segmented_from": record.input.model_dump(),
     }
+    if record.input is not None:
+        provenance["segmented_from"] = record.input.model_dump()
     warnings = tuple(dict.fromkeys((*words, *found.warnings, *record.warnings)))
     return replace(found, provenance=provenance, warnings=warnings, **known)
 
