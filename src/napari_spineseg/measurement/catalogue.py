@@ -31,7 +31,8 @@ _COBB = "Cobb, Instr Course Lect 5:261 (1948)"
 _ALL = (
     Measure(
         "body_height_anterior", "Body height, anterior", "mm", "vertebra", 1,
-        "Distance between the endplates of the body at its anterior wall, in the midsagittal band.",
+        "Distance between the endplates of the body at its anterior wall, in the midsagittal band. Endplates "
+        "and walls are lines from rim to rim, so that osteophytes and rounded corners do not count.",
         _EASTELL,
     ),
     Measure(
@@ -117,17 +118,20 @@ _ALL = (
     ),
     Measure(
         "disc_signal", "Disc / canal signal", "", "disc", 2,
-        "Median signal of the inner half of the disc over that of the canal beside it, in the scan.",
+        "Median signal of the inner half of the disc over that of the canal beside it, in the midsagittal "
+        "band of the scan.",
         _OURS,
     ),
     Measure(
         "canal_depth", "Canal depth", "mm", "disc", 1,
-        "Front to back of the canal at the height of the disc, square to the canal, in the midsagittal band.",
+        "Front to back of what is labelled canal at the height of the disc's posterior edge, square to the "
+        "canal, averaged over 4 mm along it and over the middle half of the midsagittal band.",
         _OURS,
     ),
     Measure(
         "canal_area", "Canal area", "mm²", "disc", 0,
-        "Cross-section of the canal at the height of the disc, square to the canal.",
+        "Cross-section of what is labelled canal at the height of the disc's posterior edge, square to the "
+        "canal, averaged over 4 mm along it.",
         _OURS,
     ),
     Measure(
