@@ -9,7 +9,7 @@ import sys
 from functools import partial
 
 import pytest
-from gui_kit import PATIENCE_MS, FakeSegment, open_page, open_window
+from gui_kit import PATIENCE_MS, FakeSegment, open_page, open_window, shown_alone
 
 
 def _start_screen() -> subprocess.Popen | None:
@@ -83,16 +83,10 @@ def model():
 
 @pytest.fixture
 def lone_page(model, qtbot):
-    """The Segment page on its own, over `model`. Many times quicker than a napari window."""
+    """The Segment page on its own, over `model`."""
     from napari_spineseg.widgets.segment_page import SegmentPage
 
-    page = SegmentPage(model)
-    qtbot.addWidget(page)
-    page.resize(340, 900)
-    page.show()
-    qtbot.waitUntil(page.isVisible)
-    page.activateWindow()
-    return page
+    return shown_alone(SegmentPage(model), qtbot, width=340)
 
 
 @pytest.fixture

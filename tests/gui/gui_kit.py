@@ -130,3 +130,13 @@ def clipped(root) -> list[str]:
                 f"{type(widget).__name__} {widget.text()!r} {widget.size()} ends at {right} of {root.width()}"
             )
     return found
+
+
+def shown_alone(page, qtbot, width: int = 320):
+    """`page` without a napari window around it, on top and seen. Many times quicker than a window."""
+    qtbot.addWidget(page)
+    page.resize(width, 900)
+    page.show()
+    qtbot.waitUntil(page.isVisible)
+    page.activateWindow()
+    return page

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gui_kit import add_scan, click, clipped
+from gui_kit import add_scan, click, clipped, shown_alone
 from qtpy.QtCore import Qt
 
 from napari_spineseg.io import read_segmentation
@@ -20,11 +20,7 @@ from labelled import image_of, levels, save
 @pytest.fixture
 def page(model, qtbot):
     """The Prepare page with its audit shown."""
-    page = PreprocessPage(model)
-    qtbot.addWidget(page)
-    page.resize(320, 900)
-    page.show()
-    qtbot.waitUntil(page.isVisible)
+    page = shown_alone(PreprocessPage(model), qtbot)
     click(qtbot, page.tabs.button(1))
     return page
 

@@ -8,7 +8,7 @@ import time
 import nibabel as nib
 import numpy as np
 import pytest
-from gui_kit import add_scan, click, clipped
+from gui_kit import add_scan, click, clipped, shown_alone
 from preprocess_kit import add_step, apply, click_row, tissue_scan, type_number
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QGuiApplication
@@ -31,13 +31,7 @@ def _home(monkeypatch, tmp_path):
 @pytest.fixture
 def page(model, qtbot):
     """The page on its own, over a viewer without a window."""
-    page = PreprocessPage(model)
-    qtbot.addWidget(page)
-    page.resize(320, 900)
-    page.show()
-    qtbot.waitUntil(page.isVisible)
-    page.activateWindow()
-    return page
+    return shown_alone(PreprocessPage(model), qtbot)
 
 
 def file_of(scan, folder) -> str:

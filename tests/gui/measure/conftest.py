@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from correct_kit import dock_page, emptied, one_window, wait_until
 from figures_kit import FakeMeasure, add_labels
+from gui_kit import shown_alone
 
 from napari_spineseg.widgets.dock import SpineSegDock
 from napari_spineseg.widgets.measure_page import MeasurePage
@@ -24,14 +25,8 @@ def fake(monkeypatch):
 
 @pytest.fixture
 def page(model, qtbot):
-    """The page on its own, over a viewer without a window. Many times quicker than a napari window."""
-    page = MeasurePage(model)
-    qtbot.addWidget(page)
-    page.resize(320, 900)
-    page.show()
-    qtbot.waitUntil(page.isVisible)
-    page.activateWindow()
-    return page
+    """The page on its own, over a viewer without a window."""
+    return shown_alone(MeasurePage(model), qtbot)
 
 
 @pytest.fixture
