@@ -75,6 +75,13 @@ def test_a_leaning_spine_is_followed_from_side_to_side():
         assert areas[1] == pytest.approx(areas[0] * slope, rel=0.06)
 
 
+def test_a_spine_that_leaves_the_scan_to_a_side_is_shown_to_its_end():
+    leaning = block_spine(lean=20)
+    segmentation = replace(leaning, labels=leaning.labels[:13])
+    section = section_of(segmentation, scan_of(segmentation))
+    assert (section.image > 60).mean() > 0.99  # what is no part of the scan is 0
+
+
 @pytest.mark.parametrize(
     "labels",
     [

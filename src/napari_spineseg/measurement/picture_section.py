@@ -198,7 +198,9 @@ def _sampled(
     behind = across[None] - pivot
     slope = np.where(behind < 0, slope, 0)
     behind = behind / np.hypot(1, slope)
-    places = np.broadcast_arrays(side + behind * slope, row, pivot + behind)
+    # Where the spine leaves the scan to a side, its last slice is shown rather than nothing.
+    across_mm = np.clip(side + behind * slope, 0, (grid.shape[0] - 1) * grid.spacing[0])
+    places = np.broadcast_arrays(across_mm, row, pivot + behind)
     return np.stack(places) / np.asarray(grid.spacing)[:, None, None]
 
 
