@@ -19,12 +19,14 @@ MEASUREMENTS = Measurements(
         Figure("lordosis", 0, "spine", -12.0),
     ),
     ("L6 is doubtful.",),
+    {"segmentation": "a_seg"},
 )
 
 
 def test_every_figure_is_a_row_that_explains_itself():
     table = list(csv.DictReader(csv_text(MEASUREMENTS).splitlines()))
     assert tuple(table[0]) == COLUMNS
+    assert {row["segmentation"] for row in table} == {"a_seg"}
     assert [row["level"] for row in table] == ["L5/S1", "L5", "L4/L5", "spine"]
     assert [row["value"] for row in table] == ["", "34.568", "181.2", "-12.0"]
     assert [row["unit"] for row in table] == ["mm", "mm", "mm²", "°"]

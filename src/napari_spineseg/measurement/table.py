@@ -10,9 +10,10 @@ from typing import Any
 from napari_spineseg.measurement.figures import Figure, Measurements
 
 COLUMNS = (
-    "level", "label", "measure", "key", "value", "unit", "reason", "caution", "definition", "source",
+    "segmentation", "level", "label", "measure", "key", "value", "unit", "reason", "caution", "definition", "source",
 )  # fmt: skip
-"""Columns of the CSV file: one figure a row. `value` is empty where `reason` says why."""
+"""Columns of the CSV file: one figure a row. `value` is empty where `reason` says why. With the segmentation's
+name in each row, the tables of many can be put together."""
 
 MISSING = "–"
 """What stands for a figure that cannot be known."""
@@ -43,7 +44,8 @@ def csv_text(measurements: Measurements) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows(measurements))
+    name = {"segmentation": measurements.provenance.get("segmentation", "")}
+    writer.writerows(name | row for row in rows(measurements))
     return text.getvalue()
 
 
