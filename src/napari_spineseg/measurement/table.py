@@ -10,10 +10,11 @@ from typing import Any
 from napari_spineseg.measurement.figures import Figure, Measurements
 
 COLUMNS = (
-    "segmentation", "level", "label", "measure", "key", "value", "unit", "reason", "caution", "definition", "source",
+    "segmentation", "level", "label", "measure", "key", "value", "unit", "reason", "caution", "definition",
+    "source",
 )  # fmt: skip
-"""Columns of the CSV file: one figure a row. `value` is empty where `reason` says why. With the segmentation's
-name in each row, the tables of many can be put together."""
+"""Columns of the CSV file: one figure a row. `value` is empty where `reason` says why. Each row names the
+segmentation, so that the tables of many can be put together."""
 
 MISSING = "–"
 """What stands for a figure that cannot be known."""
