@@ -19,7 +19,7 @@ from napari_spineseg import __version__, cluster
 from napari_spineseg.cli.batch_table import BatchTable
 from napari_spineseg.cli.console import Console
 from napari_spineseg.cli.manifest import Entry, entries_of
-from napari_spineseg.cli.options import command_app, takes
+from napari_spineseg.cli.options import OutputFolder, Overwrite, command_app, takes
 from napari_spineseg.cli.outputs import Outputs, check_inputs_are_safe, make_folder
 from napari_spineseg.cli.run import (
     DONE,
@@ -58,13 +58,13 @@ def command(
             metavar="MANIFEST|GLOB", help="A list (.csv, .tsv, .txt), a pattern in quotes, or scans."
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
+    output: OutputFolder,
     settings: SegmentSettings,
     scheduler: Annotated[
         str | None, typer.Option(metavar="ADDRESS", help="A Dask scheduler, such as tcp://10.0.0.1:8786.")
     ] = None,
     jobs: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Scans at once on this machine.")] = 1,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
+    overwrite: Overwrite = False,
     json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line: scans, then how many of each kind.")
     ] = False,

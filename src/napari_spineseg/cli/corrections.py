@@ -8,7 +8,7 @@ import typer
 from napari_spineseg import io
 from napari_spineseg.anatomy import Structure, structure_of
 from napari_spineseg.cli.console import Console, show
-from napari_spineseg.cli.options import command_app
+from napari_spineseg.cli.options import JsonLines, command_app
 from napari_spineseg.corrections.export import Layout, export
 from napari_spineseg.corrections.store import (
     CorrectionsStore,
@@ -34,7 +34,6 @@ Store = Annotated[
         show_default=False,
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line.")]
 State = Annotated[ReviewState | None, typer.Option(help="Only scans in this state.")]
 
 
@@ -52,7 +51,7 @@ def add(
     author: Annotated[str, typer.Option(metavar="NAME", help="Who corrected it.")] = "",
     note: Annotated[str, typer.Option(metavar="TEXT", help="Anything worth remembering.")] = "",
     state: Annotated[ReviewState, typer.Option(help="Where the review is.")] = "done",
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Put a scan and its corrected labels into the store, as a new version."""
     console = Console(json)
@@ -75,7 +74,7 @@ def add(
 
 
 @app.command("list")
-def list_entries(store: Store, state: State = None, json: Json = False) -> None:
+def list_entries(store: Store, state: State = None, json: JsonLines = False) -> None:
     """List the scans of the store."""
     console = Console(json)
     kept = CorrectionsStore(store)
@@ -103,7 +102,7 @@ def export_entries(
         Layout, typer.Option(help="Plain images/ and labels/, nnU-Net's raw layout, or BIDS derivatives.")
     ] = "folders",
     state: State = None,
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Write scans and their latest versions in a layout that other programs read."""
     console = Console(json)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from napari_spineseg.cli.console import Console, show, strict
-from napari_spineseg.cli.options import command_app, takes
+from napari_spineseg.cli.options import JsonLines, OutputFolder, command_app, takes
 from napari_spineseg.datasets.cases import find_cases
 from napari_spineseg.datasets.export import ExportSettings, export_slices, why_none
 from napari_spineseg.datasets.findings import AuditReport
@@ -15,21 +15,19 @@ from napari_spineseg.errors import DatasetError
 app = command_app(help="Import, audit, repair and export labelled scans.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="A folder of labelled scans.")]
-Out = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 
 
 @app.command("import-spider", short_help="Import SPIDER, as downloaded.")
 def import_spider_(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="SPIDER as downloaded and unpacked.")],
-    output: Out,
+    output: OutputFolder,
     validation_share: Annotated[
         float,
         typer.Option(
             metavar="SHARE", min=0, max=0.9, help="Share of patients without a subset that go to val."
         ),
     ] = 0.15,
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Import SPIDER: train/ and val/ with <name>_image.nii.gz and <name>_levels.nii.gz, and a manifest."""
     from napari_spineseg.datasets.import_spider import import_spider
@@ -51,7 +49,7 @@ def audit_(
         Path | None,
         typer.Option(metavar="DIR", help="Write labels with what is safe repaired (strays, islands) there."),
     ] = None,
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Report what is inconsistent in a dataset.
 
@@ -99,7 +97,7 @@ def _print(console: Console, report: AuditReport) -> None:
 @takes(ExportSettings)
 def export_(
     folder: Folder,
-    output: Out,
+    output: OutputFolder,
     settings: ExportSettings,
     sequence: Annotated[
         str | None,
@@ -107,7 +105,7 @@ def export_(
             metavar="NAME", help="Only scans of this sequence: t1, t2 or t2_SPACE, as named in files."
         ),
     ] = None,
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Export sagittal slices as PNG pairs: images/ and masks/, 76 vertebra, 29 disc, 150 canal."""
     console = Console(json)
@@ -132,12 +130,12 @@ def export_(
 @app.command("prepare", short_help="Prepare a folder for `spineseg pretrain`.")
 def prepare_(
     folder: Folder,
-    output: Out,
+    output: OutputFolder,
     masks: Annotated[
         bool, typer.Option("--masks", help="Labels alone: paint tissues to draw images from in training.")
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the painted tissues.")] = 0,
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Prepare a folder for `spineseg pretrain`: one spacing, 8 bit, one file a scan."""
     from napari_spineseg.datasets.prepare import prepare_masks, prepare_release, prepare_scans

@@ -8,7 +8,7 @@ import typer
 
 from napari_spineseg import io
 from napari_spineseg.cli.console import Console, show
-from napari_spineseg.cli.options import command_app, takes
+from napari_spineseg.cli.options import JsonLines, OutputFolder, Overwrite, command_app, takes
 from napari_spineseg.cli.outputs import MEASURED, Outputs, make_folder, plan, write_json
 from napari_spineseg.cli.run import Reading, Run, do_all
 from napari_spineseg.errors import SettingsError
@@ -29,7 +29,7 @@ def command(
     segmentations: Annotated[
         list[Path], typer.Argument(metavar="SEG", help="Segmentations with levels, in any format.")
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
+    output: OutputFolder,
     settings: MeasureSettings,
     scan: Annotated[
         Path | None,
@@ -46,8 +46,8 @@ def command(
             metavar="SERIES", help="Which series of a DICOM folder SCAN: its number, description or UID."
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
+    overwrite: Overwrite = False,
+    json: JsonLines = False,
 ) -> None:
     """Measure segmentations: DIR/<stem>_measures.csv and .json, and DIR/<stem>_report.html to read.
 

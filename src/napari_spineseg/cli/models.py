@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from napari_spineseg.cli.console import Console
-from napari_spineseg.cli.options import command_app
+from napari_spineseg.cli.options import JsonLines, command_app
 from napari_spineseg.cli.outputs import make_folder
 from napari_spineseg.errors import ModelError
 from napari_spineseg.models import ModelEntry, get_model, list_models
@@ -16,12 +16,11 @@ from napari_spineseg.models.versions import remove_version, rollback, use_model
 
 app = command_app(help="List models, look at one, choose, move and remove them.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A name, or NAME@VERSION.")]
 
 
 @app.command("list", short_help="List every version of every model.")
-def list_(json: Json = False) -> None:
+def list_(json: JsonLines = False) -> None:
     """List every version of every model; a star marks the one that is used when none is named."""
     console = Console(json)
     entries = list_models()
@@ -36,7 +35,7 @@ def list_(json: Json = False) -> None:
 @app.command("show", short_help="Show the card of a model.")
 def show(
     name: Name,
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Show the card of a model: what it was trained on, its figures, and what it must not be used for."""
     console = Console(json)
@@ -50,7 +49,7 @@ def show(
 
 
 @app.command("use")
-def use(name: Name, json: Json = False) -> None:
+def use(name: Name, json: JsonLines = False) -> None:
     """Use this model wherever none is named. One that did not pass the gate too: says what that costs."""
     console = Console(json)
     entry = use_model(name)
@@ -71,7 +70,7 @@ def compare(
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"], typer.Option("--device", help="Where the networks run.")
     ] = "auto",
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Segment one scan with two models and say where they differ."""
     from napari_spineseg import io
@@ -94,13 +93,13 @@ def compare(
 
 
 @app.command("rollback")
-def rollback_(json: Json = False) -> None:
+def rollback_(json: JsonLines = False) -> None:
     """Go back to the model that was used before."""
     _tell(Console(json), rollback(), "is used again")
 
 
 @app.command("remove")
-def remove(name: Name, json: Json = False) -> None:
+def remove(name: Name, json: JsonLines = False) -> None:
     """Delete one version of a model of your own."""
     entry = get_model(name)
     versions = [other.key for other in list_models() if other.name == entry.name and not other.bundled]
@@ -115,7 +114,7 @@ def export(
     name: Name,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The zip to write.")],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE if it is there.")] = False,
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Write a model as one file: a zip of its weights and its card."""
     _tell(Console(json), get_model(name), f"was written to {export_model(name, file, overwrite)}")
@@ -127,7 +126,7 @@ def import_(
     name: Annotated[
         str | None, typer.Option("--name", metavar="NAME", help="Another name for it here.")
     ] = None,
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Add a model from a file. Nothing in the file is executed."""
     _tell(Console(json), import_model(file, name), "was added")

@@ -17,6 +17,17 @@ from typer.core import TyperCommand
 
 from napari_spineseg.errors import SettingsError
 
+OutputFolder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")]
+JsonLines = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+Volume = Annotated[
+    int | None, typer.Option(metavar="N", help="Which volume of a 4D file, counted from 0.", min=0)
+]
+Series = Annotated[
+    str | None,
+    typer.Option(metavar="SERIES", help="Which series of a DICOM folder: its number, description or UID."),
+]
+
 
 class _Command(TyperCommand):
     """A command whose usage line reads SCAN... where newer typers write {SCAN}..."""

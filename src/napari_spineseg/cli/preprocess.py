@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 
 from napari_spineseg import __version__, io
 from napari_spineseg.cli.console import Console, show
-from napari_spineseg.cli.options import command_app
+from napari_spineseg.cli.options import OutputFolder, Overwrite, Series, Volume, command_app
 from napari_spineseg.cli.outputs import BACK, PREPROCESSED, Outputs, make_folder, plan, write_json
 from napari_spineseg.cli.run import Reading, Run, do_all
 from napari_spineseg.errors import ModelError, SettingsError
@@ -84,7 +84,7 @@ def _default(field: FieldInfo) -> object:
 @app.command()
 def command(
     scans: Annotated[list[Path], typer.Argument(metavar="SCAN", help="Scan files or DICOM folders.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
+    output: OutputFolder,
     preset: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="A recipe: bundled, or a .yaml or .json file.")
     ] = None,
@@ -100,16 +100,9 @@ def command(
             "describes; bring them to the grid of the scan it was made from.",
         ),
     ] = None,
-    volume: Annotated[
-        int | None, typer.Option(metavar="N", help="Which volume of a 4D file, counted from 0.", min=0)
-    ] = None,
-    series: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SERIES", help="Which series of a DICOM folder: its number, description or UID."
-        ),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
+    volume: Volume = None,
+    series: Series = None,
+    overwrite: Overwrite = False,
     json: Annotated[
         bool,
         typer.Option("--json", is_eager=True, callback=_note_json, help="One JSON object a line on stdout."),

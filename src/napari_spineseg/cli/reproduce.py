@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from napari_spineseg.cli.console import Console, show
-from napari_spineseg.cli.options import command_app, takes
+from napari_spineseg.cli.options import JsonLines, command_app, takes
 from napari_spineseg.cli.reproduce_chen2024 import chen2024
 from napari_spineseg.learning.ahmed2024.settings import ReproduceSettings
 
@@ -31,7 +31,7 @@ def ahmed2024_(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for states, weights and the table.")
     ] = Path("ahmed2024"),
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
+    json: JsonLines = False,
 ) -> None:
     """The modified U-Net of Ahmed et al. 2024, beside our default network on the same slices.
 

@@ -11,7 +11,7 @@ import typer
 from napari_spineseg import io
 from napari_spineseg.anatomy import Structure, structure_of
 from napari_spineseg.cli.console import Console
-from napari_spineseg.cli.options import command_app, takes
+from napari_spineseg.cli.options import JsonLines, OutputFolder, Overwrite, Series, Volume, command_app, takes
 from napari_spineseg.cli.outputs import Outputs, make_folder, plan, write_json
 from napari_spineseg.cli.run import Reading, Run, do_all
 from napari_spineseg.errors import ModelError, SettingsError
@@ -27,19 +27,12 @@ app = command_app()
 @takes(SegmentSettings)
 def command(
     scans: Annotated[list[Path], typer.Argument(metavar="SCAN", help="Scan files or DICOM folders.")],
-    output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Folder for the results.")],
+    output: OutputFolder,
     settings: SegmentSettings,
-    volume: Annotated[
-        int | None, typer.Option(metavar="N", help="Which volume of a 4D file, counted from 0.", min=0)
-    ] = None,
-    series: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SERIES", help="Which series of a DICOM folder: its number, description or UID."
-        ),
-    ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that are there.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")] = False,
+    volume: Volume = None,
+    series: Series = None,
+    overwrite: Overwrite = False,
+    json: JsonLines = False,
 ) -> None:
     """Segment scans: DIR/<stem>_seg.nii.gz on each scan's own grid, and <stem>_seg.json beside it.
 
