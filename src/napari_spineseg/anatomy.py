@@ -72,23 +72,26 @@ class Numbering:
     """How SPIDER numbers translate to names in one person's spine.
 
     SPIDER counts upward from the lowest lumbar vertebra, whatever it is called. `lumbar` is
-    the number of lumbar vertebrae (4, 5 or 6) and `thoracic` that of thoracic ones (11 to 13),
+    the number of lumbar vertebrae (4, 5 or 6) and `thoracic` that of thoracic ones (11 to 13).
     """
 
     lumbar: int = 5
     thoracic: int = 12
 
     def vertebra(self, label: int) -> str:
-        """Name of vertebra `label` (1 = lowest lumbar): "L5", "T12", "C7".
+        """Name of vertebra `label` (1 = lowest lumbar): "L5", "T12", "C7"; beyond C1 its number.
 
         >>> Numbering().vertebra(1), Numbering().vertebra(6), Numbering(lumbar=6).vertebra(1)
         ('L5', 'T12', 'L6')
+        >>> Numbering().vertebra(77)
+        'vertebra 77'
         """
+        above = label
         for letter, count in (("L", self.lumbar), ("T", self.thoracic), ("C", 7)):
-            if label <= count:
-                return f"{letter}{count - label + 1}" if label >= 1 else "S1"
-            label -= count
-        return f"C0+{label}"
+            if above <= count:
+                return f"{letter}{count - above + 1}" if above >= 1 else "S1"
+            above -= count
+        return f"vertebra {label}"
 
     def disc(self, label: int) -> str:
         """Name of the disc below vertebra `label - 200`: "L5/S1", "L4/L5", "T12/L1"."""

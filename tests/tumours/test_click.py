@@ -11,7 +11,7 @@ from napari_spineseg.core.checkpoint import LoadedModel, ModelCard
 from napari_spineseg.core.inputs import InputSpec
 from napari_spineseg.corrections.click import Hints
 from napari_spineseg.scan import Scan
-from napari_spineseg.tumours.click import TumourClicks
+from napari_spineseg.tumours.click import Outline, TumourClicks
 
 SPACING = (3.0, 0.8, 0.8)
 SHAPE = (14, 130, 110)
@@ -78,6 +78,17 @@ def test_a_click_beside_it_takes_away():
     kept, gone = np.zeros(SHAPE, bool), ball(OTHER, 5)
     kept[second.box] = second.mask
     assert kept[gone].mean() < 0.35 and kept[ball(CENTRE, 6)].mean() > 0.9
+
+
+def test_what_lies_out_of_reach_of_the_clicks_stays():
+    answers = clicks_on(60)
+    far = (slice(0, 3), slice(0, 6), slice(100, 110))
+    everything = Outline((slice(0, 14), slice(0, 130), slice(0, 110)), ball(CENTRE, 9), True)
+    everything.mask[far] = True
+    refined = answers.outline(Hints(inside=((7.0, 60.0, 50.0),)), current=everything)
+    kept = np.zeros(SHAPE, bool)
+    kept[refined.box] = refined.mask
+    assert kept[far].all() and kept[ball(CENTRE, 6)].mean() > 0.9
 
 
 def test_the_network_is_warm_before_the_first_click(monkeypatch):
