@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cc3d
 import numpy as np
 from scipy.ndimage import median_filter
 
@@ -15,7 +14,7 @@ from napari_spineseg.measurement.outline import Outline, outline_of
 from napari_spineseg.measurement.reading import words
 from napari_spineseg.measurement.section import Section, crossings, soften, take
 from napari_spineseg.measurement.settings import MeasureSettings
-from napari_spineseg.measurement.space import Box, Frame, Missing, Space, axes, cut_off
+from napari_spineseg.measurement.space import Box, Frame, Missing, Space, axes, cut_off, main_piece
 
 _NO_CANAL = (
     "the spinal canal is not labelled beside it, so its body cannot be told from the posterior elements"
@@ -26,7 +25,6 @@ _MORE = 30
 _BULGE = 3.0
 # What the canal may be missing of along a body.
 _LEAST_CANAL = 0.85
-_MAIN_PIECE, _LOOSE_PIECE = 0.85, 0.03
 _REACH = (34.0, 30.0)
 # Axes to try where those along the canal fail, degrees forward.
 _LEANING = (15.0, -15.0, 30.0, -30.0)
@@ -155,15 +153,12 @@ def _block(space: Space, canal: Canal | None, label: int) -> _Block | Missing:
     body = _in_front(space, canal, mask, box, _upright(space, canal, first))
     if not body.any():
         return Missing("all of it lies behind the spinal canal")
-    pieces = cc3d.connected_components(body, connectivity=18)
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    share = sizes.max() / sizes.sum()
-    if share < _MAIN_PIECE:
+    found = main_piece(body)
+    if found is None:
         return Missing("its body is labelled in separate pieces")
-    loose = "" if share > 1 - _LOOSE_PIECE else "Loose pieces carry this label; the largest was measured."
+    body, loose = found
     caution = words(loose, "A tumour is marked in it." if label in space.tumours else "", space.coarse)
-    return _placed(space, canal, pieces == sizes.argmax(), box, caution)
+    return _placed(space, canal, body, box, caution)
 
 
 def _in_front(space: Space, canal: Canal, mask: np.ndarray, box: Box, frame: Frame) -> np.ndarray:

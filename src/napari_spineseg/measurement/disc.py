@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cc3d
 import numpy as np
 
 from napari_spineseg.measurement.body import Body, band, footprint
@@ -14,9 +13,8 @@ from napari_spineseg.measurement.lines import robust_line
 from napari_spineseg.measurement.reading import Reading, Readings, all_missing, line, words
 from napari_spineseg.measurement.section import STEP, Section, crossings, soften, take
 from napari_spineseg.measurement.settings import MeasureSettings
-from napari_spineseg.measurement.space import Box, Frame, Missing, Space, axes, cut_off
+from napari_spineseg.measurement.space import Box, Frame, Missing, Space, axes, cut_off, main_piece
 
-_MAIN_PIECE, _LOOSE_PIECE = 0.85, 0.03
 _REACH = (36.0, 22.0)
 _SMALLEST_DEPTH = 12.0
 # Rows of the scan that a disc must span, and below which its height is doubtful.
@@ -90,14 +88,10 @@ def find_disc(
 ) -> Disc | Missing:
     """Find the outline of disc `label`; `neighbours` are the bodies beside it that are known."""
     box, mask = space.boxes[label], space.mask(label)
-    pieces = cc3d.connected_components(mask, connectivity=18)
-    sizes = np.bincount(pieces.ravel())
-    sizes[0] = 0
-    share = sizes.max() / sizes.sum()
-    if share < _MAIN_PIECE:
+    found = main_piece(mask)
+    if found is None:
         return Missing("it is labelled in separate pieces")
-    mask = pieces == sizes.argmax()
-    loose = "" if share > 1 - _LOOSE_PIECE else "Loose pieces carry this label; the largest was measured."
+    mask, loose = found
     caution = words(loose, space.coarse)
     index = np.argwhere(mask) + [b.start for b in box]
     side = _side(space, canal, mask, box, index, neighbours)

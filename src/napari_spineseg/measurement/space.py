@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+import cc3d
 import numpy as np
 from scipy import ndimage
 
@@ -49,6 +50,25 @@ def axes(origin: np.ndarray, right: np.ndarray, up: np.ndarray) -> Frame:
     w = up - (up @ u) * u
     w /= np.linalg.norm(w)
     return Frame(origin, u, np.cross(w, u), w)
+
+
+# Shares of a label: with less than this in one piece it is a torn one; less than that beside it is dust.
+_MAIN_PIECE, _LOOSE_PIECE = 0.85, 0.03
+
+
+def main_piece(mask: np.ndarray) -> tuple[np.ndarray, str] | None:
+    """The largest piece of a mask that is not empty, and a caution if others are lost with it.
+
+    None where no piece holds nearly all of it.
+    """
+    pieces = cc3d.connected_components(mask, connectivity=18)
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    share = sizes.max() / sizes.sum()
+    if share < _MAIN_PIECE:
+        return None
+    caution = "" if share > 1 - _LOOSE_PIECE else "Loose pieces carry this label; the largest was measured."
+    return pieces == sizes.argmax(), caution
 
 
 @dataclass(frozen=True, eq=False)

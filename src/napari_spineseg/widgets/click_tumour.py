@@ -154,7 +154,11 @@ class ClickTumour(QObject):
             return
         below = np.asarray(layer.data[outline.box])[outline.mask]
         counts = np.bincount(below)
-        same = int(counts[FIRST_TUMOUR_LABEL:].argmax()) + FIRST_TUMOUR_LABEL if len(counts) > 301 else 0
+        same = (
+            int(counts[FIRST_TUMOUR_LABEL:].argmax()) + FIRST_TUMOUR_LABEL
+            if len(counts) > FIRST_TUMOUR_LABEL
+            else 0
+        )
         if same and counts[same] > 0.5 * len(below):
             hints = self._hints
             self._adopt(layer, same)

@@ -7,7 +7,7 @@ from napari.layers import Labels, Points
 from qtpy.QtCore import QObject
 
 from napari_spineseg.widgets.session import KEY, Session, layers_of
-from napari_spineseg.widgets.view import placement_of
+from napari_spineseg.widgets.view import add_beside, placement_of
 
 _NAME = "look here"
 _RING_MM = 16.0
@@ -31,7 +31,8 @@ class PlaceMarker(QObject):
             self.layer.selected_data = set()
             return
         self.clear()
-        self._add(_ring(labels, at))
+        self.layer = _ring(labels, at)
+        add_beside(self._session.viewer, self.layer)
 
     def clear(self) -> None:
         """Take the ring away."""
@@ -42,13 +43,6 @@ class PlaceMarker(QObject):
     def _there(self) -> bool:
         """Whether it is shown; a person may have removed it."""
         return self.layer is not None and self._session.open and self.layer in layers_of(self._session.viewer)
-
-    def _add(self, layer: Points) -> None:
-        layers = self._session.viewer.layers
-        active = layers.selection.active
-        layers.append(layer)
-        self.layer = layer
-        layers.selection.active = active
 
 
 def _ring(labels: Labels, at: np.ndarray) -> Points:

@@ -9,7 +9,7 @@ from napari.layers import Image, Layer
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_spineseg.widgets.session import Session, layers_of, while_alive
-from napari_spineseg.widgets.view import sagittal_index
+from napari_spineseg.widgets.view import add_beside, sagittal_index
 from napari_spineseg.widgets.worker import Job
 
 if TYPE_CHECKING:
@@ -122,11 +122,8 @@ class LivePreview(QObject):
 
     def _add_layer(self, layer: Layer, at: int) -> None:
         """Show the preview's layer, `at` that place from below; the selection stays where it is."""
-        layers = self._session.viewer.layers
-        active = layers.selection.active
-        layers.insert(at, layer)
         self._layer = layer
-        layers.selection.active = active
+        add_beside(self._session.viewer, layer, at)
 
     def _on_layers(self) -> None:
         """A person may remove the preview."""

@@ -10,7 +10,7 @@ from napari.layers import Labels, Shapes
 from qtpy.QtCore import QObject
 
 from napari_spineseg.widgets.session import KEY, Session, layers_of, while_alive
-from napari_spineseg.widgets.view import placement_of
+from napari_spineseg.widgets.view import add_beside, placement_of
 
 _NAME = "measures"
 _CHOSEN = "#ffd166"
@@ -67,7 +67,8 @@ class MeasureLines(QObject):
         if self._there() and not _same_place(self.layer, labels):
             self._remove()
         if not self._there():
-            self._add(_empty(labels))
+            self.layer = _empty(labels)
+            add_beside(self._session.viewer, self.layer)
         self._draw()
 
     def clear(self) -> None:
@@ -82,13 +83,6 @@ class MeasureLines(QObject):
 
     def _remove(self) -> None:
         self._session.viewer.layers.remove(self.layer)
-
-    def _add(self, layer: Shapes) -> None:
-        layers = self._session.viewer.layers
-        active = layers.selection.active
-        layers.append(layer)
-        self.layer = layer
-        layers.selection.active = active
 
     def _turn(self, event: object = None) -> None:
         """Another plane is shown: a line lies in a slice of that one now."""

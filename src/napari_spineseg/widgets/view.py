@@ -26,6 +26,14 @@ def placement_of(layer: Layer) -> dict[str, Any]:
     }
 
 
+def add_beside(viewer: Viewer, layer: Layer, at: int | None = None) -> None:
+    """Add a layer that is only looked at, on top or `at` that place from below: the selection stays."""
+    layers = viewer.layers
+    active = layers.selection.active
+    layers.insert(len(layers) if at is None else at, layer)
+    layers.selection.active = active
+
+
 def centre_of(labels: np.ndarray, label: int) -> tuple[float, float, float] | None:
     """Index of the middle of `label`, on the slice that shows most of it; None if it is nowhere.
 
