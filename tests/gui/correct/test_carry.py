@@ -9,6 +9,7 @@ from correct_kit import add_segmentation, key, press, settle, wait_until
 from gui_kit import click, sagittal_labels
 
 from napari_spineseg.anatomy import Numbering
+from napari_spineseg.corrections.carry import carry_over
 
 
 def open_short_body(viewer, page):
@@ -79,12 +80,20 @@ def test_tools_through_all_slices_are_no_corrections_by_hand(viewer, page):
     assert page.carry.corrected == []  # other structures: it begins anew
 
 
-def test_drawing_meanwhile_loses_nothing(viewer, page):
+def test_drawing_meanwhile_loses_nothing(viewer, page, monkeypatch):
+    drawn_on = Event()
+
+    def slow(*arguments):
+        assert drawn_on.wait(60)
+        return carry_over(*arguments)
+
+    monkeypatch.setattr("napari_spineseg.widgets.correct_carry.carry_over", slow)
     layer = open_short_body(viewer, page)
     paint_upper_half(viewer, layer)
     page.carry.run()
     press(viewer, layer, (2, 5, 35))
     drawn = layer.data.copy()
+    drawn_on.set()
     wait_until(lambda: not page.carry.busy)
     assert np.array_equal(layer.data, drawn) and "again" in page.hint.words
     carry(viewer, page)
