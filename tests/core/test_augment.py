@@ -57,3 +57,23 @@ def test_softening_keeps_the_mean_of_a_pixel():
     image[0, 4, 4] = 16
     soft = augment.soften(image)
     assert soft[0, 4, 4] == 4 and soft[0, 4, 3] == 2 and soft[0, 3, 3] == 1 and soft.sum() == 16
+
+
+def test_a_slip_moves_what_lies_below_a_line_and_keeps_each_side_as_it_is():
+    still = AugmentSettings(rotation_deg=0, scale=1, shear=0, warp_mm=0, slip_mm=8)
+    stretch = augment.draw_grid(32, (64, 48), 0.5, still.model_copy(update={"slip_mm": 0.0}), seeded(3))
+    moved = augment.draw_grid(32, (64, 48), 0.5, still, seeded(3)) - stretch
+    across = moved[..., 0]
+    assert moved[..., 1].abs().max() == 0
+    slipped = across.abs().amax((1, 2)) > 1
+    assert 6 <= int(slipped.sum()) <= 26 and across.abs().max() <= 16
+    # One step a sample: rows far from it lie still against each other.
+    assert (across.diff(dim=1)[:, :, 24].abs().gt(0.05).sum(1) < 30).all()
+
+
+def test_a_crushed_stretch_is_shorter_by_what_was_asked_at_most():
+    still = AugmentSettings(rotation_deg=0, scale=1, shear=0, warp_mm=0, crush=0.4)
+    plain = augment.draw_grid(32, (256, 16), 0.5, still.model_copy(update={"crush": 0.0}), seeded(5))
+    grid = augment.draw_grid(32, (256, 16), 0.5, still, seeded(5))
+    steps = grid[..., 8, 1].diff(dim=1) / plain[..., 8, 1].diff(dim=1)
+    assert steps.min() > 0.999 and 1.2 < steps.max() <= 1 / (1 - 0.4) + 0.05

@@ -96,3 +96,30 @@ def test_lateral_slices_come_more_often_when_asked_for():
         batch = CropSampler([volume], settings, 0).batch(0, 12)
         sizes.append((batch.target == 1).sum((1, 2)))
     assert (sizes[0] > 500).any() and ((sizes[1] > 0) & (sizes[1] < 500)).all()
+
+
+def test_what_metal_hides_is_dark_and_not_learnt(volumes):
+    augment = SETTINGS.augment.model_copy(update={"void_share": 1.0, "noise": 0.0})
+    settings = SETTINGS.model_copy(update={"augment": augment})
+    plain, batch = (CropSampler(volumes, s, 0).batch(0, 8) for s in (SETTINGS, settings))
+    hidden = batch.target == 255
+    assert not (plain.target == 255).any() and (hidden.flatten(1).sum(1) > 20).sum() >= 5
+    for image, void in zip(batch.image[:, 1], hidden, strict=True):
+        if void.any() and not void.all():
+            assert image[void].mean() < image[~void].mean()
+
+
+@pytest.mark.parametrize(
+    "change", [{"worn_share": 1.0}, {"texture_share": 1.0}, {"augment": AugmentSettings(spoiled_share=1.0)}]
+)
+def test_wear_texture_and_artefacts_change_images_and_not_their_labels(volumes, change):
+    volumes[0].structures[:, 40:46, 30:50] = 2
+    volumes[0].structures[:, 46:48, 30:50] = 0
+    settings = SETTINGS.model_copy(
+        update={"synthetic_share": 1.0 if "texture_share" in change else 0.0, "anywhere_share": 0.0}
+    )
+    plain = CropSampler(volumes, settings, 0).batch(0, 6)
+    changed = CropSampler(volumes, settings.model_copy(update=change), 0).batch(0, 6)
+    assert torch.isfinite(changed.image).all()
+    assert torch.equal(changed.target[0], plain.target[0])
+    assert not torch.allclose(changed.image, plain.image, atol=0.05)

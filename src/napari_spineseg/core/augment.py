@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch.nn import functional
 
 from napari_spineseg.anatomy import Structure
+from napari_spineseg.core.artefacts import spoil
 
 _CURVE_STEPS = 256
 
@@ -35,6 +36,16 @@ class AugmentSettings(BaseModel):
     padded_share: float = Field(
         0.0, ge=0, le=1, description="share of samples that are padded as a turned volume is"
     )
+    spoiled_share: float = Field(
+        0.0, ge=0, le=1, description="share of samples with ghosts, a smear or a saturation band"
+    )
+    void_share: float = Field(
+        0.0, ge=0, le=1, description="share of samples with a void of metal; what it hides is not learnt"
+    )
+    slip_mm: float = Field(
+        0.0, ge=0, description="furthest that what lies above a line slips on what is below"
+    )
+    crush: float = Field(0.0, ge=0, lt=0.7, description="most that a stretch as high as a body is compressed")
     chemical_shift_px: int = Field(0, ge=0, description="furthest that fat is displaced in painted images")
 
 
@@ -68,7 +79,29 @@ def draw_grid(
     grid = torch.einsum("nij,hwj->nhwi", matrix, torch.stack([x, y], -1))
     coarse = torch.randn(count, 2, 7, 5, generator=generator) * settings.warp_mm / pixel_mm / 2
     warp = functional.interpolate(coarse, size, mode="bilinear", align_corners=True)
-    return grid + warp.permute(0, 2, 3, 1)
+    grid = grid + warp.permute(0, 2, 3, 1)
+    return (
+        _deformed(grid, size, pixel_mm, settings, generator) if settings.slip_mm or settings.crush else grid
+    )
+
+
+def _deformed(
+    grid: torch.Tensor,
+    size: tuple[int, int],
+    pixel_mm: float,
+    settings: AugmentSettings,
+    generator: torch.Generator,
+) -> torch.Tensor:
+    """Half the samples with a slip along a row, half with a stretch of 15 to 30 mm compressed."""
+    row = grid[..., 1]
+    slips, at, far, crushes, middle, much, high = torch.rand(7, len(grid), 1, 1, generator=generator)
+    step = torch.sigmoid((row - (at - 0.5) * 0.8 * size[0]) * pixel_mm / 1.5)
+    across = (slips < 0.5) * (2 * far - 1) * settings.slip_mm / pixel_mm * step
+    width = (15 + 15 * high) / pixel_mm / 2
+    # Reading further than one stands compresses; at most `crush` of the stretch is lost.
+    reach = torch.tanh((row - (middle - 0.5) * 0.8 * size[0]) / width) * width
+    lost = settings.crush * much
+    return grid + torch.stack([across, (crushes < 0.5) * lost / (1 - lost) * reach], -1)
 
 
 def sample(
@@ -132,6 +165,8 @@ def acquire(images: torch.Tensor, settings: AugmentSettings, generator: torch.Ge
         return torch.rand(count, *shape, generator=generator).to(images.device)
 
     images = images.clamp_min(0) * _bias(images, settings, generator)
+    if settings.spoiled_share:
+        images = spoil(images, settings.spoiled_share, generator)
     for index in range(count):
         if float(torch.rand(1, generator=generator)) < settings.blur_share:
             images[index] = _coarsen(images[index], generator)

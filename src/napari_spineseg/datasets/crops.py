@@ -14,9 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_spineseg.anatomy import Structure
 from napari_spineseg.core import augment
+from napari_spineseg.core.artefacts import draw_voids
 from napari_spineseg.core.augment import AugmentSettings
 from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.synthesis.contrast import degenerate, draw_look, render, shift_fat
+from napari_spineseg.synthesis.degeneration import change_endplates, darken_discs, narrow_canal
+from napari_spineseg.synthesis.texture import lend_texture
 
 UNLABELLED = 255
 
@@ -40,6 +43,16 @@ class CropSettings(BaseModel):
     synthetic_share: float = Field(0.5, ge=0, le=1, description="share of samples painted from tissue maps")
     degenerate_share: float = Field(
         0.0, ge=0, le=1, description="share of painted samples whose discs are as dark as their endplates"
+    )
+    worn_share: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of samples whose discs are darkened to their endplates, as many whose canal "
+        "loses its fluid in places, and as many with changed endplates",
+    )
+    texture_share: float = Field(
+        0.0, ge=0, le=1, description="share of painted samples that borrow a real slice's texture"
     )
     lateral_share: float = Field(
         0.0, ge=0, le=1, description="share of painted samples from slices beside the middle of the spine"
@@ -87,6 +100,10 @@ class CropSampler:
         offsets = augment.draw_grid(count, size, 0.5, self.settings.augment, generator)
         samples = [self._sample(offset, generator) for offset in offsets]
         images, targets, weights = (torch.stack(part) for part in zip(*samples, strict=True))
+        if self.settings.augment.void_share:
+            hidden, rim = draw_voids(count, size, self.settings.augment.void_share, generator)
+            images = (images + rim[:, None]).masked_fill(hidden[:, None], 0)
+            targets = targets.masked_fill(hidden, UNLABELLED)
         image = augment.acquire(images, self.settings.augment, generator)
         image = augment.standardise(image, generator)
         if self.settings.augment.padded_share:
@@ -113,10 +130,14 @@ class CropSampler:
             tissues = torch.from_numpy(volume.values[slices]).float()
             tissues = augment.sample(tissues, centre, offsets, "nearest")
             image = augment.soften(self._painted(tissues, volume.spacing_mm, rng, generator))
+            lent = self.settings.texture_share and self._images
+            if lent and rng.random() < self.settings.texture_share:
+                image = lend_texture(image, self._real_slice(offsets, rng), generator)
         else:
             image = self._image(volume, slices, centre, offsets, rng)
             if rng.random() < self.settings.augment.remap_share:
                 image = augment.remap_contrast(image, labels, generator)
+        image = self._worn(image, labels, rng, generator)
         target = labels[len(slices) // 2].long()
         return image, target, self._weight(volume, index, centre, offsets)
 
@@ -129,6 +150,22 @@ class CropSampler:
             look = degenerate(look, generator)
         image = render(tissues, look, pixel_mm, generator)
         return shift_fat(image, tissues, look, shift, generator) if shift else image
+
+    def _real_slice(self, offsets: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+        """A crop around the spine of any real slice, (1, H, W), 0..1."""
+        volume = self._images[rng.integers(len(self._images))]
+        index, centre = self._place(volume, rng)
+        grey = torch.from_numpy(volume.values[index : index + 1]).float() / 255
+        return augment.sample(grey, centre, offsets, "bilinear")
+
+    def _worn(
+        self, image: torch.Tensor, labels: torch.Tensor, rng: np.random.Generator, generator: torch.Generator
+    ) -> torch.Tensor:
+        """Sometimes with changed endplates, with dark discs, with a narrow canal."""
+        for wear in (change_endplates, darken_discs, narrow_canal):
+            if self.settings.worn_share and rng.random() < self.settings.worn_share:
+                image = wear(image, labels, generator)
+        return image
 
     @staticmethod
     def _weight(
