@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import training_pictures
 from PIL import Image, ImageDraw, ImageFont
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
@@ -83,6 +84,21 @@ def model_failures() -> Image.Image:
         there.append(_tile(_tinted(scan.voxels[worst], truth.labels[worst]), words))
         said.append(_tile(_tinted(scan.voxels[worst], labels[worst]), "bundled model"))
     return _stacked([_side_by_side(there), _side_by_side(said)])
+
+
+def training_painted() -> Image.Image:
+    """What becomes of a label volume that has no image."""
+    return _rows(training_pictures.painted(), 3)
+
+
+def training_spoiled() -> Image.Image:
+    """What a slice may go through before it trains."""
+    return _rows(training_pictures.spoiled(), 5)
+
+
+def _rows(tiles: training_pictures.Tiles, length: int) -> Image.Image:
+    pictures = [_tile((image * 255).astype(np.uint8), words) for image, words in tiles]
+    return _stacked([_side_by_side(pictures[k : k + length]) for k in range(0, len(pictures), length)])
 
 
 def tumours_painted() -> Image.Image:
@@ -281,6 +297,8 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
     "phantom-slices": phantom_slices,
     "phantom-variants": phantom_variants,
     "model-failures": model_failures,
+    "training-painted": training_painted,
+    "training-spoiled": training_spoiled,
     "tumours-painted": tumours_painted,
     "tumours-look-alikes": tumours_look_alikes,
     "prepare-page": prepare_page,
