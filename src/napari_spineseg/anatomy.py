@@ -140,7 +140,19 @@ STRUCTURE_COLOURS: dict[Structure, str] = {
 # Neighbouring levels alternate in lightness and hue, so that they differ in grey print too.
 _VERTEBRA_COLOURS = ("#0072b2", "#88ccee", "#332288", "#6699cc", "#44aa99", "#bbccee")
 _DISC_COLOURS = ("#e69f00", "#f0e442", "#cc6677", "#ddcc77", "#aa4499", "#ffaabb")
-_TUMOUR_COLOURS = ("#d55e00", "#882255", "#ee3377")
+# Searched for, not chosen by eye: each is at least 29 (CIE Lab) from every other tumour and from all colours
+# above, neighbours in number at least 55, and 15 where red, green or blue is not seen. None is as dark or as
+# grey as a scan. Vertebrae and discs have their order to be told by; a tumour has its colour alone.
+_TUMOUR_COLOURS = (
+    "#d55e00",
+    "#6600ff",
+    "#aaeeaa",
+    "#9999ff",
+    "#aa0055",
+    "#774400",
+    "#ee3344",
+    "#9900cc",
+)
 
 
 def colour_of(label: int, scheme: Scheme = "levels") -> str:
