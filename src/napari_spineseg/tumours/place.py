@@ -62,7 +62,7 @@ def place_of(
     distance = edt.edt(np.ascontiguousarray(~known, np.uint8), anisotropy=spacing)[mine]
     if float(distance.min()) > 0.5 * max(spacing) + 6:
         return Place(_level(near, mine, spacing, numbering), BESIDE, float(distance.min()))
-    owner = _nearest(near, mine, spacing)
+    owner = _nearest(near, mine, float(distance.max()), spacing)
     kinds = np.array([structure_of(int(label)) for label in owner])
     canal, bone = (float((kinds == k).mean()) for k in (Structure.CANAL, Structure.VERTEBRA))
     level = _level(near, mine, spacing, numbering)
@@ -92,10 +92,22 @@ def _around(
     return wide, mine
 
 
-def _nearest(near: np.ndarray, mine: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    """The label of each voxel of the finding, or that of the nearest labelled one."""
+def _nearest(
+    near: np.ndarray, mine: np.ndarray, furthest_mm: float, spacing: tuple[float, float, float]
+) -> np.ndarray:
+    """The label of each voxel of the finding, or that of the nearest labelled one, at most so far away."""
     from scipy import ndimage
 
+    if furthest_mm == 0:
+        return near[mine]
+    # No label further away than that can be the nearest of any voxel.
+    places = np.argwhere(mine)
+    reach = [int(np.ceil(furthest_mm / mm)) for mm in spacing]
+    window = tuple(
+        slice(max(0, low - r), high + r + 1)
+        for low, high, r in zip(places.min(0), places.max(0), reach, strict=True)
+    )
+    near, mine = near[window], mine[window]
     at = ndimage.distance_transform_edt(
         near == 0, sampling=spacing, return_distances=False, return_indices=True
     )
