@@ -24,6 +24,8 @@ _DEPTH = 100
 Said = Mapping[str, Any]
 """What the layer's metadata says of its labels, under the keys below."""
 _SAID = ("numbering", "warnings", "numberings", "chosen", "provenance")
+_BY_HAND = {"paint": "painted {}", "fill": "filled an area with {}", "polygon": "drew an outline of {}"}
+"""What a stroke did, by the layer's mode; without a structure to paint with it erased."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,8 @@ class _Step:
     voxels: bool
     before: Said
     after: Said
+    words: str = ""
+    """What it did; empty where that is not known."""
 
 
 class History:
@@ -38,13 +42,15 @@ class History:
 
     changed = Signal()
     """A step was made, taken back or made again."""
+    told = Signal(str)
+    """What was taken back or made again, or that there is nothing, in words."""
 
     def __init__(self, layer: Labels) -> None:
         self._layer = layer
         self._past: list[_Step] = []
         self._future: list[_Step] = []
         self._quiet = False
-        self._pending: Said | None = None
+        self._pending: _Step | None = None
         layer.events.paint.connect(self._on_paint)
         layer.events.data.connect(self._on_replaced)
         self.bind()
@@ -79,7 +85,7 @@ class History:
         before = self._said()
         after = {**before, **(said or {})}
         if len(edit):
-            self._pending = after
+            self._pending = _Step(True, before, after, edit.words)
             try:
                 with self._layer.block_history():
                     self._layer.data_setitem(edit.index, edit.values.astype(self._layer.data.dtype))
@@ -88,7 +94,7 @@ class History:
             return True
         if after == before:
             return False
-        self._push(_Step(False, before, after))
+        self._push(_Step(False, before, after, "Renamed."))
         _say(self._layer, after)
         self._tell()
         return True
@@ -104,12 +110,14 @@ class History:
     def _move(self, source: list[_Step], target: list[_Step], undoing: bool) -> bool:
         step = source.pop() if source else self._older(undoing)
         if step is None:
+            self.told.emit(f"There is nothing to {'undo' if undoing else 'redo'}.")
             return False
         target.append(step)
         if step.voxels:
             self._layer.undo() if undoing else self._layer.redo()
         _say(self._layer, step.before if undoing else step.after)
         self._tell()
+        self.told.emit(_moved(step.words, undoing))
         return True
 
     def _older(self, undoing: bool) -> _Step | None:
@@ -123,9 +131,17 @@ class History:
         if self._quiet:
             return
         before = self._said()
-        after = before if self._pending is None else self._pending
-        self._push(_Step(True, before, after))
-        _say(self._layer, after)
+        step = self._pending or _Step(True, before, before, self._by_hand())
+        self._push(step)
+        _say(self._layer, step.after)
+
+    def _by_hand(self) -> str:
+        """What a stroke that has just ended did."""
+        mode, label = str(self._layer.mode), int(self._layer.selected_label)
+        if mode == "erase" or (mode in _BY_HAND and not label):
+            return "erased"
+        scheme, numbering = scheme_of(self._layer)
+        return _BY_HAND.get(mode, "").format(names_of([label], scheme, numbering)[label])
 
     def _on_replaced(self, event: object) -> None:
         """Other voxels altogether: napari would write the old ones back into them."""
@@ -163,6 +179,7 @@ def history_of(session: Session, layer: Labels) -> History:
     session.histories = {known: kept for known, kept in session.histories.items() if known in there}
     if layer not in session.histories:
         session.histories[layer] = History(layer)
+        session.histories[layer].told.connect(session.tell)
     return session.histories[layer]
 
 
@@ -176,6 +193,20 @@ def _say(layer: Labels, said: Said) -> None:
     if numbering != before and "index" in layer.features:
         numbers = [int(n) for n in layer.features["index"]]
         layer.features = {"index": numbers, "name": list(names_of(numbers, scheme, numbering).values())}
+
+
+def _moved(words: str, undoing: bool) -> str:
+    """A step that was taken back or made again, in words.
+
+    >>> _moved("Grew by 1.5 mm.", True), _moved("L4 is L5.", False), _moved("", True)
+    ('Undone: grew by 1.5 mm.', 'Redone: L4 is L5.', 'Undone.')
+    """
+    did = "Undone" if undoing else "Redone"
+    if not words:
+        return f"{did}."
+    if words[1:2].islower():  # names of levels keep their capitals
+        words = words[:1].lower() + words[1:]
+    return f"{did}: {words.removesuffix('.')}."
 
 
 def as_said(numbering: Numbering) -> Said:

@@ -141,7 +141,7 @@ class CorrectPage(Page):
         self.say_briefly(words)
         if stays:
             self._hush.stop()
-        self.session.viewer.status = words or "Ready"
+        self.session.tell(words)
 
     def show_help(self) -> None:
         """Open the sheet with all keys."""
@@ -291,6 +291,7 @@ class CorrectPage(Page):
         self.keeper.saved.connect(self._on_saved)
         self.keeper.failed.connect(self._on_failed)
         self.keeper.safe.connect(self.undo_bar.say_kept)
+        self.undo_bar.told.connect(self.say)
         self.doubts.went.connect(lambda doubt: self.linked.go(doubt.point))
         while_alive(self, self.session.segmentation_changed, self._show_layer)
         while_alive(self, self.session.layers_changed, self._on_layers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_spineseg.widgets.correct_history import History
@@ -15,6 +16,9 @@ _KEPT, _NOT_YET = "Kept on disk", "Not on disk yet"
 
 class UndoBar(QWidget):
     """Follows one history."""
+
+    told = Signal(str)
+    """What was undone or redone, with the buttons or with the keys, in words."""
 
     def __init__(self, history: Callable[[], History | None], parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -39,6 +43,7 @@ class UndoBar(QWidget):
         self._history = self._now()
         if self._history is not None:
             self._history.changed.connect(self._on_changed)
+            self._history.told.connect(self._on_told)
         self.kept.say("")
         self._show()
 
@@ -49,6 +54,9 @@ class UndoBar(QWidget):
     def _on_changed(self) -> None:
         self.kept.say(_NOT_YET)
         self._show()
+
+    def _on_told(self, words: str) -> None:
+        self.told.emit(words)
 
     def _show(self) -> None:
         history = self._history
@@ -62,6 +70,7 @@ class UndoBar(QWidget):
     def _unwatch(self) -> None:
         if self._history is not None:
             self._history.changed.disconnect(self._on_changed)
+            self._history.told.disconnect(self._on_told)
         self._history = None
 
 

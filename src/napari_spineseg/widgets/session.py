@@ -102,6 +102,10 @@ class Session:
             self.scan = scan
         self.segmentation_changed.emit(layer)
 
+    def tell(self, words: str) -> None:
+        """Say something in the window's status bar."""
+        self.viewer.status = words or "Ready"
+
     def scans(self) -> list[Image]:
         """Layers that can be segmented, in the order of the layer list."""
         return [layer for layer in self._layers() if is_scan(layer)]

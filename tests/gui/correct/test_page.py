@@ -215,6 +215,30 @@ def test_undo_and_redo_are_buttons_in_sight(viewer, page, layer, qtbot):
     wait_until(lambda: page.undo_bar.kept.words == "Kept on disk")
 
 
+def test_what_is_undone_is_said_in_the_page_and_in_the_status_bar(viewer, page, layer, qtbot):
+    click(qtbot, page.tools.buttons["grow"])
+    grown = page.hint.words
+    assert grown.startswith("Grew by ")
+    key(viewer, "P")
+    press(viewer, layer, (3, 5, 35), (3, 8, 35))
+    key(viewer, "Control-Z")
+    assert page.hint.words == viewer.status == "Undone: painted L4."
+    click(qtbot, page.undo_bar.undo)
+    assert page.hint.words == viewer.status == f"Undone: g{grown[1:]}"
+    key(viewer, "Control-Z")
+    assert page.hint.words == viewer.status == "There is nothing to undo."
+    click(qtbot, page.undo_bar.redo)
+    assert page.hint.words == viewer.status == f"Redone: g{grown[1:]}"
+
+
+def test_undo_speaks_in_the_status_bar_without_the_page_too(viewer, page, layer):
+    key(viewer, "E")
+    press(viewer, layer, (3, 50, 15))
+    page.hide()
+    key(viewer, "Control-Z")
+    assert viewer.status == "Undone: erased."
+
+
 def test_saving_and_what_is_said_stay_in_sight_however_far_the_page_is_scrolled(viewer, page, layer):
     page.window().resize(1000, 500)
     page.say("Grew by 1 mm.", stays=True)
