@@ -76,6 +76,22 @@ def test_a_canal_that_ends_leaves_the_levels_beside_it(short, change):
     assert found.of("L5")["body_depth"].value == pytest.approx(34, abs=0.5)
 
 
+@pytest.mark.parametrize("rows", [8, 15])
+def test_a_hole_in_the_canal_is_bridged_where_it_is_small(short, change, rows):
+    middle = int(np.median(np.argwhere(short.labels == 2)[:, 1]))
+
+    def holed(labels):
+        part = labels[:, middle - rows // 2 : middle - rows // 2 + rows]
+        part[part == 100] = 0
+        return labels
+
+    found = measure(change(short, holed)).of("L4")["body_depth"]
+    if rows == 8:
+        assert found.value == pytest.approx(34, abs=0.5)
+    else:
+        assert "canal is not labelled" in found.reason
+
+
 @pytest.mark.parametrize(
     ("edge", "level"), [("upper", "L4"), ("lower", "L5"), ("front", "L4"), ("left", "L4"), ("right", "L4")]
 )

@@ -114,6 +114,15 @@ def test_whatever_is_drawn_is_measured(height, wedge, depth, disc, angle, slip, 
     assert pair["disc_angle"].value == pytest.approx(angle, abs=np.degrees(2 * spacing[1] / depth))
 
 
+@pytest.mark.parametrize("tilt", [-62, 62])
+def test_a_body_that_leans_far_has_its_canal_beside_it(tilt):
+    """Square to its canal that is: in the rows of the scan it lies three centimetres higher or lower."""
+    spine = rule_spine([RuledLevel()] * 2, Rotation.from_euler("x", tilt, degrees=True).as_matrix())
+    found = measure(draw_ruled(spine, (4.0, 0.9, 0.9)))
+    for level, body in zip(("L5", "L4"), spine.bodies, strict=True):
+        check(found.of(level), of_body(body), 0.6)
+
+
 def test_a_slip_is_positive_forward_and_negative_back():
     for slip in (6.0, -6.0):
         drawn = draw_ruled(rule_spine([RuledLevel(), RuledLevel(slip=slip)]), (4.0, 1.0, 1.0))

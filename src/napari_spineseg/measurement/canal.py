@@ -14,7 +14,7 @@ from napari_spineseg.measurement.space import Space
 # Half of the width, mm, of the middle of the canal, where its front is flat.
 _MIDDLE = 4.0
 # Rows without canal are bridged over this far, mm, and the canal goes on straight this far beyond its ends.
-_BRIDGE, _BEYOND = 12.0, 6.0
+BRIDGE, BEYOND = 12.0, 6.0
 _SMOOTH = 5.0
 # How far up and down the canal's direction is looked at, mm.
 _REACH = 14.0
@@ -146,5 +146,5 @@ def _spread(line: np.ndarray, there: np.ndarray, rows: slice, step: float) -> np
     inside = (at >= known[0]) & (at <= known[-1])
     gap = (following - previous) * step
     outside = np.where(at < known[0], known[0] - at, at - known[-1]) * step
-    filled[(inside & (gap > _BRIDGE)) | (~inside & (outside > _BEYOND))] = np.nan
+    filled[(inside & (gap > BRIDGE)) | (~inside & (outside > BEYOND))] = np.nan
     return filled

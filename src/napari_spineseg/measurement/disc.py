@@ -26,6 +26,9 @@ _END = 0.35
 _INSIDE = 4
 # What may lie beyond its ends, as a share of the area.
 _BEYOND = 0.12
+# Slices of the band may put an end of it this far apart, mm; from where on it is doubtful: as far as a model
+# and people differ on a disc's depth (benchmarks/measurements.md).
+_APART, _DOUBTFUL = 10.0, 5.0
 _ROUNDS = 3
 _PLACES = {"anterior": 1 / 3, "middle": 0.0, "posterior": -1 / 3}
 _GEOMETRY = (*(f"disc_height_{place}" for place in (*_PLACES, "mean")), "disc_depth")
@@ -163,6 +166,16 @@ def _ends(section: Section, height: np.ndarray) -> tuple[float, float] | None:
     return (ends[0], ends[1]) if np.isfinite(ends).all() else None
 
 
+def _apart(section: Section, height: np.ndarray) -> float:
+    """How far apart, mm, the slices put the front or the back end; infinite where one has no disc."""
+    own = section.slices.sum(1) * STEP
+    high = own >= max(1.0, _END * float(np.median(height[height > STEP])))
+    if not high.any(1).all():
+        return np.inf
+    ends = high.argmax(1), high[:, ::-1].argmax(1)
+    return STEP * float(max(np.ptp(end) for end in ends))
+
+
 def _settled(section: Section) -> Frame | Missing:
     """Axes turned so that the middle plane is square to `w`, from half way between the edges."""
     _, middle = _profile(section)
@@ -210,6 +223,11 @@ def _read(
         return Missing("its outline is broken")
     ahead, behind = ends
     depth, centre = ahead - behind, (ahead + behind) / 2
+    apart = _apart(section, height)
+    if apart > _APART:
+        return Missing("the slices in the middle do not agree on where it ends")
+    if apart > _DOUBTFUL:
+        caution = words(caution, f"The slices in the middle put its ends up to {apart:.0f} mm apart.")
     if depth < _SMALLEST_DEPTH:
         return Missing("too little of it is labelled")
     inside = (section.front >= behind) & (section.front <= ahead)

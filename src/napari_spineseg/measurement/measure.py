@@ -14,6 +14,7 @@ from napari_spineseg.measurement.canal import trace_canal
 from napari_spineseg.measurement.catalogue import CATALOGUE, Of
 from napari_spineseg.measurement.disc import Disc, disc_readings, find_disc, height_index
 from napari_spineseg.measurement.figures import Figure, Measurements
+from napari_spineseg.measurement.likeness import compared
 from napari_spineseg.measurement.reading import Readings
 from napari_spineseg.measurement.settings import MeasureSettings
 from napari_spineseg.measurement.signal import disc_signal, sequence_caution, voxels_of
@@ -94,7 +95,12 @@ class _Job:
         for label in self.levels:
             if structure_of(label) is Structure.VERTEBRA:
                 self._step()
-                self._vertebra(label)
+                self.bodies[label] = find_body(
+                    self.space, self.canal, label, self._name(label), self.settings
+                )
+        self.bodies = compared(self.bodies)
+        for label, body in self.bodies.items():
+            self.readings[label] = vertebra_readings(self.space, label, body)
         for label in self.levels:
             if structure_of(label) is Structure.DISC:
                 self._step()
@@ -110,11 +116,6 @@ class _Job:
 
     def _name(self, label: int) -> str:
         return self.segmentation.numbering.name(label) if label else "spine"
-
-    def _vertebra(self, label: int) -> None:
-        body = find_body(self.space, self.canal, label, self._name(label), self.settings)
-        self.bodies[label] = body
-        self.readings[label] = vertebra_readings(self.space, label, body)
 
     def _beside(self, label: int) -> tuple[Body | Missing, Body | Missing]:
         """The bodies above and below a disc, with whose fault it is where one is missing."""

@@ -60,6 +60,11 @@ class Outline:
         )
 
     @property
+    def depth(self) -> float:
+        """mm from the back to the front wall, half way between the endplates."""
+        return self.wall_front[0] - self.wall_back[0]
+
+    @property
     def centre(self) -> Corner:
         """Middle of the four corners."""
         corners = (self.upper_front, self.upper_back, self.lower_front, self.lower_back)

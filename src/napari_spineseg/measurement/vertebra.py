@@ -33,7 +33,7 @@ def _of_body(body: Body | Missing) -> Readings:
         out[key] = Reading(above[1] - below[1], body.caution, (mark,))
     front, back = body.outline.wall_front, body.outline.wall_back
     mark = line(body.world(front), body.world(back))
-    out["body_depth"] = Reading(front[0] - back[0], body.caution, (mark,))
+    out["body_depth"] = Reading(body.outline.depth, body.caution, (mark,))
     out["wedge_ratio"] = ratio(out["body_height_anterior"], out["body_height_posterior"])
     out["biconcavity_ratio"] = ratio(out["body_height_middle"], out["body_height_posterior"])
     return out
