@@ -9,7 +9,9 @@ import sys
 from functools import partial
 
 import pytest
-from gui_kit import PATIENCE_MS, FakeSegment, open_page, open_window, shown_alone
+from correct_kit import emptied, one_window
+from figures_kit import FakeMeasure
+from gui_kit import PATIENCE_MS, FakeSegment, held, open_page, open_window, shown_alone
 
 
 def _start_screen() -> subprocess.Popen | None:
@@ -67,6 +69,19 @@ def viewer(qtbot, make_napari_viewer):
     return open_window(make_napari_viewer, qtbot)
 
 
+@pytest.fixture(scope="module")
+def window(qapp):
+    """One napari window for all tests of a module."""
+    yield from one_window()
+
+
+@pytest.fixture
+def shared(window):
+    """The module's window, empty."""
+    yield window
+    emptied(window)
+
+
 @pytest.fixture
 def page(viewer, qtbot):
     """The Segment page inside the dock, as `napari -w spineseg SpineSeg` opens it."""
@@ -91,14 +106,18 @@ def lone_page(model, qtbot):
 
 @pytest.fixture
 def fake(monkeypatch) -> FakeSegment:
-    """A job that goes on by itself; clear `may_go_on` to hold it at the next tile."""
+    """Segments in the place of the network, tile by tile."""
     job = FakeSegment()
-    job.may_go_on.set()
     monkeypatch.setattr("napari_spineseg.widgets.segment_page.segment", job)
-    yield job
-    job.may_go_on.set()
-    if job.started.is_set():
-        assert job.finished.wait(60), "the job of a test went on after it"
+    yield from held(job)
+
+
+@pytest.fixture
+def fake_measure(monkeypatch) -> FakeMeasure:
+    """Measures in the place of the geometry, level by level."""
+    job = FakeMeasure()
+    monkeypatch.setattr("napari_spineseg.widgets.measure_work.measure", job)
+    yield from held(job)
 
 
 @pytest.fixture

@@ -62,6 +62,15 @@ def add_scan(viewer, scan: Scan | None = None):
     return viewer.add_layer(Layer.create(*layer_tuple_for_scan(scan or column_scan())))
 
 
+def held(job):
+    """For a fixture: a stand-in that goes on by itself; clear `may_go_on` to hold it at its next step."""
+    job.may_go_on.set()
+    yield job
+    job.may_go_on.set()
+    if job.started.is_set():
+        assert job.finished.wait(60), "the job of a test went on after it"
+
+
 @dataclass
 class FakeSegment:
     """Stands in for the network: takes its labels from the grey values, tile by tile, when it may."""

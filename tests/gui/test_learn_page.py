@@ -190,7 +190,7 @@ def test_a_version_that_reaches_the_disk_later_is_noticed(toy, toy_store, open_p
 
 def test_settings_are_said_in_words(toy, open_page):
     page = open_page()
-    assert page.advanced_form.editor("steps").text() == "As many as needed"
+    assert page.advanced_form.editor("steps").text() == "As needed"
     assert page.advanced_form.editor("device").currentText() == "Automatic"
 
 

@@ -9,12 +9,13 @@ from qtpy.QtWidgets import QButtonGroup, QCheckBox, QHBoxLayout, QSlider, QToolB
 from napari_spineseg.corrections.confine import Confine
 from napari_spineseg.widgets.correct_brush import Brush
 from napari_spineseg.widgets.keys import key_of
-from napari_spineseg.widgets.parts import Choice, Words, tooltip
+from napari_spineseg.widgets.parts import Choice, TightButton, Words, tooltip
 from napari_spineseg.widgets.style import give_role
 
 _MODES = {"paint": "Paint", "erase": "Erase", "fill": "Fill", "pick": "Pick", "move": "Move"}
 _NAPARI = {"paint": "paint", "erase": "erase", "fill": "fill", "pick": "pick", "move": "pan_zoom"}
 _LARGEST = 60
+_BESIDE = 5  # pixels on either side of a mode's word
 
 
 class DrawPanel(QWidget):
@@ -128,9 +129,8 @@ class DrawPanel(QWidget):
 
 def _mode_button(action: str, title: str) -> QToolButton:
     key = key_of(action)
-    button = QToolButton()
+    button = TightButton(title, _BESIDE)
     button.setObjectName(f"mode_{action}")
-    button.setText(title)
     button.setCheckable(True)
     button.setAccessibleName(key.words)
     button.setToolTip(tooltip(f"{key.words} ({key.text})"))

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_spineseg.widgets.parts import TightButton
 from napari_spineseg.widgets.session import session_of, while_alive
 from napari_spineseg.widgets.style import give_role, sheet
 from napari_spineseg.widgets.tab_order import order_tabs
@@ -38,6 +39,7 @@ OPENS_WITH = "Segment"
 """The step that a new panel shows: scans need no preparing, unless something is the matter with them."""
 
 _WIDTH = 340
+_BESIDE = 1  # pixels on either side of a step's word
 
 
 class SpineSegDock(QWidget):
@@ -82,19 +84,18 @@ class SpineSegDock(QWidget):
         return super().focusNextPrevChild(forward)
 
     def sizeHint(self) -> QSize:
-        """Wide enough to read comfortably; it works down to 320."""
+        """Wide enough to read comfortably; it works down to 280."""
         return QSize(_WIDTH, super().sizeHint().height())
 
     def _step_bar(self, titles: list[str]) -> dict[str, QToolButton]:
         self._bar = QWidget()
         layout = QHBoxLayout(self._bar)
-        layout.setContentsMargins(4, 4, 4, 0)
+        layout.setContentsMargins(2, 4, 2, 0)
         layout.setSpacing(0)
         group = QButtonGroup(self)
         steps = {}
         for number, title in enumerate(titles, start=1):
-            step = QToolButton()
-            step.setText(f"{number} {title}" if len(titles) < 5 else title)
+            step = TightButton(f"{number} {title}" if len(titles) < 5 else title, _BESIDE)
             step.setAccessibleName(f"Step {number}: {title}")
             step.setCheckable(True)
             step.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

@@ -51,7 +51,7 @@ from napari_spineseg.widgets.worker import report
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-_AS_NEEDED, _OUTLIVES = "As many as needed", "Go on when napari is closed"
+_AS_NEEDED, _OUTLIVES = "As needed", "Go on when napari is closed"
 _ADVANCED = ("steps", "batch", "learning_rate", "device", "promote", "seed")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_spineseg.learning.client import LearningRun
 from napari_spineseg.learning.events import ProgressEvent
@@ -35,11 +35,15 @@ class RunningPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.bar)
         layout.addWidget(self.words)
-        for pair in ((self.keep, self.discard), (self.resume, self.drop)):
-            row = QHBoxLayout()
+        # Two long names beside each other are too wide for a narrow panel.
+        for direction, pair in (
+            (QBoxLayout.Direction.TopToBottom, (self.keep, self.discard)),
+            (QBoxLayout.Direction.LeftToRight, (self.resume, self.drop)),
+        ):
+            buttons = QBoxLayout(direction)
             for button in pair:
-                row.addWidget(button)
-            layout.addLayout(row)
+                buttons.addWidget(button)
+            layout.addLayout(buttons)
         self.keep.clicked.connect(lambda: self._stop("keep"))
         self.discard.clicked.connect(lambda: self._stop("discard"))
         self.resume.clicked.connect(lambda: self.resumed.emit(self._offered))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
 from superqt import QCollapsible
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MARGIN = 10
 _BRIEFLY_MS = 8000
+_ANY_HEIGHT = 16_777_215  # Qt's QWIDGETSIZE_MAX
 
 
 class Page(QWidget):
@@ -134,15 +135,27 @@ class Page(QWidget):
         self.advanced.setExpandedIcon(arrow(theme, down=True))
 
 
+class _Fold(QCollapsible):
+    """Its content is as high as its width asks for; rows that wrap do not count in the hint Qt goes by."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Leave the height of what is unfolded alone."""
+        return False
+
+
 def _fold(title: str) -> QCollapsible:
-    fold = QCollapsible(title)
+    fold = _Fold(title)
     fold.toggleButton().setObjectName("fold")
+    # Both would hold it to its hint, too.
+    fold.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+    fold.layout().setAlignment(Qt.AlignmentFlag(0))
     fold.setDuration(0)
     fold.content().layout().setContentsMargins(8, 4, 0, 0)
     fold.layout().setContentsMargins(0, 0, 0, 0)
     # Folded means of no height; hidden as well, so that the Tab key does not wander through it.
     fold.content().hide()
     fold.toggled.connect(fold.content().setVisible)
+    fold.toggled.connect(lambda on: fold.content().setMaximumHeight(_ANY_HEIGHT if on else 0))
     return fold
 
 

@@ -6,21 +6,25 @@ import html
 import re
 
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QPaintEvent
+from qtpy.QtGui import QFont, QFontMetrics, QPaintEvent
 from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QLabel,
+    QScrollArea,
     QSizePolicy,
     QStyle,
     QStyleOptionComboBox,
     QStylePainter,
+    QToolButton,
     QWidget,
 )
 
 from napari_spineseg.widgets.style import Role, give_role
 
 _LABEL_EMS = 5
+_LEAST_LETTERS = 4  # of a choice, in the narrowest panel
+_AROUND = 8  # pixels that are seen around what is brought into sight
 
 
 class Words(QLabel):
@@ -59,6 +63,34 @@ class Part(QWidget):
         return QSize(super().minimumSizeHint().width(), 0)
 
 
+class TightButton(QToolButton):
+    """A button of a row, as narrow as its word in bold: whichever is bold, the others do not move.
+
+    Qt's own hint has room for two blanks more, and five of those in a row hold the panel wide.
+
+    Parameters
+    ----------
+    beside
+        Pixels on either side of the word, for the border and padding of its role.
+    """
+
+    def __init__(self, text: str, beside: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._beside = beside
+        self.setText(text)
+
+    def sizeHint(self) -> QSize:
+        """The word, and what is beside it."""
+        bold = QFont(self.font())
+        bold.setWeight(QFont.Weight.DemiBold)
+        word = QFontMetrics(bold).horizontalAdvance(self.text())
+        return QSize(word + 2 * self._beside, super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """No word is ever cut off."""
+        return self.sizeHint()
+
+
 class Choice(QComboBox):
     """A combo box that shortens what does not fit, with the whole of it as a tooltip.
 
@@ -76,7 +108,7 @@ class Choice(QComboBox):
         super().__init__(parent)
         self._elide = elide
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(8)
+        self.setMinimumContentsLength(_LEAST_LETTERS)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._help = ""
         self.currentTextChanged.connect(self._explain)
@@ -121,6 +153,15 @@ def row_label(text: str, field: QWidget, help_text: str = "") -> QLabel:
     label.setToolTip(tooltip(help_text))
     label.setMinimumWidth(label.fontMetrics().horizontalAdvance("M" * _LABEL_EMS))
     return label
+
+
+def bring_into_sight(widget: QWidget) -> None:
+    """Scroll the page that `widget` is on so that it is seen, as far as it fits."""
+    area = widget.parentWidget()
+    while area is not None and not isinstance(area, QScrollArea):
+        area = area.parentWidget()
+    if area is not None:
+        area.ensureWidgetVisible(widget, 0, _AROUND)
 
 
 def tooltip(text: str) -> str:

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from correct_kit import FakeAsk, add_segmentation, dock_page, emptied, one_window, settle
+from correct_kit import FakeAsk, add_segmentation, dock_page, settle
 
 from napari_spineseg.widgets.correct_fix import ClickToFix
 from napari_spineseg.widgets.correct_page import CorrectPage
 
 
-@pytest.fixture(scope="module")
-def window(qapp):
-    yield from one_window()
-
-
 @pytest.fixture
-def viewer(window):
-    """The module's window, empty."""
-    yield window
-    emptied(window)
+def viewer(shared):
+    return shared
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from correct_kit import dock_page, emptied, one_window, wait_until
-from figures_kit import FakeMeasure, add_labels
+from correct_kit import dock_page, wait_until
+from figures_kit import add_labels
 from gui_kit import shown_alone
 
 from napari_spineseg.widgets.dock import SpineSegDock
@@ -12,15 +12,8 @@ from napari_spineseg.widgets.measure_page import MeasurePage
 
 
 @pytest.fixture
-def fake(monkeypatch):
-    """A job that goes on by itself; clear `may_go_on` to hold it at the next level."""
-    job = FakeMeasure()
-    job.may_go_on.set()
-    monkeypatch.setattr("napari_spineseg.widgets.measure_work.measure", job)
-    yield job
-    job.may_go_on.set()
-    if job.started.is_set():
-        assert job.finished.wait(60), "the job of a test went on after it"
+def fake(fake_measure):
+    return fake_measure
 
 
 @pytest.fixture
@@ -33,18 +26,6 @@ def page(model, qtbot):
 def layer(page, fake):
     """Labels of a scan that is open."""
     return add_labels(page.session.viewer)[1]
-
-
-@pytest.fixture(scope="module")
-def window(qapp):
-    yield from one_window()
-
-
-@pytest.fixture
-def shared(window):
-    """The module's window, empty."""
-    yield window
-    emptied(window)
 
 
 @pytest.fixture

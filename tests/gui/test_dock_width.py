@@ -1,0 +1,54 @@
+"""How narrow the panel can be, in a real window: nothing is cut off, and nothing holds it wider."""
+
+from __future__ import annotations
+
+from correct_kit import dock_page, wait_until
+from figures_kit import add_labels, measure
+from gui_kit import clipped
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QAbstractSpinBox, QScrollArea
+
+from napari_spineseg.widgets.correct_fix import ClickToFix
+from napari_spineseg.widgets.dock import PAGES, SpineSegDock
+from napari_spineseg.widgets.learn_page import LearnPage
+from napari_spineseg.widgets.measure_page import MeasurePage
+
+NARROWEST = 280
+
+
+def too_wide(page) -> list[str]:
+    """Parts of a page that reach below the scroll bar or beyond the edge, and numbers that do not fit."""
+    areas = [area for area in page.findChildren(QScrollArea) if area.isVisible()]
+    numbers = [box.lineEdit() for box in page.findChildren(QAbstractSpinBox) if box.isVisible()]
+    return [
+        *(
+            f"{area.widget().width()} wide"
+            for area in areas
+            if area.widget().width() > area.viewport().width()
+        ),
+        *(
+            line.text()
+            for line in numbers
+            if line.fontMetrics().horizontalAdvance(line.text()) > line.contentsRect().width()
+        ),
+    ]
+
+
+def test_every_page_fits_into_280_pixels(shared, qtbot, fake_measure, spineseg_home, monkeypatch):
+    monkeypatch.setattr(ClickToFix, "start", lambda self, layer: None)
+    dock = SpineSegDock(shared)
+    dock_page(shared, dock, NARROWEST)
+    add_labels(shared)
+    problems = {}
+    for title, _ in PAGES:
+        page = dock.show_page(title)
+        wait_until(page.isVisible)
+        page.advanced.expand(animate=False)
+        if isinstance(page, MeasurePage):
+            measure(page, qtbot)
+        if isinstance(page, LearnPage):
+            page.running.begin()
+        QTest.qWait(100)
+        problems[title] = clipped(dock) + too_wide(page)
+    assert not {title: found for title, found in problems.items() if found}
+    assert dock.minimumSizeHint().width() <= NARROWEST and dock.width() <= NARROWEST
