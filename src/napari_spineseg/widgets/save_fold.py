@@ -8,11 +8,12 @@ from typing import Any, ClassVar
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_spineseg.errors import OutputError, SpineSegError
 from napari_spineseg.progress import Control
-from napari_spineseg.widgets.parts import Part, Words
+from napari_spineseg.widgets.parts import Part, Words, bring_into_sight
 from napari_spineseg.widgets.path_line import PathLine
 from napari_spineseg.widgets.session import Session
 from napari_spineseg.widgets.style import give_role
@@ -56,6 +57,9 @@ class SaveFold(Part):
         self._panel = self._lay_out(more)
         self._settle = QTimer(self, singleShot=True, interval=_SETTLE_MS)
         self._settle.timeout.connect(self.look)
+        # When Qt has laid out the rest of the page too: only then is the place known.
+        self._seen = QTimer(self, singleShot=True, interval=0)
+        self._seen.timeout.connect(self._show_whole)
         self.open_button.clicked.connect(self.unfold)
         self.cancel.clicked.connect(self.fold)
         self.browse.clicked.connect(self._browse)
@@ -157,6 +161,17 @@ class SaveFold(Part):
     def _say(self, text: str, role: str) -> None:
         give_role(self.notice, role)
         self.notice.say(text)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """It has unfolded, or its notice has grown."""
+        super().resizeEvent(event)
+        if event.size().height() > event.oldSize().height():
+            self._seen.start()
+
+    def _show_whole(self) -> None:
+        """Scroll the page to what unfolded: below the edge nobody would know of it."""
+        if self._panel.isVisible():
+            bring_into_sight(self._panel)
 
     def _browse(self) -> None:
         """Let the system's dialog choose; it does not block the window."""
