@@ -20,14 +20,6 @@ def call(spineseg):
     return partial(spineseg, "preprocess")
 
 
-@pytest.fixture
-def scan_file(tmp_path, small_scan):
-    path = tmp_path / "scans" / "back.1.nii.gz"
-    path.parent.mkdir()
-    nib.save(nib.Nifti1Image(small_scan.voxels, small_scan.affine), path)
-    return path
-
-
 def names_in(folder):
     return sorted(path.name for path in folder.iterdir())
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from threading import Event
 
 import numpy as np
-from gui_kit import add_scan, click, column_scan
+from gui_kit import FakeJob, add_scan, click, column_scan
 from napari.layers import Layer
 
 from napari_spineseg.io.layers import layer_tuple_for_segmentation
@@ -62,14 +61,10 @@ def column_of(table, heading: str) -> int:
 
 
 @dataclass
-class FakeMeasure:
+class FakeMeasure(FakeJob):
     """Every vertebra's figure is ten times its label; a disc's is its number; marks run down its middle."""
 
-    may_go_on: Event = field(default_factory=Event)
-    started: Event = field(default_factory=Event)
-    finished: Event = field(default_factory=Event)
     calls: list[tuple[Segmentation, Scan | None, MeasureSettings]] = field(default_factory=list)
-    error: Exception | None = None
     doubtful: bool = True
     also_doubtful: tuple[str, int] = ("", 0)
 
@@ -77,16 +72,8 @@ class FakeMeasure:
         self, segmentation: Segmentation, scan: Scan | None, settings: MeasureSettings, control: Control
     ) -> Measurements:
         self.calls.append((segmentation, scan, settings))
-        self.started.set()
-        try:
-            labels = [n for n in segmentation.found() if n != 100]
-            for done, _ in enumerate(labels):
-                control.step("Measuring", done, len(labels))
-                assert self.may_go_on.wait(60)
-            if self.error is not None:
-                raise self.error
-        finally:
-            self.finished.set()
+        labels = [n for n in segmentation.found() if n != 100]
+        self.work(control, "Measuring", len(labels))
         doubted = {DOUBTFUL, self.also_doubtful} if self.doubtful else set()
         figures = [figure for label in labels for figure in _figures(segmentation, label, doubted)]
         figures += [

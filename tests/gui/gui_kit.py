@@ -62,7 +62,30 @@ def add_scan(viewer, scan: Scan | None = None):
     return viewer.add_layer(Layer.create(*layer_tuple_for_scan(scan or column_scan())))
 
 
-def held(job):
+@dataclass
+class FakeJob:
+    """What stand-ins for long jobs share: they go on when they may, and fail where a test says so."""
+
+    may_go_on: Event = field(default_factory=Event)
+    started: Event = field(default_factory=Event)
+    finished: Event = field(default_factory=Event)
+    error: Exception | None = None
+
+    def work(self, control: Control, stage: str, steps: int) -> None:
+        """Go through the steps, telling each."""
+        self.started.set()
+        try:
+            for step in range(steps):
+                control.step(stage, step, steps)
+                assert self.may_go_on.wait(60)
+                if self.error is not None:
+                    raise self.error
+            control.step(stage, steps, steps)
+        finally:
+            self.finished.set()
+
+
+def held(job: FakeJob):
     """For a fixture: a stand-in that goes on by itself; clear `may_go_on` to hold it at its next step."""
     job.may_go_on.set()
     yield job
@@ -72,28 +95,15 @@ def held(job):
 
 
 @dataclass
-class FakeSegment:
+class FakeSegment(FakeJob):
     """Stands in for the network: takes its labels from the grey values, tile by tile, when it may."""
 
-    may_go_on: Event = field(default_factory=Event)
-    started: Event = field(default_factory=Event)
-    finished: Event = field(default_factory=Event)
     settings: list[SegmentSettings] = field(default_factory=list)
-    error: Exception | None = None
     alternatives: tuple[Alternative, ...] = ()
 
     def __call__(self, scan: Scan, settings: SegmentSettings, control: Control) -> SegmentResult:
         self.settings.append(settings)
-        self.started.set()
-        try:
-            for tile in range(TILES):
-                control.step("Segmenting", tile, TILES)
-                assert self.may_go_on.wait(60)
-                if self.error is not None:
-                    raise self.error
-            control.step("Segmenting", TILES, TILES)
-        finally:
-            self.finished.set()
+        self.work(control, "Segmenting", TILES)
         labels = (scan.voxels // SCALE).astype(np.uint16)
         segmentation = Segmentation(labels, scan.affine, f"{scan.name}_seg", warnings=("Look at L5.",))
         uncertainty = np.full(labels.shape, 0.25, np.float16) if settings.uncertainty else None
@@ -112,6 +122,19 @@ def click(qtbot, button) -> None:
 def segment(page, qtbot) -> None:
     """Press *Segment* and wait for the end of the job."""
     click(qtbot, page.run_bar.button)
+    qtbot.waitUntil(lambda: page.job is None)
+
+
+def start(page, fake: FakeSegment, qtbot) -> None:
+    """Press *Segment*; the job is held at its first tile."""
+    fake.may_go_on.clear()
+    click(qtbot, page.run_bar.button)
+    qtbot.waitUntil(fake.started.is_set)
+
+
+def go_on(page, fake: FakeSegment, qtbot) -> None:
+    """Let the job go on, to its end."""
+    fake.may_go_on.set()
     qtbot.waitUntil(lambda: page.job is None)
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from gui_kit import add_scan, clipped
+from gui_kit import add_scan, clipped, segment
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QDialog, QLabel
 
@@ -83,8 +83,7 @@ def test_nothing_is_cut_off_in_a_narrow_dock(viewer, page, qtbot, fake, theme):
     assert clipped(page) == []
     scan = add_scan(viewer)
     scan.name = LONG_NAME
-    qtbot.mouseClick(page.run_bar.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: page.job is None)
+    segment(page, qtbot)
     page.advanced.expand(animate=False)
     qtbot.mouseClick(page.save_panel.open_button, Qt.MouseButton.LeftButton)
     page.save_panel.path.setText("/nowhere/at_all/" + LONG_NAME)
@@ -98,8 +97,7 @@ def test_larger_letters_fit_too(viewer, page, qtbot, fake):
 
     get_settings().appearance.font_size = 12
     add_scan(viewer)
-    qtbot.mouseClick(page.run_bar.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: page.job is None)
+    segment(page, qtbot)
     narrow(viewer, page, qtbot, 360)
     qtbot.wait(50)
     assert clipped(page) == []
@@ -115,8 +113,7 @@ def test_colours_follow_the_theme(viewer, page, qtbot):
 
 def test_nothing_is_modal(viewer, page, qtbot, fake):
     add_scan(viewer)
-    qtbot.mouseClick(page.run_bar.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: page.job is None)
+    segment(page, qtbot)
     qtbot.mouseClick(page.save_panel.open_button, Qt.MouseButton.LeftButton)
     assert QApplication.activeModalWidget() is None
     assert not [dialog for dialog in page.findChildren(QDialog) if dialog.isVisible()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 import subprocess
 import sys
@@ -10,15 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from learning_kit import kit
 
 from napari_spineseg.learning.client import list_runs
 from napari_spineseg.models import list_models
 from napari_spineseg.models.versions import use_model
 
-_PLACE = Path(__file__).parents[1] / "learning" / "conftest.py"
-_SPEC = importlib.util.spec_from_file_location("learning_kit", _PLACE)
-kit = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(kit)
 toy_weights, toy_store = kit.toy_weights, kit.toy_store
 
 _KILLS, _LONGEST = 12, 12.0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gui_kit import add_scan, click, clipped
+from learning_kit import kit
 from qtpy.QtCore import QTimer
 
 from napari_spineseg.corrections.store import CorrectionsStore
@@ -30,10 +30,6 @@ from napari_spineseg.models.versions import add_version, use_model
 from napari_spineseg.widgets.learn_curves import LearnCurves
 from napari_spineseg.widgets.learn_page import LearnPage
 
-_PLACE = Path(__file__).parents[1] / "learning" / "conftest.py"
-_SPEC = importlib.util.spec_from_file_location("learning_kit", _PLACE)
-kit = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(kit)
 toy_weights, toy_store = kit.toy_weights, kit.toy_store
 
 PATIENCE_MS = 240_000

@@ -5,7 +5,17 @@ from __future__ import annotations
 import gc
 
 import numpy as np
-from gui_kit import add_scan, click, column_scan, open_page, open_window, sagittal_labels, segment
+from gui_kit import (
+    add_scan,
+    click,
+    column_scan,
+    go_on,
+    open_page,
+    open_window,
+    sagittal_labels,
+    segment,
+    start,
+)
 
 from napari_spineseg.errors import ModelError
 
@@ -16,9 +26,7 @@ def test_two_viewers_do_not_disturb_each_other(viewer, page, qtbot, fake, make_n
     add_scan(viewer, column_scan("one"))
     assert other_page.empty.isVisible()
     add_scan(other, column_scan("two", codes="LPI"))
-    fake.may_go_on.clear()
-    click(qtbot, page.run_bar.button)
-    qtbot.waitUntil(fake.started.is_set)
+    start(page, fake, qtbot)
     assert other_page.job is None and other_page.run_bar.button.isVisible()
     click(qtbot, other_page.run_bar.button)
     fake.may_go_on.set()
@@ -32,9 +40,7 @@ def test_closing_the_window_stops_the_job(qtbot, fake, make_napari_viewer):
     viewer = open_window(make_napari_viewer, qtbot)
     page = open_page(viewer, qtbot)
     add_scan(viewer)
-    fake.may_go_on.clear()
-    click(qtbot, page.run_bar.button)
-    qtbot.waitUntil(fake.started.is_set)
+    start(page, fake, qtbot)
     job = page.job
     viewer.close()
     del viewer, page
@@ -58,13 +64,10 @@ def test_labels_land_on_the_right_voxels(viewer, page, qtbot, fake):
 
 def test_stop_leaves_everything_as_it_was(viewer, page, qtbot, fake):
     add_scan(viewer)
-    fake.may_go_on.clear()
-    click(qtbot, page.run_bar.button)
-    qtbot.waitUntil(fake.started.is_set)
+    start(page, fake, qtbot)
     click(qtbot, page.run_bar.stop)
     assert not page.run_bar.stop.isEnabled()
-    fake.may_go_on.set()
-    qtbot.waitUntil(lambda: page.job is None)
+    go_on(page, fake, qtbot)
     assert [layer.name for layer in viewer.layers] == ["column"]
     assert "Nothing was changed" in page.hint.words
     segment(page, qtbot)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from correct_kit import FakeAsk, add_segmentation, dock_page, settle
+from correct_kit import FakeAsk, dock_page, opened
 
 from napari_spineseg.widgets.correct_fix import ClickToFix
 from napari_spineseg.widgets.correct_page import CorrectPage
@@ -33,9 +33,7 @@ def page(viewer, qtbot, spineseg_home, monkeypatch, asked):
 @pytest.fixture
 def layer(viewer, page):
     """A segmentation to correct, on its middle slice, with a brush of 6 pixels."""
-    layer = add_segmentation(viewer)
-    viewer.dims.set_current_step(0, 3)
+    layer = opened(viewer, page)
     layer.brush_size = 6
     layer.selected_label = 2
-    settle(page)
     return layer

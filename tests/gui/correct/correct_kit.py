@@ -147,6 +147,14 @@ def add_labels(viewer, scan, labels: np.ndarray, model: str = "lumbar") -> Label
     return viewer.add_layer(Layer.create(*layer_tuple_for_segmentation(segmentation)))
 
 
+def opened(viewer, page, labels: np.ndarray | None = None, at: int = 3) -> Labels:
+    """A segmentation to correct, at a slice, once the page has settled."""
+    layer = add_segmentation(viewer, labels)
+    viewer.dims.set_current_step(0, at)
+    settle(page)
+    return layer
+
+
 def canvas_of(viewer):
     return viewer.window._qt_viewer.canvas.native
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Event
 
 import numpy as np
-from correct_kit import add_segmentation, key, press, settle, wait_until
+from correct_kit import add_segmentation, key, opened, press, settle, wait_until
 from gui_kit import click, sagittal_labels
 
 from napari_spineseg.anatomy import Numbering
@@ -17,11 +17,9 @@ def open_short_body(viewer, page):
     labels = sagittal_labels()
     body = labels[:, 47:53]
     body[body == 2] = 0
-    layer = add_segmentation(viewer, labels)
-    viewer.dims.set_current_step(0, 2)
+    layer = opened(viewer, page, labels, at=2)
     layer.brush_size = 7
     layer.selected_label = 2
-    settle(page)
     return layer
 
 

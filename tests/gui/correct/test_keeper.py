@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from correct_kit import (
     add_labels,
-    add_segmentation,
     key,
+    opened,
     press,
     settle,
 )
@@ -15,13 +15,6 @@ from gui_kit import add_scan, click, column_scan, sagittal_labels
 from napari_spineseg.corrections.journal import read_journal
 from napari_spineseg.corrections.store import CorrectionsStore, default_store
 from napari_spineseg.scan import Segmentation
-
-
-def open_column(viewer, page, qtbot):
-    layer = add_segmentation(viewer)
-    viewer.dims.set_current_step(0, 3)
-    settle(page)
-    return layer
 
 
 def draw(viewer, layer, row=5) -> None:
@@ -47,7 +40,7 @@ def left_by_a_crash(rows: int = 4) -> np.ndarray:
 
 
 def test_a_stroke_is_on_disk_within_five_seconds(viewer, page, qtbot):
-    layer = open_column(viewer, page, qtbot)
+    layer = opened(viewer, page)
     assert not default_store().exists()  # nothing was drawn yet
     draw(viewer, layer)
     with qtbot.waitSignal(page.keeper.safe):
@@ -66,7 +59,7 @@ def test_a_stroke_is_on_disk_within_five_seconds(viewer, page, qtbot):
 
 def test_after_a_crash_there_is_one_question(viewer, page, qtbot):
     drawn = left_by_a_crash()
-    layer = open_column(viewer, page, qtbot)
+    layer = opened(viewer, page)
     qtbot.waitUntil(page.offer_panel.isVisible)
     assert "1 change" in page.offer_panel.words.words and np.array_equal(layer.data, sagittal_labels())
     click(qtbot, page.offer_panel.yes)
@@ -82,7 +75,7 @@ def test_after_a_crash_there_is_one_question(viewer, page, qtbot):
 
 def test_what_is_not_wanted_is_kept_aside(viewer, page, qtbot):
     left_by_a_crash()
-    layer = open_column(viewer, page, qtbot)
+    layer = opened(viewer, page)
     qtbot.waitUntil(page.offer_panel.isVisible)
     click(qtbot, page.offer_panel.no)
     assert np.array_equal(layer.data, sagittal_labels())
@@ -91,7 +84,7 @@ def test_what_is_not_wanted_is_kept_aside(viewer, page, qtbot):
 
 
 def test_saving_makes_versions_with_state_and_note(viewer, page, qtbot):
-    layer = open_column(viewer, page, qtbot)
+    layer = opened(viewer, page)
     draw(viewer, layer)
     page.review.state.setCurrentIndex(page.review.state.findData("done"))
     page.review.note.setText("checked")
@@ -117,7 +110,7 @@ def test_opening_it_again_offers_the_last_version(viewer, page, qtbot):
     CorrectionsStore(default_store(), create=True).add_correction(
         scan, Segmentation(np.ascontiguousarray(turn.invert(labels)), scan.affine)
     )
-    layer = open_column(viewer, page, qtbot)
+    layer = opened(viewer, page)
     qtbot.waitUntil(page.offer_panel.isVisible)
     assert "version 1" in page.offer_panel.words.words
     click(qtbot, page.offer_panel.yes)
@@ -125,7 +118,7 @@ def test_opening_it_again_offers_the_last_version(viewer, page, qtbot):
 
 
 def test_what_is_left_unsaved_is_taken_over_when_one_comes_back(viewer, page, qtbot):
-    layer = open_column(viewer, page, qtbot)
+    layer = opened(viewer, page)
     draw(viewer, layer)
     other = add_labels(viewer, column_scan(), np.zeros_like(sagittal_labels()), model="")
     settle(page)
@@ -139,7 +132,7 @@ def test_what_is_left_unsaved_is_taken_over_when_one_comes_back(viewer, page, qt
 
 
 def test_a_full_disk_is_said_and_drawing_goes_on(viewer, page, qtbot, monkeypatch, notifications):
-    layer = open_column(viewer, page, qtbot)
+    layer = opened(viewer, page)
 
     def full(*args):
         from napari_spineseg.errors import StoreError
@@ -155,7 +148,7 @@ def test_a_full_disk_is_said_and_drawing_goes_on(viewer, page, qtbot, monkeypatc
 
 
 def test_without_the_scan_it_says_that_nothing_is_kept(viewer, page, qtbot):
-    layer = open_column(viewer, page, qtbot)
+    layer = opened(viewer, page)
     scan = viewer.layers[0]
     viewer.layers.remove(scan)
     layer2 = add_labels(viewer, column_scan("alone"), sagittal_labels())

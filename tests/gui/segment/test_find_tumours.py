@@ -61,16 +61,6 @@ def clicks(monkeypatch) -> FakeClicks:
     return fake
 
 
-@pytest.fixture
-def viewer(model):
-    return model
-
-
-@pytest.fixture
-def page(lone_page):
-    return lone_page
-
-
 def laid_out(page, qtbot) -> None:
     """Wait until the buttons are where they will be clicked."""
     qtbot.waitUntil(lambda: page.tumours.find.isVisible() and page.isActiveWindow())
@@ -98,11 +88,8 @@ def test_a_notice_above_the_buttons_says_what_the_model_is_worth(viewer, page, q
     assert notice.width() <= 320 and notice.height() >= notice.heightForWidth(notice.width())
 
 
-def test_findings_are_listed_and_lead_to_their_place(viewer, page, qtbot, fake):
-    add_scan(viewer)
-    segment(page, qtbot)
+def test_findings_are_listed_and_lead_to_their_place(viewer, page, qtbot, layer):
     assert not page.tumours.list.isVisible()
-    layer = page.session.segmentation
     find(layer)
     page.tumours.show_layer(layer)
     assert page.tumours.list.isVisible() and page.tumours.list.item(0).text() == words_of(FINDING)
@@ -113,10 +100,7 @@ def test_findings_are_listed_and_lead_to_their_place(viewer, page, qtbot, fake):
     assert layer.selected_label == 301
 
 
-def test_the_list_says_what_is_there_after_corrections(viewer, page, qtbot, fake):
-    add_scan(viewer)
-    segment(page, qtbot)
-    layer = page.session.segmentation
+def test_the_list_says_what_is_there_after_corrections(page, qtbot, layer):
     find(layer)
     page.tumours.show_layer(layer)
     layer.data_setitem(np.nonzero(layer.data == 301), 0)
@@ -130,10 +114,7 @@ def test_the_list_says_what_is_there_after_corrections(viewer, page, qtbot, fake
     assert "0.1 ml" in changed and "%" not in changed + drawn
 
 
-def test_none_found_is_said(viewer, page, qtbot, fake):
-    add_scan(viewer)
-    segment(page, qtbot)
-    layer = page.session.segmentation
+def test_none_found_is_said(page, layer):
     assert findings_of(layer) is None and page.tumours.words.words == ""
     layer.metadata[KEY] = {**about(layer), "provenance": {"tumours": []}}
     page.tumours.show_layer(layer)
@@ -152,12 +133,7 @@ def start_clicking(page, qtbot) -> None:
     qtbot.waitUntil(lambda: page.tumours.clicks.ready and page.tumours.tool.active is not None)
 
 
-def test_a_click_outlines_and_another_takes_away_what_was_there_before_comes_back(
-    viewer, page, qtbot, fake, clicks
-):
-    add_scan(viewer)
-    segment(page, qtbot)
-    layer = page.session.segmentation
+def test_a_click_outlines_and_another_takes_away_what_was_there_before_comes_back(page, layer, qtbot, clicks):
     before = layer.data.copy()
     start_clicking(page, qtbot)
     page.tumours.clicks.take(Gesture([(2.0, 10.0, 8.0)]))
@@ -172,19 +148,14 @@ def test_a_click_outlines_and_another_takes_away_what_was_there_before_comes_bac
     assert np.array_equal(layer.data, before)
 
 
-def test_a_click_elsewhere_begins_another_tumour(viewer, page, qtbot, fake, clicks):
-    add_scan(viewer)
-    segment(page, qtbot)
+def test_a_click_elsewhere_begins_another_tumour(page, layer, qtbot, clicks):
     start_clicking(page, qtbot)
     page.tumours.clicks.take(Gesture([(2.0, 10.0, 8.0)]))
     page.tumours.clicks.take(Gesture([(2.0, 30.0, 8.0)]))
-    assert {301, 302} <= set(np.unique(page.session.segmentation.data))
+    assert {301, 302} <= set(np.unique(layer.data))
 
 
-def test_a_click_on_a_tumour_that_was_found_goes_on_with_it(viewer, page, qtbot, fake, clicks):
-    add_scan(viewer)
-    segment(page, qtbot)
-    layer = page.session.segmentation
+def test_a_click_on_a_tumour_that_was_found_goes_on_with_it(page, qtbot, clicks, layer):
     find(layer)
     before = layer.data.copy()
     start_clicking(page, qtbot)
@@ -197,10 +168,7 @@ def test_a_click_on_a_tumour_that_was_found_goes_on_with_it(viewer, page, qtbot,
     assert gone.any() and (layer.data[gone] == layer.data[2, 14, 9]).all()
 
 
-def test_a_box_around_a_tumour_that_was_found_keeps_its_number(viewer, page, qtbot, fake, clicks):
-    add_scan(viewer)
-    segment(page, qtbot)
-    layer = page.session.segmentation
+def test_a_box_around_a_tumour_that_was_found_keeps_its_number(page, qtbot, clicks, layer):
     find(layer)
     start_clicking(page, qtbot)
     page.tumours.clicks.take(Gesture([(4.0, 12.0, 10.0), (4.0, 17.0, 15.0)]))
@@ -209,10 +177,7 @@ def test_a_box_around_a_tumour_that_was_found_keeps_its_number(viewer, page, qtb
     assert (layer.data[FOUND] == 301).all()
 
 
-def test_a_click_after_undo_begins_anew(viewer, page, qtbot, fake, clicks):
-    add_scan(viewer)
-    segment(page, qtbot)
-    layer = page.session.segmentation
+def test_a_click_after_undo_begins_anew(page, qtbot, clicks, layer):
     start_clicking(page, qtbot)
     page.tumours.clicks.take(Gesture([(2.0, 10.0, 8.0)]))
     page.tumours.clicks.take(Gesture([(2.0, 11.0, 9.0)], remove=True))
@@ -248,21 +213,16 @@ def test_clicks_wait_for_the_scan_that_is_chosen_by_then(viewer, page, qtbot, fa
     assert made == ["other", "column"] and page.tumours.tool.layer is first
 
 
-def test_clicks_end_with_the_page(viewer, page, qtbot, fake, clicks):
+def test_clicks_end_with_the_page(page, qtbot, clicks, layer):
     """On the Correct page two tools would answer one click."""
-    add_scan(viewer)
-    segment(page, qtbot)
     start_clicking(page, qtbot)
     page.hide()
-    assert page.tumours.tool.active is None and page.session.segmentation.mouse_pan
+    assert page.tumours.tool.active is None and layer.mouse_pan
     page.show()
     assert not page.tumours.click.isChecked()
 
 
-def test_in_structures_a_tumour_is_the_structure_tumour(viewer, page, qtbot, fake, clicks):
-    add_scan(viewer)
-    segment(page, qtbot)
-    layer = page.session.segmentation
+def test_in_structures_a_tumour_is_the_structure_tumour(page, qtbot, clicks, layer):
     layer.metadata[KEY] = {**about(layer), "scheme": "structures", "provenance": {"tumours": [FINDING]}}
     page.tumours.show_layer(layer)
     item = page.tumours.list.visualItemRect(page.tumours.list.item(0)).center()
@@ -274,13 +234,11 @@ def test_in_structures_a_tumour_is_the_structure_tumour(viewer, page, qtbot, fak
     assert (layer.data == 301).sum() == 0 and (layer.data[..., 30:] == 4).sum() == 64
 
 
-def test_a_drag_is_a_box(viewer, page, qtbot, fake, clicks):
-    add_scan(viewer)
-    segment(page, qtbot)
+def test_a_drag_is_a_box(page, qtbot, clicks, layer):
     start_clicking(page, qtbot)
     page.tumours.clicks.take(Gesture([(2.0, 10.0, 8.0), (2.0, 14.0, 9.0), (2.0, 18.0, 14.0)]))
     assert clicks.asked[0][1] == ((2.0, 10.0, 8.0), (2.0, 18.0, 14.0))
-    assert (page.session.segmentation.data == 301).any()
+    assert (layer.data == 301).any()
 
 
 def test_without_a_segmentation_there_is_an_empty_one_to_click_into(viewer, page, qtbot, clicks):
@@ -292,10 +250,7 @@ def test_without_a_segmentation_there_is_an_empty_one_to_click_into(viewer, page
     assert (layer.data == 301).sum() == 32
 
 
-def test_the_button_gives_the_mouse_back(viewer, page, qtbot, fake, clicks):
-    add_scan(viewer)
-    segment(page, qtbot)
-    layer = page.session.segmentation
+def test_the_button_gives_the_mouse_back(page, qtbot, clicks, layer):
     start_clicking(page, qtbot)
     assert not layer.mouse_pan
     click(qtbot, page.tumours.click)

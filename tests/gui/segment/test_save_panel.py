@@ -5,21 +5,11 @@ from __future__ import annotations
 import nibabel as nib
 import numpy as np
 import pytest
-from gui_kit import add_scan, column_scan, sagittal_labels
+from gui_kit import add_scan, column_scan, sagittal_labels, segment
 from qtpy.QtCore import Qt
 
 from napari_spineseg.io import read_segmentation, write_scan
 from napari_spineseg.scan import Scan
-
-
-@pytest.fixture
-def viewer(model):
-    return model
-
-
-@pytest.fixture
-def page(lone_page):
-    return lone_page
 
 
 @pytest.fixture
@@ -34,8 +24,7 @@ def scan(tmp_path) -> Scan:
 def panel(viewer, page, qtbot, fake, scan):
     """The unfolded panel over a fresh result."""
     add_scan(viewer, scan)
-    qtbot.mouseClick(page.run_bar.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: page.job is None)
+    segment(page, qtbot)
     qtbot.mouseClick(page.save_panel.open_button, Qt.MouseButton.LeftButton)
     return page.save_panel
 

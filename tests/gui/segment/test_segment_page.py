@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from gui_kit import TILES, add_scan, click, column_scan, sagittal_labels, segment
+from gui_kit import TILES, add_scan, click, column_scan, go_on, sagittal_labels, segment, start
 from napari.utils import progress as napari_progress
 from napari.utils.notifications import ErrorNotification, notification_manager
 from qtpy.QtCore import Qt
@@ -20,19 +20,7 @@ from napari_spineseg.widgets.segment_page import describe
 from napari_spineseg.widgets.session import KEY, about
 
 
-@pytest.fixture
-def viewer(model):
-    return model
-
-
-@pytest.fixture
-def page(lone_page):
-    return lone_page
-
-
-def test_result_is_told_in_words(viewer, page, qtbot, fake):
-    add_scan(viewer)
-    segment(page, qtbot)
+def test_result_is_told_in_words(page, layer):
     assert page.card.isVisible()
     assert page.card.headline.words == "L5–L2, 4 discs, spinal canal"
     assert page.card.remark.words == "1 place to look at"
@@ -40,10 +28,7 @@ def test_result_is_told_in_words(viewer, page, qtbot, fake):
     assert page.legend.isVisible() and page.save_panel.open_button.isVisible()
 
 
-def test_that_tumours_are_experimental_is_no_place_to_look_at(viewer, page, qtbot, fake):
-    add_scan(viewer)
-    segment(page, qtbot)
-    layer = page.session.segmentation
+def test_that_tumours_are_experimental_is_no_place_to_look_at(page, qtbot, layer):
     layer.metadata["spineseg"] = {**about(layer), "warnings": (WARNING,)}
     layer.events.paint(value=[])
     qtbot.waitUntil(lambda: page.card.sentences == [WARNING])
@@ -69,8 +54,7 @@ def test_progress_is_shown_tile_by_tile(viewer, page, qtbot, fake):
     assert page.run_bar.stop.isVisible() and not page.run_bar.button.isVisible()
     assert page.run_bar.bar.text() == f"Segmenting: 0 of {TILES}"
     qtbot.waitUntil(lambda: [bar.total for bar in napari_progress._all_instances] == [TILES])
-    fake.may_go_on.set()
-    qtbot.waitUntil(lambda: page.job is None)
+    go_on(page, fake, qtbot)
     assert page.run_bar.button.isVisible() and not napari_progress._all_instances
 
 
@@ -82,8 +66,7 @@ def test_works_from_the_keyboard(viewer, page, qtbot, fake):
     qtbot.waitUntil(fake.started.is_set)
     qtbot.waitUntil(page.run_bar.stop.hasFocus)
     qtbot.keyClick(page.run_bar.stop, Qt.Key.Key_Space)
-    fake.may_go_on.set()
-    qtbot.waitUntil(lambda: page.job is None)
+    go_on(page, fake, qtbot)
     qtbot.waitUntil(page.run_bar.button.hasFocus)
     qtbot.keyClick(page.main_form.editor("model"), Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: page.job is None and len(viewer.layers) == 2)
@@ -104,12 +87,9 @@ def test_scan_closed_during_the_run(viewer, page, qtbot, fake, notifications):
     moved = np.array([[1.0, 0, 0, 30], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     other = add_scan(viewer, replace(scan, affine=moved @ scan.affine))
     scan_layer = add_scan(viewer)
-    fake.may_go_on.clear()
-    click(qtbot, page.run_bar.button)
-    qtbot.waitUntil(fake.started.is_set)
+    start(page, fake, qtbot)
     viewer.layers.remove(scan_layer)
-    fake.may_go_on.set()
-    qtbot.waitUntil(lambda: page.job is None)
+    go_on(page, fake, qtbot)
     np.testing.assert_array_equal(viewer.layers["column_seg"].data, sagittal_labels())
     assert any("closed meanwhile" in message for message in notifications())
     assert not viewer.layers["column_seg"].visible and viewer.layers.selection.active is None
@@ -145,23 +125,17 @@ def test_tab_goes_through_the_page_as_the_eye_does(viewer, page, qtbot, fake):
 
 def test_scan_renamed_during_the_run(viewer, page, qtbot, fake):
     scan_layer = add_scan(viewer)
-    fake.may_go_on.clear()
-    click(qtbot, page.run_bar.button)
-    qtbot.waitUntil(fake.started.is_set)
+    start(page, fake, qtbot)
     scan_layer.name = "another name"
-    fake.may_go_on.set()
-    qtbot.waitUntil(lambda: page.job is None)
+    go_on(page, fake, qtbot)
     assert page.session.scan_of(viewer.layers[-1]) is scan_layer
 
 
-def test_a_second_run_hides_the_first_and_keeps_it(viewer, page, qtbot, fake):
-    add_scan(viewer)
+def test_a_second_run_hides_the_first_and_keeps_it(viewer, page, qtbot, layer):
+    layer.data[0, 0, 0] = 5
     segment(page, qtbot)
-    first = viewer.layers[-1]
-    first.data[0, 0, 0] = 5
-    segment(page, qtbot)
-    assert len(viewer.layers) == 3 and not first.visible and first.data[0, 0, 0] == 5
-    assert page.session.segmentation is not first
+    assert len(viewer.layers) == 3 and not layer.visible and layer.data[0, 0, 0] == 5
+    assert page.session.segmentation is not layer
 
 
 def test_settings_reach_the_job(viewer, page, qtbot, fake):
@@ -242,9 +216,7 @@ def test_other_orientations(viewer, page, qtbot, fake, codes):
     np.testing.assert_array_equal(viewer.layers[-1].data, sagittal_labels())
 
 
-def test_everything_can_be_reached_with_tab(viewer, page, qtbot, fake):
-    add_scan(viewer)
-    segment(page, qtbot)
+def test_everything_can_be_reached_with_tab(page, layer, qtbot):
     page.main_form.editor("model").setFocus()
     wanted = {"primary", "preview", "save", "fold", "label_1", "label_204", "show_disc"}
     reached = set()
@@ -256,10 +228,7 @@ def test_everything_can_be_reached_with_tab(viewer, page, qtbot, fake):
     assert "device" not in reached, "what is folded away must not catch the focus"
 
 
-def test_opened_labels_say_which_model_made_them(viewer, page, qtbot, fake):
-    add_scan(viewer)
-    segment(page, qtbot)
-    layer = page.session.segmentation
+def test_opened_labels_say_which_model_made_them(page, layer):
     known = {key: value for key, value in about(layer).items() if key != "footnote"}
     layer.metadata[KEY] = {**known, "provenance": {"model": {"name": "lumbar", "version": "3"}}}
     page._say_result(layer)

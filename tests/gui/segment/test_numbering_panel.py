@@ -20,11 +20,6 @@ S1 = Alternative("The lowest vertebra is S1.", -1)
 
 
 @pytest.fixture
-def viewer(model):
-    return model
-
-
-@pytest.fixture
 def page(lone_page, qtbot, fake):
     """The Segment page with a result that may be numbered in three other ways."""
     fake.alternatives = (L4, L6, S1)
