@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from napari_spineseg.errors import ScanError
 from napari_spineseg.grid import Grid
 
 Sequence = Literal["T1", "T2", "STIR", "unknown"]
+
+_HASHED = "voxels as little-endian uint16; axes to the right, downward, to the back; the last runs fastest"
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +121,20 @@ class Segmentation:
     def found(self) -> dict[int, int]:
         """Voxels of each label that is there, background left out."""
         return count_labels(self.labels)
+
+    def checksum(self) -> dict[str, Any]:
+        """What these labels are known again by, whatever format and order of axes a file keeps them in.
+
+        Returns
+        -------
+        dict
+            JSON-able: `sha256`, `shape`, and what it is `of` in words.
+        """
+        shown = self.grid.to_orientation().apply(self.labels)
+        digest = hashlib.sha256()
+        for plane in shown:
+            digest.update(np.ascontiguousarray(plane, "<u2"))
+        return {"sha256": digest.hexdigest(), "shape": [int(n) for n in shown.shape], "of": _HASHED}
 
     def names(self) -> dict[int, str]:
         """Names of the labels that are there."""

@@ -178,6 +178,7 @@ def _numbered(scan: Scan, seen: _Seen, settings: SegmentSettings, clock: _Clock)
     summary = summarise(np.unique(labels), result.numbering)
     labels = labels if settings.scheme == "levels" else levels_to_structures(labels)
     labels = np.ascontiguousarray(scan.grid.to_orientation().invert(labels).astype(np.uint16, copy=False))
+    checksum = Segmentation(labels, scan.affine).checksum()
     clock.lap("number levels")
     segmentation = Segmentation(
         labels,
@@ -186,7 +187,8 @@ def _numbered(scan: Scan, seen: _Seen, settings: SegmentSettings, clock: _Clock)
         scheme=settings.scheme,
         numbering=result.numbering,
         provenance=_provenance(scan, seen.model, settings, prediction, result, clock)
-        | tumour_record(findings, seen.companion),
+        | tumour_record(findings, seen.companion)
+        | {"labels": checksum},
         warnings=(
             *prediction.warnings,
             # Doubts about the levels mean nothing where there are none.

@@ -1,12 +1,15 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from napari_spineseg import io
 from napari_spineseg.scan import Segmentation
+
+MODEL = {"name": "lumbar", "version": "1", "sha256": "ab" * 32}
 
 
 def spineseg(*words, status=0):
@@ -23,7 +26,9 @@ def files(tmp_path, small_scan):
     labels[4:12, 8:20, 1:4] = 1
     io.write_scan(small_scan, tmp_path / "small.nii.gz")
     io.write_segmentation(Segmentation(labels, small_scan.affine), tmp_path / "small_seg.nii.gz")
-    (tmp_path / "small_seg.json").write_text(json.dumps({"model": {"name": "lumbar", "version": "1"}}))
+    predicted = Segmentation(labels, small_scan.affine)
+    record = {"model": MODEL, "labels": predicted.checksum(), "structures": []}
+    (tmp_path / "small_seg.json").write_text(json.dumps(record))
     labels[4:12, 20:24, 1:4] = 201
     io.write_segmentation(Segmentation(labels, small_scan.affine), tmp_path / "labels.nii.gz")
     return tmp_path
@@ -34,7 +39,7 @@ def test_add_list_export(files):
     scan = (files / "small.nii.gz", files / "labels.nii.gz")
     done = spineseg("add", *scan, *store, "--prediction", files / "small_seg.nii.gz", "--json")
     row = json.loads(done.stdout)
-    assert row["model"] == {"name": "lumbar", "version": "1"} and row["state"] == "done"
+    assert row["model"] == MODEL and row["state"] == "done"
     assert row["changed"]["voxels"] == 96
     assert "version 2" in spineseg("add", *scan, *store, "--state", "in-progress").stdout
     listed = spineseg("list", *store).stdout
@@ -42,6 +47,18 @@ def test_add_list_export(files):
     assert spineseg("list", *store, "--state", "done", "--json").stdout == ""
     spineseg("export", *store, "-o", files / "out", "--layout", "nnunet")
     assert (files / "out" / "Dataset001_SpineSeg" / "labelsTr" / "small.nii.gz").exists()
+
+
+def test_a_prediction_that_was_changed_since_is_no_models(files, small_scan):
+    """Moved by a row: as many voxels as before."""
+    moved = io.read_segmentation(files / "small_seg.nii.gz")
+    io.write_segmentation(replace(moved, labels=np.roll(moved.labels, 1, 1)), files / "small_seg.nii.gz")
+    add = ("add", files / "small.nii.gz", files / "labels.nii.gz", "--store", files / "store")
+    done = spineseg(*add, "--prediction", files / "small_seg.nii.gz", "--json")
+    assert json.loads(done.stdout)["model"] == {}
+    assert "warning: " in done.stderr and "changed since they were segmented (by lumbar 1" in done.stderr
+    named = spineseg(*add, "--prediction", files / "small_seg.nii.gz", "--model", "mine", "--json")
+    assert json.loads(named.stdout)["model"] == {"name": "mine"} and "changed since" not in named.stderr
 
 
 def test_bad_input_is_one_line_and_stores_nothing(files):

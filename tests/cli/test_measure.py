@@ -44,7 +44,7 @@ def scan(labels) -> Path:
     return path
 
 
-def record_beside(labels: Path, **changes: object) -> dict:
+def record_beside(labels: Path, /, **changes: object) -> dict:
     """A record as `spineseg segment` leaves it, with six lumbar vertebrae."""
     record = {
         "model": {"name": "lumbar", "version": "7", "sha256": "ab" * 32},
@@ -136,10 +136,34 @@ def test_what_does_not_fit_the_record_is_said(call, labels, scan, tmp_path):
     counted = [{"label": 1, "voxels": 5}]
     record_beside(labels, structures=counted)
     _, _, err = call(labels, "--scan", scan, "-o", tmp_path / "out")
-    assert "voxels have changed since blocks_seg.json was written" in err
+    assert "changed since they were segmented (by lumbar 7, as blocks_seg.json tells)" in err
     assert "levels are named after the labels" in err
     assert "made from another file than blocks (blocks.mha)" in err
     assert read_record(tmp_path / "out")["numbering"]["lumbar"] == 5
+
+
+@pytest.mark.parametrize("moved", [False, True])
+@pytest.mark.parametrize("kept", ["checksum", "counts"])
+def test_a_change_that_keeps_every_count_is_noticed_by_the_checksum(call, labels, tmp_path, moved, kept):
+    """Records of earlier versions have counts alone: they are read, and cannot tell."""
+    record_beside(labels, **({"labels": block_spine().checksum()} if kept == "checksum" else {}))
+    if moved:
+        io.write_segmentation(replace(block_spine(), labels=np.roll(block_spine().labels, 1, 1)), labels)
+    status, _, err = call(labels, "-o", tmp_path / "out")
+    noticed = moved and kept == "checksum"
+    assert status == 0 and ("changed since they were segmented" in err) is noticed
+    assert read_record(tmp_path / "out")["source"]["labels_changed_since"] is noticed
+    page = (tmp_path / "out" / "blocks_report.html").read_text(encoding="utf-8")
+    assert ("; changed since" in page) is noticed and "lumbar 7" in page
+
+
+@pytest.mark.parametrize("ending", [".nii", ".mha", ".nrrd", ".tif"])
+def test_labels_kept_in_another_format_are_not_changed(call, labels, tmp_path, ending):
+    record_beside(labels, labels=block_spine().checksum())
+    other = labels.with_name(f"blocks_seg{ending}")
+    io.write_segmentation(block_spine(), other)
+    _, _, err = call(other, "-o", tmp_path / "out", "--no-report")
+    assert "changed since" not in err
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"model": 3}', "[" * 100_000])

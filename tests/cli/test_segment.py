@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 from segment_kit import MODEL, save
 
+from napari_spineseg.io import read_segmentation
+
 
 @pytest.fixture(autouse=True)
 def _tiny_model(tiny_home, monkeypatch):
@@ -70,6 +72,7 @@ def test_the_record_says_how_it_was_made(call, scan_file, small_scan, tmp_path, 
     assert {s["label"]: s["voxels"] for s in record["structures"]} == {
         int(n): int((labels == n).sum()) for n in np.unique(labels) if n
     }
+    assert record["labels"] == read_segmentation(tmp_path / "out" / "back.1_seg.nii.gz").checksum()
     for structure in record["structures"]:
         assert structure["ml"] == pytest.approx(structure["voxels"] * 0.016)
     assert isinstance(record["warnings"], list)

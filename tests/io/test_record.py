@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def saved(tmp_path) -> Path:
         "model": {"name": "tumour", "version": "1", "sha256": "0"},
         "tumours": [TUMOUR],
         "structures": structures,
+        "labels": segmentation.checksum(),
         "input": {"path": "a.nii.gz"},
         "warnings": ["Look at L5."],
     }
@@ -56,11 +58,45 @@ def test_the_record_beside_labels_is_their_provenance(saved, monkeypatch):
     assert told == []
 
 
-def test_labels_that_were_drawn_on_since_are_not_the_models(saved):
+@pytest.mark.parametrize("change", ["fewer", "moved"])
+def test_labels_that_were_drawn_on_since_are_not_the_models(saved, change):
+    """Also where as many voxels as before carry each label."""
     voxels = labels()
-    voxels[2, 2, 2] = 0
-    write_segmentation(Segmentation(voxels, np.eye(4), "a_seg"), saved)
+    voxels = np.roll(voxels, 1, 0) if change == "moved" else np.where(voxels == 301, 1, voxels)
+    write_segmentation(Segmentation(voxels.astype(np.uint16), np.eye(4), "a_seg"), saved)
+    known = opened(saved)
+    assert "model" not in known["provenance"] and known["provenance"]["labels_changed_since"]
+    assert known["warnings"] == (
+        "These labels were changed since they were segmented (by tumour 1, as a_seg.json tells).",
+    )
+
+
+def test_a_record_of_an_earlier_version_has_counts_alone(saved):
+    place = saved.with_name("a_seg.json")
+    record = json.loads(place.read_text())
+    del record["labels"]
+    place.write_text(json.dumps(record))
+    assert opened(saved)["provenance"]["model"]["name"] == "tumour"
+    write_segmentation(Segmentation(np.minimum(labels(), 1), np.eye(4), "a_seg"), saved)
     assert "model" not in opened(saved)["provenance"]
+
+
+@pytest.mark.parametrize("codes", [("R", "I", "P"), ("L", "P", "S"), ("S", "A", "R")])
+def test_labels_in_another_order_of_axes_are_the_same(saved, codes):
+    turn = Segmentation(labels(), np.eye(4)).grid.to_orientation(codes)
+    write_segmentation(Segmentation(turn.apply(labels()), turn.grid.affine, "a_seg"), saved)
+    assert opened(saved)["provenance"]["model"]["name"] == "tumour"
+
+
+def test_the_checksum_is_of_what_it_says():
+    """Said once more, so that a reader of the record can make it: to the right, downward, to the back."""
+    voxels = np.arange(24, dtype=np.uint16).reshape(2, 3, 4)
+    shown = voxels.transpose(0, 2, 1)[:, ::-1, ::-1]
+    said = Segmentation(voxels, np.eye(4)).checksum()
+    assert said["sha256"] == hashlib.sha256(shown.astype("<u2").tobytes()).hexdigest()
+    assert said["shape"] == [2, 4, 3] and "uint16" in said["of"]
+    other = Segmentation(np.array(shown.reshape(2, 3, 4).transpose(0, 2, 1)[:, ::-1, ::-1]), np.eye(4))
+    assert other.checksum() != said
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"model": 3, "structures": []}', '{"structures": [{}]}'])

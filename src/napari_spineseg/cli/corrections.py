@@ -1,7 +1,7 @@
 """`spineseg corrections`: a corrections store without a screen."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,6 +20,7 @@ from napari_spineseg.corrections.store import (
 from napari_spineseg.io.guard import refuse
 from napari_spineseg.io.labels import may_be_labels, segmentation_of
 from napari_spineseg.io.read import read_volume
+from napari_spineseg.io.record import place_of_record, read_record
 from napari_spineseg.scan import Segmentation
 
 app = command_app(help="Fill, list and export a corrections store.", no_args_is_help=True)
@@ -60,14 +61,13 @@ def add(
         image, corrected = io.read_scan(scan), _read_labels(labels)
         predicted = _read_labels(prediction) if prediction is not None else None
         check_correction(image, corrected, predicted)
+        by, doubt = _model(prediction, predicted, model)
         control.step("Storing", 1, 2)
         kept = CorrectionsStore(store, create=True)
-        version = kept.add_correction(
-            image, corrected, predicted, model=_model(prediction, model), author=author, note=note
-        )
+        version = kept.add_correction(image, corrected, predicted, model=by, author=author, note=note)
         entry = kept.find(image)
         entry.say(state, author=author)
-    for warning in (*image.warnings, *corrected.warnings):
+    for warning in (*image.warnings, *corrected.warnings, *filter(None, [doubt])):
         console.warn(warning)
     console.record(_row(entry))
     console.say(f"{entry.name}: version {version.number} in {show(entry.folder)}")
@@ -152,17 +152,18 @@ def _row(entry: Entry) -> dict[str, object]:
     }
 
 
-def _model(prediction: Path | None, name: str) -> dict[str, object]:
-    """The model behind a prediction: what was said, else what the record beside the file says."""
-    if name:
-        return {"name": name}
-    if prediction is None:
-        return {}
-    from napari_spineseg.corrections.files import read_json
-    from napari_spineseg.errors import StoreError
+def _model(prediction: Path | None, predicted: Segmentation | None, name: str) -> tuple[dict[str, Any], str]:
+    """The model behind a prediction, and a warning: what was said, else what the record beside the file says.
 
-    try:
-        found = read_json(prediction.with_name(f"{io.stem_of(prediction)}.json")).get("model")
-    except StoreError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    A prediction that was changed since is no model's any more.
+    """
+    if name:
+        return {"name": name}, ""
+    place = place_of_record(prediction) if prediction is not None else None
+    record = read_record(place) if place is not None else None
+    if record is None:
+        return {}, ""
+    if not record.fits(predicted):
+        words = f"{show(prediction)}: {record.change(place)} So no model is named for them; --model would."
+        return {}, words
+    return record.model.model_dump(), ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from napari_spineseg.errors import ScanError
-from napari_spineseg.io.guard import open_file
+from napari_spineseg.io.guard import open_file, shown
 from napari_spineseg.io.identity import stem_of
 from napari_spineseg.scan import Segmentation
 
@@ -17,6 +18,8 @@ from napari_spineseg.scan import Segmentation
 _LONGEST = 1 << 24
 # Said of the run and its files; the rest is provenance.
 _NOT_PROVENANCE = {"input", "summary", "structures", "warnings"}
+CHANGED = "labels_changed_since"
+"""In the provenance of labels: whether they are no longer what was segmented."""
 
 
 class _Loose(BaseModel):
@@ -44,6 +47,11 @@ class _Source(_Loose):
     sha256: str = ""
 
 
+class _Checksum(_Loose):
+    sha256: str
+    shape: list[int]
+
+
 class _Settings(_Loose):
     scheme: str = "levels"
 
@@ -53,19 +61,36 @@ class Record(_Loose):
 
     model: _Model
     structures: list[_Counted]
+    labels: _Checksum | None = None
     numbering: _Numbered | None = None
     input: _Source | None = None
     settings: _Settings = _Settings()
     warnings: list[str] = []
 
-    def counts(self, segmentation: Segmentation) -> bool:
-        """Whether it counts the very voxels of `segmentation`: nobody drew on the labels after the model."""
+    def fits(self, segmentation: Segmentation) -> bool:
+        """Whether `segmentation` is what was written then, voxel for voxel: nobody changed it since.
+
+        Records of earlier versions have no checksum; of them only the voxels of each label are counted.
+        """
+        if self.labels is not None:
+            return is_as_written(segmentation, self.labels.model_dump())
         return {each.label: each.voxels for each in self.structures} == segmentation.found()
+
+    def change(self, place: Path) -> str:
+        """What to say where they do not fit; `place` is the record's file."""
+        by = f"{self.model.name} {self.model.version}"
+        return f"These labels were changed since they were segmented (by {by}, as {shown(place)} tells)."
 
     @property
     def provenance(self) -> dict[str, Any]:
         """How the labels were made. JSON-able."""
         return self.model_dump(mode="json", exclude=_NOT_PROVENANCE, exclude_unset=True)
+
+
+def is_as_written(segmentation: Segmentation, checksum: Mapping[str, Any]) -> bool:
+    """Whether the labels are those of a checksum that was kept."""
+    now = segmentation.checksum()
+    return all(now[key] == checksum.get(key) for key in ("sha256", "shape"))
 
 
 def place_of_record(labels: Path) -> Path:
@@ -85,11 +110,19 @@ def read_record(place: Path) -> Record | None:
 def recalled(known: dict[str, Any], labels: Path, segmentation: Segmentation) -> dict[str, Any]:
     """A layer's metadata `known`, with what the record beside its file `labels` says.
 
-    Labels that were drawn on after the model had ended are not what it said: their record is left alone.
+    Labels that were drawn on after the model had ended are not what it said: of their record it is only said
+    that they were.
     """
-    record = read_record(place_of_record(labels))
-    if record is None or not record.counts(segmentation):
+    place = place_of_record(labels)
+    record = read_record(place)
+    if record is None:
         return known
+    if not record.fits(segmentation):
+        return {
+            **known,
+            "provenance": {**known.get("provenance", {}), CHANGED: True},
+            "warnings": (*known.get("warnings", ()), record.change(place)),
+        }
     return {
         **known,
         "provenance": {**record.provenance, **known.get("provenance", {})},

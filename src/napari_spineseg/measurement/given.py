@@ -15,7 +15,7 @@ from napari_spineseg.errors import ScanError
 from napari_spineseg.io.guard import refuse, shown
 from napari_spineseg.io.labels import may_be_labels, segmentation_of
 from napari_spineseg.io.read import read_volume
-from napari_spineseg.io.record import Record, place_of_record, read_record
+from napari_spineseg.io.record import CHANGED, Record, place_of_record, read_record
 from napari_spineseg.io.volume import Volume
 from napari_spineseg.scan import Scan, Segmentation
 
@@ -88,7 +88,7 @@ def _read(path: Path) -> Volume:
 
 def _informed(found: Segmentation, record: Record, raw: Volume, place: Path) -> Segmentation:
     """`found` with what `record`, read from `place`, knows of it."""
-    as_written, noted = record.counts(found), bool(raw.header.get("spineseg"))
+    as_written, noted = record.fits(found), bool(raw.header.get("spineseg"))
     known: dict[str, Any] = {}
     numbering = found.numbering
     if record.numbering is not None:
@@ -102,7 +102,7 @@ def _informed(found: Segmentation, record: Record, raw: Volume, place: Path) -> 
         **found.provenance,
         "model": record.model.model_dump(),
         "record": place.name,
-        "labels_changed_since": not as_written,
+        CHANGED: not as_written,
     }
     if record.input is not None:
         provenance["segmented_from"] = record.input.model_dump()
@@ -115,10 +115,7 @@ def _misfits(
 ) -> Iterator[str]:
     """What the record says otherwise than the file itself, which holds."""
     if not as_written:
-        yield (
-            f"These labels are not as {record.model.name} {record.model.version} made them: voxels have "
-            f"changed since {shown(place)} was written."
-        )
+        yield record.change(place)
     if counted_otherwise:
         yield (
             f"{shown(place)} counts {record.numbering.lumbar} lumbar and {record.numbering.thoracic} "

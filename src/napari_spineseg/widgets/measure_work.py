@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from napari.layers import Image, Labels
 
 from napari_spineseg.errors import ScanError
 from napari_spineseg.io.layers import LayerView, scan_from, segmentation_from
+from napari_spineseg.io.record import CHANGED, is_as_written
 from napari_spineseg.measurement import Measurements, MeasureSettings, measure
 from napari_spineseg.measurement.given import scan_for
 from napari_spineseg.widgets.legend import scheme_of
@@ -111,7 +113,15 @@ def work(taken: Taken, control: Control) -> Result:
     segmentation = replace(
         segmentation,
         warnings=tuple(dict.fromkeys(notes)),
-        provenance={**segmentation.provenance, "labels_changed_since": taken.drawn_on},
+        provenance={**segmentation.provenance, CHANGED: _changed(segmentation, taken)},
     )
     found = measure(segmentation, scan, taken.settings, control)
     return Result(found, segmentation, scan, taken.settings)
+
+
+def _changed(segmentation: Segmentation, taken: Taken) -> bool:
+    """Whether labels are no longer what was segmented: by the checksum, else as far as this window knows."""
+    known = segmentation.provenance
+    if isinstance(known.get("labels"), Mapping):
+        return not is_as_written(segmentation, known["labels"])
+    return taken.drawn_on or bool(known.get(CHANGED))

@@ -148,6 +148,23 @@ def test_what_is_doubtful_about_the_labels_goes_with_their_figures(page, fake, q
     assert changed["labels_changed_since"] and changed["model"] == model["model"]
 
 
+@pytest.mark.parametrize("known", ["checksum", "no checksum"])
+def test_whether_labels_are_what_was_segmented_goes_by_their_checksum(page, fake, qtbot, known):
+    """Changed in ways that leave no trace in this window, and as many voxels of each label as before."""
+    model = {"name": "lumbar", "version": "1", "sha256": "0"}
+    made = labels_of(column_scan()).checksum()
+    provenance = {"model": model} | ({"labels": made} if known == "checksum" else {})
+    _, layer = add_labels(page.session.viewer, provenance=provenance)
+    measure(page, qtbot)
+    paint(layer, 1)
+    layer.undo()
+    measure(page, qtbot)
+    layer.data = np.roll(layer.data, 1, 1)
+    measure(page, qtbot)
+    said = [call[0].provenance["labels_changed_since"] for call in fake.calls]
+    assert said == [False, False, known == "checksum"]
+
+
 def test_labels_of_other_programs_are_measured_on_their_own_scale(page, fake, qtbot):
     page.session.viewer.add_labels(sagittal_labels(), scale=(4, 1, 1), name="painted")
     measure(page, qtbot)
