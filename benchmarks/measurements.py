@@ -186,8 +186,8 @@ def _overlap(one: np.ndarray, other: np.ndarray) -> int:
     return int(np.count_nonzero((one == other) & (one > 0) & (one < CANAL_LABEL)))
 
 
-def compare(reference: Measurements, other: Measurements, errors: Errors) -> None:
-    """Add the differences of one patient, other minus reference."""
+def compare(reference: Measurements, other: Measurements, errors: Errors, worst: dict, name: str) -> None:
+    """Add the differences of one patient, other minus reference; `worst` says whose the largest is."""
     theirs = {(figure.key, figure.label): figure for figure in other.figures}
     for figure in reference.figures:
         match = theirs.get((figure.key, figure.label))
@@ -200,7 +200,11 @@ def compare(reference: Measurements, other: Measurements, errors: Errors) -> Non
         elif _apart(figure, match) > _ELSEWHERE:
             errors[f"{figure.key} elsewhere"].append(1.0)
         else:
-            errors[figure.key].append(match.value - figure.value)
+            error = match.value - figure.value
+            if abs(error) > max(map(abs, errors[figure.key]), default=0.0):
+                doubted = [who for who, f in (("the model's", match), ("the reference", figure)) if f.caution]
+                worst[figure.key] = f"{name} {figure.level}" + "".join(f", {w} doubted" for w in doubted)
+            errors[figure.key].append(error)
 
 
 def _apart(one: Figure, other: Figure) -> float:
@@ -211,8 +215,8 @@ def _apart(one: Figure, other: Figure) -> float:
     return float(np.linalg.norm(middles[0] - middles[1])) if len(middles) == 2 else 0.0
 
 
-def rows(errors: Errors) -> Iterator[str]:
-    """A table row for each measure: how many, mean, standard deviation, limits of agreement."""
+def rows(errors: Errors, worst: dict[str, str]) -> Iterator[str]:
+    """A table row for each measure: how many, mean, standard deviation, limits of agreement, largest."""
     order = list(CATALOGUE)
     for key in sorted(errors, key=lambda k: (order.index(k.split()[0]) if k.split()[0] in order else 99, k)):
         values = np.array(errors[key])
@@ -221,18 +225,19 @@ def rows(errors: Errors) -> Iterator[str]:
             continue
         mean, spread = values.mean(), values.std(ddof=1) if len(values) > 1 else float("nan")
         low, high = mean - 1.96 * spread, mean + 1.96 * spread
-        worst = values[np.abs(values).argmax()]
+        largest = values[np.abs(values).argmax()]
+        whose = f" ({worst[key]})" if key in worst else ""
         limits = f"{low:+.2f} to {high:+.2f}" if len(values) > 2 else "–"
         spoken = f"{mean:+.2f} ± {spread:.2f}" if len(values) > 2 else f"{mean:+.2f}"
-        yield f"| {key} | {len(values)} | {spoken} | {limits} | {worst:+.2f} |"
+        yield f"| {key} | {len(values)} | {spoken} | {limits} | {largest:+.2f}{whose} |"
 
 
-def show(title: str, errors: Errors, kept: dict) -> None:
+def show(title: str, errors: Errors, kept: dict, worst: dict[str, str] | None = None) -> None:
     """Print one table."""
     print(
         f"\n{title}\n\n| measure | n | mean ± SD | 95 % limits | largest |\n| --- | --- | --- | --- | --- |"
     )
-    print("\n".join(rows(errors)), flush=True)
+    print("\n".join(rows(errors, worst or {})), flush=True)
     kept[title] = errors
 
 
@@ -255,13 +260,15 @@ def main() -> None:
     if options.data:
         thin: Errors = defaultdict(list)
         thick: Errors = defaultdict(list)
+        whose: tuple[dict, dict] = {}, {}
         for name, scan, reference, other in patients(options.data, options.segmentations):
             other, shift = aligned(reference, other)
             if shift:
                 print(f"{name}: the model counts {-shift:+d} from the reference; compared at the same place.")
-            compare(measure(reference, scan), measure(other, scan), thick if name == "t2" else thin)
-        show("Patients, slabs of 0.9 × 0.47 × 0.47 mm: model minus reference", thin, kept)
-        show("Patient, 3.3 × 0.62 × 0.5 mm: model minus reference", thick, kept)
+            errors, worst = (thick, whose[1]) if name == "t2" else (thin, whose[0])
+            compare(measure(reference, scan), measure(other, scan), errors, worst, name)
+        show("Patients, slabs of 0.9 × 0.47 × 0.47 mm: model minus reference", thin, kept, whose[0])
+        show("Patient, 3.3 × 0.62 × 0.5 mm: model minus reference", thick, kept, whose[1])
     if options.json:
         options.json.write_text(json.dumps(kept, indent=1, default=float))
 
