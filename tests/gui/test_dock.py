@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from gui_kit import add_scan, clipped, segment
+from gui_kit import add_scan, clipped, segment, shown_alone
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QDialog, QLabel
 
@@ -133,6 +133,19 @@ def test_reader_offer_is_made_once_and_can_be_declined(viewer, qtbot):
     qtbot.mouseClick(offer.no, Qt.MouseButton.LeftButton)
     assert not offer.isVisible() and not should_offer()
     assert "*.nii" not in get_settings().plugins.extension2reader
+
+
+def test_reader_offer_that_was_answered_on_one_page_is_gone_from_all(model, qtbot):
+    from napari.settings import get_plugin_settings
+
+    get_plugin_settings("spineseg").opening.offer_default_reader = True
+    dock = shown_alone(SpineSegDock(model), qtbot)
+    pages = [dock.show_page(title) for title in ("Learn", "Segment")]
+    qtbot.waitUntil(pages[1].offer.isVisible)
+    qtbot.mouseClick(pages[1].offer.no, Qt.MouseButton.LeftButton)
+    dock.show_page("Learn")
+    qtbot.waitUntil(pages[0].isVisible)
+    assert not pages[0].offer.isVisible()
 
 
 def test_reader_offer_changes_only_medical_formats(viewer, qtbot):

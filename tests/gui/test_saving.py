@@ -11,6 +11,7 @@ from napari_spineseg.widgets.saving import check_path, suggested_path, would_rep
 def test_suggests_a_name_beside_the_scan(tmp_path):
     assert suggested_path("x", str(tmp_path / "a.b.nii.gz")) == tmp_path / "a.b_seg.nii.gz"
     assert suggested_path("phantom", None).name == "phantom_seg.nii.gz"
+    assert suggested_path("x", "scans/a.nii").is_absolute()
 
 
 def test_accepts_a_new_name(tmp_path):

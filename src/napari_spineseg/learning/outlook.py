@@ -68,10 +68,12 @@ def _sentence(done: int, there: int) -> str:
         return f"{done} corrected scan{'s' if done > 1 else ''} to learn from{waiting}."
     if there:
         return (
-            "No correction is marked as done yet: finish one on the Correct page, or with "
-            "`spineseg corrections add`."
+            "No correction is marked as done yet: on the Correct page choose Done under Review and save a "
+            "version, or use `spineseg corrections add`."
         )
-    return "Nothing was corrected yet: segment a scan, correct it, and mark it as done."
+    return (
+        "Nothing was corrected yet: segment a scan, correct it, and save it as Done (Correct page, Review)."
+    )
 
 
 def _described(entry: Entry) -> CorrectedScan:

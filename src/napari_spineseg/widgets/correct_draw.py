@@ -103,6 +103,21 @@ class DrawPanel(QWidget):
         """The next choice of what may be painted over."""
         self.confine.setCurrentIndex((self.confine.currentIndex() + 1) % self.confine.count())
 
+    @property
+    def size_in_words(self) -> str:
+        """How large the brush is."""
+        return f"Brush of {self.size_words.words}."
+
+    @property
+    def depth_in_words(self) -> str:
+        """How far the brush reaches across slices."""
+        return f"The brush paints {'through several slices' if self.through.isChecked() else 'on one slice'}."
+
+    @property
+    def confine_in_words(self) -> str:
+        """What may be painted over."""
+        return f"Painting: {self.confine.currentText().lower()}."
+
     def _on_size(self, size: int) -> None:
         if self._layer is not None and int(self._layer.brush_size) != size:
             self._layer.brush_size = size

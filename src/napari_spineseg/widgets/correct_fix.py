@@ -138,6 +138,17 @@ def _on_failed(error: Exception) -> None:
         raise error
 
 
+def in_words(edit: Edit, label: int, name: str, at: Place) -> str:
+    """What a click did: by how much, and on how many slices; it may be little, or out of sight."""
+    more = 2 * int((edit.values == label).sum()) - len(edit)
+    ml = abs(more) * float(np.prod(at.spacing)) / 1000
+    slices = len(np.unique(edit.index[at.axis]))
+    return (
+        f"{name[:1].upper() + name[1:]}: {max(ml, 0.01):.2f} ml {'more' if more >= 0 else 'less'} "
+        f"on {slices} slice{'s' if slices > 1 else ''}."
+    )
+
+
 def model_of(layer: Labels) -> str:
     """The model that made the segmentation, as `get_model` takes it; empty if it is not known."""
     model = (about(layer).get("provenance") or {}).get("model") or {}

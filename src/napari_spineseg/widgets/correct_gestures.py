@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
-from napari_spineseg.anatomy import Structure, structure_of
+from napari_spineseg.anatomy import Structure, names_of, structure_of
 from napari_spineseg.corrections import tools
 from napari_spineseg.corrections.edit import Edit
 from napari_spineseg.widgets.correct_clicks import ClickTool, Gesture, Point
-from napari_spineseg.widgets.correct_fix import ClickToFix
+from napari_spineseg.widgets.correct_fix import ClickToFix, in_words
 from napari_spineseg.widgets.legend import scheme_of
 from napari_spineseg.widgets.session import Session
 
@@ -132,7 +132,11 @@ class Gestures(QObject):
         if not label:
             self.asked.emit("Choose a structure first.")
             return
-        self._apply(self.fix.edit(at, label, gesture))
+        edit = self.fix.edit(at, label, gesture)
+        if len(edit):
+            name = names_of([label], *scheme_of(self._layer))[label]
+            edit = edit.saying(in_words(edit, label, name, at))
+        self._apply(edit)
 
     def _on_ended(self) -> None:
         self._layer = self._first = None

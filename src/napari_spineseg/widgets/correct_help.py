@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
@@ -11,6 +12,9 @@ from qtpy.QtWidgets import QDialog, QGridLayout, QLabel, QPushButton, QScrollAre
 from napari_spineseg.widgets.keys import CORRECT_KEYS, key_of
 from napari_spineseg.widgets.parts import Words, tooltip
 from napari_spineseg.widgets.style import give_role, sheet
+
+if TYPE_CHECKING:
+    from napari_spineseg.widgets.correct_page import CorrectPage
 
 
 class HelpSheet(QDialog):
@@ -52,3 +56,9 @@ def help_button(show: Callable[[], object]) -> QPushButton:
     button.setToolTip(tooltip(f"All keys on one sheet ({key_of('help').text})"))
     button.clicked.connect(lambda: show())
     return button
+
+
+def show_help(page: CorrectPage) -> None:
+    """Open the sheet with all keys."""
+    page.help_sheet = HelpSheet(page.session.viewer.theme, page)
+    page.help_sheet.show()

@@ -28,6 +28,7 @@ from napari_spineseg.widgets.correct_work import (
     end_work,
     find_offer,
     save_changes,
+    state_of,
     write_version,
 )
 from napari_spineseg.widgets.worker import Job
@@ -44,6 +45,8 @@ class Keeper(QObject):
     """An `Offer`: the person is asked once."""
     saved = Signal(object)
     """A `Version` is in the store."""
+    reviewed = Signal(str)
+    """Where the review of the scan is, as the store has it."""
     safe = Signal()
     """All that was drawn up to now is on disk."""
     failed = Signal(object)
@@ -85,7 +88,7 @@ class Keeper(QObject):
         layer.events.paint.connect(self._on_paint)
         layer.events.data.connect(self._on_paint)
         self._timer.start()
-        self._enqueue(lambda _: find_offer(self._store(), work), self._on_found, work)
+        self._enqueue(lambda _: (find_offer(self._store(), work), state_of(work)), self._on_found, work)
 
     def detach(self) -> None:
         """Stop keeping; what is not in a version stays in the journal. Waits for the disk."""
@@ -149,7 +152,9 @@ class Keeper(QObject):
             work.seconds += now - work.last_paint
         work.last_paint, work.drawn = now, True
 
-    def _on_found(self, offer: Offer | None) -> None:
+    def _on_found(self, found: tuple[Offer | None, ReviewState]) -> None:
+        offer, state = found
+        self.reviewed.emit(state)
         if offer is not None and self._work is not None and not self._work.drawn:
             self.offered.emit(offer)
 

@@ -21,7 +21,7 @@ from napari_spineseg.widgets.correct_column import ColumnPanel
 from napari_spineseg.widgets.correct_doubts import DoubtPanel
 from napari_spineseg.widgets.correct_draw import DrawPanel
 from napari_spineseg.widgets.correct_gestures import Gestures, is_request
-from napari_spineseg.widgets.correct_help import HelpSheet, help_button
+from napari_spineseg.widgets.correct_help import help_button
 from napari_spineseg.widgets.correct_history import History, Said, as_said, history_of
 from napari_spineseg.widgets.correct_keeper import NO_SCAN, Keeper
 from napari_spineseg.widgets.correct_linked import LinkedDock
@@ -68,8 +68,8 @@ class CorrectPage(Page):
         self.column = ColumnPanel()
         self.review = ReviewPanel()
         self.undo_bar = UndoBar(lambda: self.history)
-        self._lay_out()
         self.actions = actions_of(self)
+        self._lay_out()
         self._connect()
         add_shortcuts(self, self.actions)
         self.refresh()
@@ -143,11 +143,6 @@ class CorrectPage(Page):
             self._hush.stop()
         self.session.tell(words)
 
-    def show_help(self) -> None:
-        """Open the sheet with all keys."""
-        self.help_sheet = HelpSheet(self.session.viewer.theme, self)
-        self.help_sheet.show()
-
     def showEvent(self, event: object) -> None:
         """Keys and the brush are the page's while it is shown."""
         super().showEvent(event)
@@ -163,7 +158,9 @@ class CorrectPage(Page):
             return
         self._release()
         self.keeper.detach()
-        self.offer_panel.clear()
+        for part in (self.offer_panel, self.card):
+            part.clear()
+        self.review.show_state("in-progress")  # until the store is asked
         self._layer = layer
         for part in (self.picker, self.column, self.doubts, self.carry):
             part.show_layer(layer)
@@ -244,7 +241,7 @@ class CorrectPage(Page):
 
     def _on_saved(self, version: Version) -> None:
         self.run_bar.button.setEnabled(True)
-        self.review.show_saved(version, self.card)
+        self.say(self.review.show_saved(version, self.card))
         self.session.corrections_changed.emit()
         name = self._layer.name if self._layer is not None else "the segmentation"
         show_info(f"Saved version {version.number} of {name}")
@@ -268,7 +265,7 @@ class CorrectPage(Page):
         self._section("Levels", self.column)
         self.advanced.addWidget(self.review)
         self.advanced.setText("Review")
-        self.run_bar.add_beside(help_button(self.show_help))
+        self.run_bar.add_beside(help_button(self.actions["help"]))
         self.keep_in_sight(self.undo_bar)
 
     def _section(self, title: str, *widgets: QWidget) -> None:
@@ -290,6 +287,8 @@ class CorrectPage(Page):
         self.keeper.offered.connect(self.offer_panel.ask)
         self.keeper.saved.connect(self._on_saved)
         self.keeper.failed.connect(self._on_failed)
+        self.keeper.reviewed.connect(self.review.show_state)
+        self.review.said_next.connect(self.say_briefly)
         self.keeper.safe.connect(self.undo_bar.say_kept)
         self.undo_bar.told.connect(self.say)
         self.doubts.went.connect(lambda doubt: self.linked.go(doubt.point))

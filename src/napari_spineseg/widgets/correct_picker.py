@@ -86,6 +86,11 @@ class StructurePicker(QWidget):
         if place <= len(self._recent):
             self.take(self._recent[place - 1])
 
+    @property
+    def in_words(self) -> str:
+        """What is drawn with."""
+        return f"Drawing {self.choice.currentText()}."
+
     def used(self) -> None:
         """The chosen structure was drawn: it moves to the front of those used last."""
         if self.label and self._recent[:1] != [self.label]:

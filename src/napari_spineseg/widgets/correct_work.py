@@ -99,6 +99,11 @@ def find_offer(store: Path, work: Work) -> Offer | None:
     return Offer(np.ascontiguousarray(labels), dict(latest.about), words)
 
 
+def state_of(work: Work) -> ReviewState:
+    """Where the review of the scan is; in progress for one that the store does not have yet."""
+    return work.entry.state if work.entry is not None else "in-progress"
+
+
 def begin(store: Path, work: Work) -> None:
     """Make the entry, keep the prediction, begin the journal: once, when there is something to keep."""
     if work.autosave is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari.settings import get_plugin_settings, get_settings
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_spineseg.io.default_reader import is_default, with_spineseg
@@ -34,6 +35,12 @@ class DefaultReaderOffer(QFrame):
         layout.setContentsMargins(10, 8, 10, 8)
         layout.addWidget(Words(_QUESTION))
         layout.addLayout(row)
+        if not should_offer():
+            self.hide()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Every page has one; what was answered on one of them is not asked on the next."""
+        super().showEvent(event)
         if not should_offer():
             self.hide()
 

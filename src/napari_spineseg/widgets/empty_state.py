@@ -14,7 +14,7 @@ from napari_spineseg.widgets.worker import report
 
 
 class EmptyState(QWidget):
-    """Says how to get a scan, and opens a sample at one click."""
+    """Says how to get a scan, and opens a sample at one click; with a scan, how to get its segmentation."""
 
     def __init__(
         self, session: Session, open_sample: Callable[[], object], parent: QWidget | None = None
@@ -22,7 +22,7 @@ class EmptyState(QWidget):
         super().__init__(parent)
         self._session = session
         self._open_sample = open_sample
-        self.hint = Words("", "muted")
+        self.title, self.what, self.hint = Words("", "title"), Words(), Words("", "muted")
         self.button = QPushButton("Open a sample")
         self.button.setObjectName("open_sample")
         give_role(self.button, "primary")
@@ -31,15 +31,23 @@ class EmptyState(QWidget):
         layout.setContentsMargins(0, 12, 0, 0)
         layout.setSpacing(8)
         layout.setAlignment(Qt.AlignmentFlag.AlignTop)
-        layout.addWidget(Words("No scan yet", "title"))
-        layout.addWidget(Words("Drop a lumbar MRI on the window, or open a sample."))
-        layout.addWidget(self.hint)
-        layout.addWidget(self.button)
+        for part in (self.title, self.what, self.hint, self.button):
+            layout.addWidget(part)
         while_alive(self, session.layers_changed, self.explain)
+        while_alive(self, session.scan_changed, self.explain)
         self.explain()
 
-    def explain(self) -> None:
-        """Say what can be dropped, or why what is open is not it."""
+    def explain(self, *_: object) -> None:
+        """Say what is missing and how to get it, or why what is open is not it."""
+        without_scan = self._session.scan is None
+        self.button.setVisible(without_scan)
+        if not without_scan:
+            self.title.say("No segmentation yet")
+            self.what.say("Segment the scan on the Segment page, or open a file with its labels.")
+            self.hint.say("")
+            return
+        self.title.say("No scan yet")
+        self.what.say("Drop a lumbar MRI on the window, or open a sample.")
         if any(layer.ndim != 3 or getattr(layer, "rgb", False) for layer in layers_of(self._session.viewer)):
             self.hint.say(
                 "What is open is not a grey volume with three axes, so there is nothing to segment in it."

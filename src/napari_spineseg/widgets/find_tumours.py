@@ -46,7 +46,9 @@ class FindTumours(QWidget):
             "Click on a tumour, or drag a box around it; right click beside it to take away; Escape ends",
         )
         self.click.setCheckable(True)
-        self.notice = Words("Experimental: learnt from painted tumours, not validated on patients.", "muted")
+        self.notice = Words(
+            "Tumours are experimental: learnt from painted ones, not validated on patients.", "muted"
+        )
         self.words = Words("", "muted")
         self.list = QListWidget()
         self.list.setObjectName("findings")

@@ -13,7 +13,7 @@ def suggested_path(name: str, source: str | None) -> Path:
     """`<stem>_seg.nii.gz` beside the scan it belongs to; in the home folder for one from nowhere."""
     if source is None:
         return Path.home() / f"{name}_seg.nii.gz"
-    scan = Path(source)
+    scan = Path(source).absolute()
     return scan.parent / f"{stem_of(scan)}_seg.nii.gz"
 
 

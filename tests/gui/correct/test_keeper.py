@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from correct_kit import (
     add_labels,
@@ -100,7 +102,30 @@ def test_saving_makes_versions_with_state_and_note(viewer, page, qtbot):
     assert np.array_equal(versions[0], first) and np.array_equal(versions[1], layer.data)
     assert entry.notes == ["checked"] and entry.versions[0].about["changed"]["voxels"] > 0
     assert page.card.headline.words == "Version 2 saved"
+    assert page.hint.words == viewer.status == "Saved version 2, done."
     assert journal_of(page).unsaved == 0
+
+
+def test_the_review_is_that_of_the_scan_that_is_corrected(viewer, page, qtbot):
+    """Else the next patient's labels would be saved as done because the last one's were."""
+    layer = opened(viewer, page)
+    draw(viewer, layer)
+    state = page.review.state
+    state.setCurrentIndex(state.findData("done"))
+    state.activated.emit(state.currentIndex())
+    assert page.hint.words == "Done: with the next Save version."
+    with qtbot.waitSignal(page.keeper.saved):
+        key(viewer, "Control-Enter")
+    scan = column_scan("other")
+    moved = np.array([[1.0, 0, 0, 30], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    other = replace(scan, voxels=scan.voxels + 1, affine=moved @ scan.affine)
+    add_scan(viewer, other)
+    viewer.layers.selection.active = add_labels(viewer, other, sagittal_labels())
+    settle(page)
+    assert page.review.said == ("in-progress", "") and not page.card.isVisible()
+    viewer.layers.selection.active = layer
+    settle(page)
+    assert page.review.said == ("done", "")
 
 
 def test_opening_it_again_offers_the_last_version(viewer, page, qtbot):

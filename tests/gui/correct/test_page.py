@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from correct_kit import key, press, wait_until
-from gui_kit import click, clipped
+from gui_kit import add_scan, click, clipped
 from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -25,8 +25,21 @@ def test_it_is_a_step_of_the_dock(viewer, qtbot, spineseg_home):
     wait_until(dock.findChild(CorrectPage).isVisible)
 
 
-def test_without_a_segmentation_it_says_what_to_do(page):
+def test_without_a_segmentation_it_says_what_to_do(viewer, page):
     assert page.empty.isVisible() and not page.run_bar.isVisible()
+    assert page.empty.title.words == "No scan yet" and page.empty.button.isVisible()
+    add_scan(viewer)
+    assert page.empty.title.words == "No segmentation yet" and not page.empty.button.isVisible()
+    assert "Segment page" in page.empty.what.words
+
+
+def test_keys_whose_controls_may_be_out_of_sight_say_what_they_set(viewer, page, layer):
+    layer.brush_size = 20
+    said = {name: (key(viewer, name), page.hint.words, viewer.status)[1:] for name in ("B", "D", "]", "2")}
+    assert said["B"] == ("Painting: protect other structures.",) * 2
+    assert said["D"] == ("The brush paints through several slices.",) * 2
+    assert said["]"] == ("Brush of 22.0 mm.",) * 2
+    assert said["2"] == (f"Drawing {page.picker.choice.currentText()}.",) * 2
 
 
 def test_a_stroke_paints_where_the_mouse_was_and_nowhere_else(viewer, page, layer, qtbot):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from correct_kit import add_segmentation, canvas_of, key, press, settle, wait_until
@@ -99,6 +101,7 @@ def test_click_to_fix_adds_and_removes(viewer, page, layer, qtbot):
     key(viewer, "C")
     # Without a model's features a click reaches little further than it can justify
     press(viewer, layer, (3, 50, 15))
+    assert re.fullmatch(r"L4: \d+\.\d\d ml more on \d slices?\.", page.hint.words)
     assert (layer.data[3, 48:52, 10:20] == 2).mean() > 0.5
     press(viewer, layer, (3, 50, 19))
     press(viewer, layer, (3, 50, 10))
