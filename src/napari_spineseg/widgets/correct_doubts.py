@@ -28,6 +28,8 @@ class DoubtPanel(QWidget):
 
     went = Signal(object)
     """The view moved to a `Doubt`."""
+    told = Signal(str)
+    """Which one of how many is shown and why, or that there is none: the list may be out of sight."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -111,6 +113,7 @@ class DoubtPanel(QWidget):
     def step(self, direction: int) -> None:
         """Go to the next (1) or previous (-1) place; beyond the last one it starts again."""
         if not self.doubts or self._layer is None:
+            self.told.emit(self.count.words)
             return
         start = -1 if self._at < 0 and direction > 0 else max(self._at, 0)
         self._at = (start + direction) % len(self.doubts)
@@ -129,6 +132,7 @@ class DoubtPanel(QWidget):
         else:
             self._at = -1
             self._say()
+            self.told.emit(self.count.words)
 
     def _go(self) -> None:
         doubt = self.current
@@ -139,6 +143,7 @@ class DoubtPanel(QWidget):
         if doubt.label:
             layer.selected_label = doubt.label
         self._say()
+        self.told.emit(f"{self.count.words}: {self.reason.words}.")
         self.went.emit(doubt)
 
     def _ask(self, again: bool = False) -> None:

@@ -28,7 +28,7 @@ from napari_spineseg.widgets.correct_linked import LinkedDock
 from napari_spineseg.widgets.correct_offer import OfferPanel
 from napari_spineseg.widgets.correct_picker import StructurePicker
 from napari_spineseg.widgets.correct_review import ReviewPanel
-from napari_spineseg.widgets.correct_tools import ALL_SLICES, TOOLS, Place, ToolGrid, place_of
+from napari_spineseg.widgets.correct_tools import ALL_SLICES, Place, ToolGrid, edit_of, place_of
 from napari_spineseg.widgets.correct_undo import UndoBar
 from napari_spineseg.widgets.correct_work import Offer
 from napari_spineseg.widgets.keys import LayerKeys, add_shortcuts
@@ -107,7 +107,7 @@ class CorrectPage(Page):
             self.say("Choose a structure first.")
             return
         drawn = "through" if self.whole.isChecked() or action in ALL_SLICES else "here"
-        self._guarded(lambda: self.apply(TOOLS[action](at)), drawn)
+        self._guarded(lambda: self.apply(edit_of(action, at, self._layer)), drawn)
 
     def start_clicks(self, action: str) -> None:
         """Let a tool wait for clicks in the picture; the same tool again ends it."""
@@ -291,6 +291,7 @@ class CorrectPage(Page):
         self.review.said_next.connect(self.say_briefly)
         self.keeper.safe.connect(self.undo_bar.say_kept)
         self.undo_bar.told.connect(self.say)
+        self.doubts.told.connect(self.say_briefly)
         self.doubts.went.connect(lambda doubt: self.linked.go(doubt.point))
         while_alive(self, self.session.segmentation_changed, self._show_layer)
         while_alive(self, self.session.layers_changed, self._on_layers)

@@ -10,10 +10,12 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 
+from napari_spineseg.anatomy import names_of
 from napari_spineseg.corrections import tools
 from napari_spineseg.corrections.confine import Rule
 from napari_spineseg.corrections.edit import Edit, Spacing, nothing
 from napari_spineseg.widgets.keys import key_of
+from napari_spineseg.widgets.legend import scheme_of
 from napari_spineseg.widgets.parts import tooltip
 
 _SMOOTH_PIXELS = 2.0
@@ -97,6 +99,16 @@ TOOLS: Mapping[str, Callable[[Place], Edit]] = {
     "erase_islands": lambda at: tools.erase_islands(at.labels, at.spacing, _ISLAND_ML),
 }
 """Tools that need nothing but a place: by the name of their key."""
+
+
+def edit_of(action: str, at: Place, layer: Labels) -> Edit:
+    """What a tool changes; its words name the structure, for the list that shows it may be out of sight."""
+    edit = TOOLS[action](at)
+    if not at.label or action == "erase_islands":
+        return edit
+    name = names_of([at.label], *scheme_of(layer))[at.label]
+    return edit.saying(f"{edit.words.removesuffix('.')} ({name}).")
+
 
 ALL_SLICES = ("fill_between", "keep_largest", "erase_islands")
 """Tools that work through all slices whatever is ticked."""

@@ -23,6 +23,7 @@ def test_after_a_default_run_of_segment_the_model_is_asked(viewer, page, asked, 
     while page.doubts.current != doubt:
         key(viewer, "N")
     assert viewer.dims.current_step[0] == UNSURE[0] and layer.selected_label == doubt.label
+    assert page.hint.words == f"{page.doubts.count.words}: {page.doubts.reason.words}."
 
 
 def test_while_it_is_asked_the_rules_speak_and_the_window_works(viewer, page, asked):

@@ -231,7 +231,7 @@ def test_undo_and_redo_are_buttons_in_sight(viewer, page, layer, qtbot):
 def test_what_is_undone_is_said_in_the_page_and_in_the_status_bar(viewer, page, layer, qtbot):
     click(qtbot, page.tools.buttons["grow"])
     grown = page.hint.words
-    assert grown.startswith("Grew by ")
+    assert grown.startswith("Grew by ") and grown.endswith("(L4).")
     key(viewer, "P")
     press(viewer, layer, (3, 5, 35), (3, 8, 35))
     key(viewer, "Control-Z")
