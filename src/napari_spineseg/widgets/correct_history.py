@@ -175,12 +175,17 @@ class History:
 
 def history_of(session: Session, layer: Labels) -> History:
     """The one history of `layer` in this window, whichever page asks first."""
-    there = layers_of(session.viewer)
-    session.histories = {known: kept for known, kept in session.histories.items() if known in there}
+    forget_closed(session)
     if layer not in session.histories:
         session.histories[layer] = History(layer)
         session.histories[layer].told.connect(session.tell)
     return session.histories[layer]
+
+
+def forget_closed(session: Session) -> None:
+    """Let the histories of layers go that are closed, and the layers with them."""
+    there = layers_of(session.viewer) if session.open else ()
+    session.histories = {known: kept for known, kept in session.histories.items() if known in there}
 
 
 def _say(layer: Labels, said: Said) -> None:

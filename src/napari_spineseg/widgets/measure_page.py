@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari.layers import Labels
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QHideEvent, QShowEvent
 from qtpy.QtWidgets import QWidget
 
@@ -12,6 +13,7 @@ from napari_spineseg.anatomy import colour_of
 from napari_spineseg.errors import SpineSegError
 from napari_spineseg.measurement import Figure, MeasureSettings
 from napari_spineseg.measurement.table import shown
+from napari_spineseg.widgets.correct_history import forget_closed, history_of
 from napari_spineseg.widgets.measure_going import Guide, place_of
 from napari_spineseg.widgets.measure_lines import Line, MeasureLines
 from napari_spineseg.widgets.measure_panel import FigurePanel
@@ -34,6 +36,8 @@ LABELS_CHANGED = "The labels have changed since: measure again."
 SETTINGS_CHANGED = "The settings have changed since: measure again."
 _OLD = ", out of date"
 _NO_LEVEL_COLOUR = "#ffffff"
+# After a stroke, undo or redo, ms: who goes on is not disturbed by comparing.
+_PAUSE = 300
 
 
 class MeasurePage(Page):
@@ -48,6 +52,7 @@ class MeasurePage(Page):
         self._kept = Kept()
         self._shown: Measured | None = None
         self._old = False
+        self._look = QTimer(self, singleShot=True)
         self.guide = Guide(self.session)
         self.lines = MeasureLines(self.session, self)
         self.about = Words("", "muted")
@@ -89,6 +94,7 @@ class MeasurePage(Page):
         """Say what would be measured, and show what has been."""
         super().refresh()
         self._kept.keep_only(layers_of(self.session.viewer) if self.session.open else ())
+        forget_closed(self.session)
         self._say_input()
         self._show_result()
 
@@ -102,8 +108,11 @@ class MeasurePage(Page):
         except SpineSegError as error:
             self._on_failed(error)
             return
-        watch = Watch(layer)
+        # It says when a step is undone, which napari alone does not.
+        history_of(self.session, layer)
+        watch = Watch(layer, taken.labels.data)
         while_alive(self, watch.changed, self._show_result)
+        while_alive(self, watch.touched, self._look_soon)
         job = self._job = Job(lambda control: work(taken, control), f"Measuring {layer.name}", owner=self)
         job.returned.connect(lambda result: self._on_result(Measured(layer, result, watch)))
         job.failed.connect(self._on_failed)
@@ -146,6 +155,17 @@ class MeasurePage(Page):
         if measured is not before or self._old != was_old:
             self._draw(self.panel.table.current)
         self._say_result()
+        self._look_soon()
+
+    def _look_soon(self) -> None:
+        """Find out, once nobody draws, whether labels that changed are again what was measured."""
+        if self._shown is not None and self._shown.watch.stale and self.isVisible():
+            self._look.start(_PAUSE)
+
+    def _look_on(self) -> None:
+        """A piece at a time, with the window drawing in between."""
+        if self._shown is not None and self._shown.watch.look():
+            self._look.start(0)
 
     def _say_result(self) -> None:
         measured, old = self._shown, self.out_of_date
@@ -217,6 +237,7 @@ class MeasurePage(Page):
 
     def _connect(self) -> None:
         self.run_bar.started.connect(self.measure)
+        self._look.timeout.connect(self._look_on)
         self.advanced_form.changed.connect(self._show_result)
         self.panel.chosen.connect(self._on_chosen)
         self.panel.said.connect(self.say_briefly)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from correct_kit import key
+from correct_kit import press as draw
 from figures_kit import add_labels, ends_of, labels_of, measure
 from gui_kit import click, clipped, column_scan
 from napari.layers import Shapes
@@ -14,6 +16,7 @@ from napari_spineseg.anatomy import colour_of
 from napari_spineseg.scan import Scan
 from napari_spineseg.widgets.measure_going import TURNED
 from napari_spineseg.widgets.measure_lines import Line, flattened
+from napari_spineseg.widgets.measure_page import LABELS_CHANGED
 from napari_spineseg.widgets.measure_work import Result
 from napari_spineseg.widgets.session import layers_of
 
@@ -67,6 +70,20 @@ def measured(docked, fake, qtbot):
     return docked, layer
 
 
+def test_figures_are_current_again_when_a_stroke_is_undone(shared, measured, qtbot):
+    """With the brush in the picture, and the keys of the picture."""
+    page, layer = measured
+    shared.layers.selection.active = layer
+    layer.mode, layer.selected_label, layer.brush_size = "paint", 3, 3
+    draw(shared, layer, (3, 4, 4), (3, 4, 8))
+    assert page.out_of_date == LABELS_CHANGED and not page.panel.copy_button.isEnabled()
+    key(shared, "Control-Z")
+    qtbot.waitUntil(lambda: not page.out_of_date)
+    assert page.panel.copy_button.isEnabled() and LABELS_CHANGED not in page.card.sentences
+    key(shared, "Control-Shift-Z")
+    assert page.out_of_date == LABELS_CHANGED
+
+
 def test_clicks_and_keys_go_to_the_figure_and_draw_its_line(shared, measured, qtbot):
     viewer, (page, layer) = shared, measured
     table = page.panel.table
@@ -76,8 +93,8 @@ def test_clicks_and_keys_go_to_the_figure_and_draw_its_line(shared, measured, qt
     assert round(layer.world_to_data(viewer.dims.point)[0]) == 2
     (lines,) = lines_of(viewer)
     assert viewer.layers.selection.active is not lines and np.array_equal(lines.scale, layer.scale)
-    for key in (Qt.Key.Key_Up, Qt.Key.Key_Up):
-        qtbot.keyClick(table, key)
+    for up in (Qt.Key.Key_Up, Qt.Key.Key_Up):
+        qtbot.keyClick(table, up)
     assert page.panel.what.words == "L3, Body height, anterior: 30.0 mm"
     assert lines_of(viewer) == [lines]
     # The chosen one on a dark casing, the others in the colours of their levels.

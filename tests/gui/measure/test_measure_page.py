@@ -26,6 +26,7 @@ from napari_spineseg.errors import ScanError
 from napari_spineseg.io.layers import layer_tuple_for_segmentation
 from napari_spineseg.widgets.correct_history import history_of
 from napari_spineseg.widgets.measure_page import LABELS_CHANGED, SETTINGS_CHANGED
+from napari_spineseg.widgets.measure_result import Watch
 from napari_spineseg.widgets.measure_work import NO_LABELS
 from napari_spineseg.widgets.numberings import choice_of
 
@@ -181,6 +182,75 @@ def test_what_is_painted_afterwards_makes_the_figures_out_of_date(page, layer, q
     measure(page, qtbot)
     assert not page.out_of_date and LABELS_CHANGED not in page.card.sentences
     assert page.panel.copy_button.isEnabled() and page.saver.open_button.isEnabled()
+
+
+def test_what_is_undone_is_what_was_measured_again(page, layer, qtbot):
+    measure(page, qtbot)
+    paint(layer, 3)
+    paint(layer, 1)
+    history = history_of(page.session, layer)
+    history.undo()
+    qtbot.wait(600)  # longer than it waits before it looks
+    assert page.out_of_date == LABELS_CHANGED  # one stroke of two
+    history.undo()
+    qtbot.waitUntil(lambda: not page.out_of_date)
+    assert page.card.sentences == [WARNING] and page.panel.copy_button.isEnabled()
+    assert not page.card.headline.words.startswith("Out of date") and page.saver.open_button.isEnabled()
+    history.redo()
+    assert page.out_of_date == LABELS_CHANGED and page.card.sentences[0] == LABELS_CHANGED
+
+
+def test_what_is_undone_while_it_measures_is_what_is_measured(page, layer, fake, qtbot):
+    fake.may_go_on.clear()
+    click(qtbot, page.run_bar.button)
+    qtbot.waitUntil(fake.started.is_set)
+    paint(layer, 3)
+    history_of(page.session, layer).undo()
+    fake.may_go_on.set()
+    qtbot.waitUntil(lambda: page.job is None)
+    qtbot.waitUntil(lambda: not page.out_of_date)
+
+
+def test_labels_that_are_undone_on_another_page_are_looked_at_when_this_one_is_shown(page, layer, qtbot):
+    measure(page, qtbot)
+    page.hide()
+    paint(layer, 3)
+    history_of(page.session, layer).undo()
+    qtbot.wait(600)
+    assert page.out_of_date  # nobody who draws waits for what nobody sees
+    page.show()
+    qtbot.waitUntil(lambda: not page.out_of_date)
+
+
+def test_labels_that_are_put_back_otherwise_are_too(page, layer, qtbot):
+    measure(page, qtbot)
+    before, scale = layer.data, layer.scale
+    layer.data = before[:, 1:]
+    layer.scale = (4, 2, 1)
+    qtbot.wait(600)
+    assert page.out_of_date
+    layer.data = before.copy()
+    qtbot.wait(600)
+    assert page.out_of_date  # not in place yet
+    layer.scale = scale
+    qtbot.waitUntil(lambda: not page.out_of_date)
+
+
+def test_a_look_is_taken_in_pieces_that_begin_again_after_a_stroke(layer, monkeypatch):
+    """None is longer than a slice here, and what was alike before a stroke is not believed after it."""
+    monkeypatch.setattr("napari_spineseg.widgets.measure_result._PIECE", 1)
+    watch = Watch(layer, layer.data.copy())
+    layer.data_setitem((np.array([5]), np.array([0]), np.array([0])), 3)
+    layer.undo()
+    looks = 0
+    while watch.look():
+        looks += 1
+        if looks == 4:
+            layer.data_setitem((np.array([1]), np.array([0]), np.array([0])), 3)
+    assert looks == 5 and watch.stale  # from the first slice anew, which is alike; the second is not
+    layer.undo()
+    looks = sum(1 for _ in iter(watch.look, False))
+    assert looks == len(layer.data) - 1 and not watch.stale
 
 
 def test_a_stroke_while_it_measures_makes_them_out_of_date_too(page, layer, fake, qtbot):
