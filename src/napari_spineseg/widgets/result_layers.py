@@ -73,8 +73,21 @@ def summary_of(layer: Labels) -> str:
     return summarise(labels, numbering)
 
 
-def footnote_of(layer: Labels) -> str:
-    """Where the labels of a layer come from: a run in this window, else a file and the model that made it."""
+def footnote_of(layer: Labels, changed: bool = False) -> str:
+    """Where the labels of a layer come from: a run in this window, else a file and the model that made it.
+
+    `changed` says that they were drawn on since: warnings are of what came, not of what is there now.
+    """
+    return _origin_of(layer) + (" · changed by hand since" if changed else "")
+
+
+def changed_by_hand(session: Session, layer: Labels) -> bool:
+    """Whether anything was done to `layer` in this window that can be undone."""
+    history = session.histories.get(layer)
+    return history.can_undo if history is not None else bool(getattr(layer, "_undo_history", ()))
+
+
+def _origin_of(layer: Labels) -> str:
     known = about(layer)
     opened = [f"As opened: {layer.name}", *_model_words((known.get("provenance") or {}).get("model") or {})]
     return known.get("footnote") or " · ".join(opened)

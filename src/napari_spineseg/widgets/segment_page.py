@@ -22,7 +22,13 @@ from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label, tooltip
 from napari_spineseg.widgets.picker import LayerPicker, uncover
 from napari_spineseg.widgets.preview import SlicePreview
-from napari_spineseg.widgets.result_layers import footnote_of, result_layer, summary_of, uncertainty_layer
+from napari_spineseg.widgets.result_layers import (
+    changed_by_hand,
+    footnote_of,
+    result_layer,
+    summary_of,
+    uncertainty_layer,
+)
 from napari_spineseg.widgets.save_panel import SavePanel
 from napari_spineseg.widgets.session import about, layers_of, while_alive
 from napari_spineseg.widgets.settings_form import Choices, SettingsForm, settings_from
@@ -225,7 +231,7 @@ class SegmentPage(Page):
             # That the tumour model is experimental is no place in the picture.
             places_to_look(sum(warning != EXPERIMENTAL for warning in warnings)),
             warnings,
-            footnote_of(layer),
+            footnote_of(layer, changed_by_hand(self.session, layer)),
         )
         self.numberings.show_layer(layer)
 

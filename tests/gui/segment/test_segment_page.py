@@ -228,6 +228,15 @@ def test_everything_can_be_reached_with_tab(page, layer, qtbot):
     assert "device" not in reached, "what is folded away must not catch the focus"
 
 
+def test_a_result_that_was_drawn_on_says_so_until_that_is_undone(page, layer, qtbot):
+    came = page.card.footnote.words
+    layer.data_setitem((np.array([0]), np.array([0]), np.array([0])), 2)
+    qtbot.waitUntil(lambda: page.card.footnote.words == f"{came} · changed by hand since")
+    layer.undo()
+    layer.events.paint(value=[])
+    qtbot.waitUntil(lambda: page.card.footnote.words == came)
+
+
 def test_opened_labels_say_which_model_made_them(page, layer):
     known = {key: value for key, value in about(layer).items() if key != "footnote"}
     layer.metadata[KEY] = {**known, "provenance": {"model": {"name": "lumbar", "version": "3"}}}
