@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
+import numpy as np
 import pytest
 from distributed import LocalCluster
 from segment_kit import MODEL, save
@@ -117,6 +118,23 @@ def test_a_scan_that_changed_since_is_not_passed_over(scans, tmp_path, call, at_
     status, _out, err = call(scan)
     assert status == BAD
     assert "before it was changed" in err
+
+
+def test_labels_that_were_changed_by_hand_are_kept_and_told_of(scans, tmp_path, call, at_home):
+    scan = scans / "sub-01" / "T2.nii.gz"
+    call(scan)
+    labels, later = tmp_path / "out" / "T2_seg.nii.gz", time.time() + 60
+    kept = nib.load(labels)
+    turned = nib.Nifti1Image(np.asarray(kept.dataobj)[::-1], kept.affine, kept.header)
+    nib.save(turned, labels)
+    os.utime(labels, (later, later))
+    written = labels.read_bytes()
+    status, out, err = call(scan)
+    assert status == DONE and labels.read_bytes() == written
+    assert "These labels were changed since they were segmented (by tiny 1" in out + err
+    assert "changed since" in rows(tmp_path / "out")[0]["warnings"]
+    os.utime(labels, (0, 0))
+    assert "changed since" not in "".join(call(scan)[1:])
 
 
 def test_a_study_that_was_moved_is_known_again(scans, tmp_path, call, at_home):

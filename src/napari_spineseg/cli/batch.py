@@ -31,7 +31,7 @@ from napari_spineseg.cli.run import (
     worst,
 )
 from napari_spineseg.cli.segment import SegmentRun
-from napari_spineseg.cli.standing import standing
+from napari_spineseg.cli.standing import DONE_BEFORE, standing
 from napari_spineseg.errors import OutputError, SettingsError
 from napari_spineseg.io import stem_of
 from napari_spineseg.models import get_model
@@ -176,10 +176,10 @@ def _look_back(tasks: list[Task], table: BatchTable, console: Console, model: st
             continue
         statuses.append(outcome.exit_status)
         table.enter(task.job, outcome)
-        if outcome.status == "failed":
-            tell(console, task.job, outcome)
-        else:
+        if outcome.said == DONE_BEFORE:
             console.record(outcome.record)
+        else:
+            tell(console, task.job, outcome)
     if kept := len(tasks) - len(waiting):
         console.note(f"{kept} of {len(tasks)} scans are not done again.")
     return waiting, worst(statuses)

@@ -11,9 +11,11 @@ from napari_spineseg.cli.outputs import Outputs
 from napari_spineseg.cli.run import Outcome, failed
 from napari_spineseg.cli.segment import SegmentRun
 from napari_spineseg.errors import SettingsError, SpineSegError
+from napari_spineseg.io.record import read_record
 
 # Where a network runs does not change what it finds; which one it is, its sha256 says.
 _NO_MATTER = {"device", "model"}
+DONE_BEFORE = "done before."
 _HOW = " (--overwrite replaces it)."
 _ELSE = "; name another folder with --output, or do all of it again with --overwrite."
 
@@ -41,7 +43,11 @@ def standing(job: Outputs, run: SegmentRun, model: str) -> Outcome | None:
     if other := _made_from(job, run, record.get("input") or {}):
         return failed(job, f"{show(there)} was made from {other}{_HOW}")
     # The words and the warnings are those of then.
-    return Outcome("skipped", "done before.", record | {"status": "skipped", "output": job.main})
+    record |= {"status": "skipped", "output": job.main}
+    if not (changed := _changed_since(job)):
+        return Outcome("skipped", DONE_BEFORE, record)
+    record["warnings"] = [*(record.get("warnings") or ()), changed]
+    return Outcome("skipped", f"{DONE_BEFORE} {changed}", record)
 
 
 def _record(job: Outputs) -> dict[str, Any] | None:
@@ -52,6 +58,21 @@ def _record(job: Outputs) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return record if isinstance(record, dict) else None
+
+
+def _changed_since(job: Outputs) -> str:
+    """What to say of labels that somebody changed since; "" if nobody did.
+
+    They are only read where their file is later than its record, which is written after them.
+    """
+    try:
+        if job.main.stat().st_mtime <= job.record.stat().st_mtime:
+            return ""
+        record = read_record(job.record)
+        same = record is None or record.fits(io.read_segmentation(job.main))
+    except (OSError, SpineSegError) as error:
+        return f"Its labels cannot be read any more: {error}"
+    return "" if same or record is None else record.change(job.record)
 
 
 def _model_of(record: dict[str, Any]) -> str:

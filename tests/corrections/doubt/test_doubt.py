@@ -5,6 +5,7 @@ from scipy import ndimage
 from napari_spineseg.anatomy import Numbering
 from napari_spineseg.corrections.doubt import find_doubts
 from napari_spineseg.corrections.doubt.look import LOOK_MM, Cells
+from napari_spineseg.corrections.doubt.rules import Part
 from napari_spineseg.corrections.doubt.unsure import expected_error
 
 
@@ -39,6 +40,14 @@ def test_a_volume_out_of_line_is_found_but_not_at_the_border(column, spacing):
     assert [(d.kind, d.label) for d in doubts(small, spacing) if d.kind == "volume"] == [("volume", 2)]
     cut = column[:, 10:]
     assert not [d for d in doubts(cut, spacing) if d.kind == "volume"]
+
+
+def test_the_place_of_a_ring_shaped_part_lies_on_it():
+    mask = np.ones((1, 9, 9), bool)
+    mask[:, 2:7, 2:7] = False
+    part = Part(1, (slice(4, 5), slice(10, 19), slice(20, 29)), mask, (4.0, 0.5, 0.5))
+    at = tuple(int(c) - s.start for c, s in zip(part.centre, part.box, strict=True))
+    assert mask[at]
 
 
 def test_an_interrupted_canal_points_into_the_gap(column, spacing):

@@ -58,9 +58,14 @@ class Part:
         return self.middle_of(self.mask)
 
     def middle_of(self, mask: np.ndarray) -> tuple[float, float, float]:
-        """Index of the middle of a part of it."""
-        inside = np.nonzero(mask)
-        return tuple(float(axis.mean()) + span.start for axis, span in zip(inside, self.box, strict=True))
+        """Index of the voxel in the middle of a part of it.
+
+        A vertebra's centre of mass may lie in the canal, which it surrounds: the voxel nearest to it counts.
+        """
+        inside = np.argwhere(mask)
+        away = ((inside - inside.mean(0)) * np.asarray(self.spacing)) ** 2
+        nearest = inside[away.sum(1).argmin()]
+        return tuple(float(at) + span.start for at, span in zip(nearest, self.box, strict=True))
 
     @cached_property
     def pieces(self) -> list[np.ndarray]:
