@@ -64,6 +64,18 @@ then:
     assert (tmp_path / "b" / "stage2" / "state.json").is_file()
 
 
+def test_what_is_blended_is_the_averaged_end_of_each_stage(prepared, tmp_path):
+    """A later stage must not go on with the very weights that wait to be blended."""
+    (tmp_path / "one.yaml").write_text(RECIPE)
+    later = "\nthen:\n  - crops: {height_px: 24, width_px: 24}\n    train: {steps: 3, batch: 2, warm_up: 1}\n"
+    (tmp_path / "two.yaml").write_text(RECIPE + later + "blend: [1, 0]\n")
+    for name in ("one", "two"):
+        pretrain(read_recipe(tmp_path / f"{name}.yaml"), prepared, tmp_path / name)
+    first, blend = (load_model(tmp_path / name / "tiny.safetensors").network for name in ("one", "two"))
+    for a, b in zip(first.parameters(), blend.parameters(), strict=True):
+        assert np.allclose(a.detach(), b.detach(), atol=1e-4)
+
+
 def test_a_blend_is_the_weighted_mean_of_its_stages():
     networks = [SpineNet(1, 2, (4, 8)) for _ in range(2)]
     mixed = blended(networks, (1, 3))

@@ -147,8 +147,9 @@ def _train(
     device: str,
     control: Control,
 ) -> nn.Module:
+    # It is trained in place, and the end of the stage before is still to be blended.
     trainer = Trainer(
-        network.train().requires_grad_(True),
+        copy.deepcopy(network).train().requires_grad_(True),
         lambda step: sampler.batch(step, settings.batch),
         lambda logits, batch: cross_entropy_dice(logits, batch.target, batch.weight),
         settings,
@@ -156,8 +157,7 @@ def _train(
         validate,
         device,
     )
-    # The trainer's own copy goes on to the next stage, this one stays as it is
-    return copy.deepcopy(trainer.run(control))
+    return trainer.run(control)
 
 
 def _card(
