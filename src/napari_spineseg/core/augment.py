@@ -80,9 +80,9 @@ def draw_grid(
     coarse = torch.randn(count, 2, 7, 5, generator=generator) * settings.warp_mm / pixel_mm / 2
     warp = functional.interpolate(coarse, size, mode="bilinear", align_corners=True)
     grid = grid + warp.permute(0, 2, 3, 1)
-    return (
-        _deformed(grid, size, pixel_mm, settings, generator) if settings.slip_mm or settings.crush else grid
-    )
+    if not settings.slip_mm and not settings.crush:
+        return grid
+    return _deformed(grid, size, pixel_mm, settings, generator)
 
 
 def _deformed(

@@ -130,8 +130,8 @@ class CropSampler:
             tissues = torch.from_numpy(volume.values[slices]).float()
             tissues = augment.sample(tissues, centre, offsets, "nearest")
             image = augment.soften(self._painted(tissues, volume.spacing_mm, rng, generator))
-            lent = self.settings.texture_share and self._images
-            if lent and rng.random() < self.settings.texture_share:
+            share = self.settings.texture_share if self._images else 0.0
+            if share and rng.random() < share:
                 image = lend_texture(image, self._real_slice(offsets, rng), generator)
         else:
             image = self._image(volume, slices, centre, offsets, rng)
