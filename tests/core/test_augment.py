@@ -77,3 +77,30 @@ def test_a_crushed_stretch_is_shorter_by_what_was_asked_at_most():
     grid = augment.draw_grid(32, (256, 16), 0.5, still, seeded(5))
     steps = grid[..., 8, 1].diff(dim=1) / plain[..., 8, 1].diff(dim=1)
     assert steps.min() > 0.999 and 1.2 < steps.max() <= 1 / (1 - 0.4) + 0.05
+
+
+def test_a_bend_turns_rows_and_leaves_them_straight():
+    sheet = augment._bent(torch.arange(-99.5, 100), torch.arange(-59.5, 60), *torch.tensor([[25.0], [-10.0]]))
+    across = sheet.diff(dim=2)
+    assert torch.allclose(across, across[:, :, :1].expand_as(across), atol=1e-4)
+    assert torch.allclose(across.norm(dim=-1), torch.ones(()), atol=1e-4)
+    turn = torch.rad2deg(torch.atan2(across[0, :, 0, 1], across[0, :, 0, 0]))
+    # At the ends the curve in full, and two thirds of half the sway besides; no turn on the whole.
+    assert abs(float(turn[-1]) - (25 - 10 / 3)) < 0.1 and abs(float(turn[0]) - (-25 - 10 / 3)) < 0.1
+    assert abs(float(turn.mean())) < 0.1
+
+
+def test_a_bend_keeps_the_length_of_the_middle_and_its_rows_upright_on_it():
+    sheet = augment._bent(torch.arange(-99.5, 100), torch.arange(-60.0, 61), *torch.tensor([[-20.0], [15.0]]))
+    line = sheet[:, :, 60]
+    assert torch.allclose(line.diff(dim=1).norm(dim=-1), torch.ones(()), atol=1e-3)
+    upright = (line.diff(dim=1)[:, 1:] * sheet.diff(dim=2)[:, 1:-1, 60]).sum(-1)
+    assert float(upright.abs().max()) < 0.01
+    assert float(line.mean(1).abs().max()) < 1e-3
+
+
+def test_every_sample_is_bent_and_none_leaves_the_image():
+    straight, bent = (AugmentSettings(rotation_deg=0, scale=1, shear=0, warp_mm=0, bend_deg=b) for b in (0, 20))
+    grids = [augment.draw_grid(8, (64, 48), 0.5, settings, seeded(2)) for settings in (straight, bent)]
+    moved = (grids[1] - grids[0]).abs().amax((1, 2, 3))
+    assert (moved > 0.5).all() and moved.max() < 20

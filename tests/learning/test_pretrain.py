@@ -76,6 +76,19 @@ def test_what_is_blended_is_the_averaged_end_of_each_stage(prepared, tmp_path):
         assert np.allclose(a.detach(), b.detach(), atol=1e-4)
 
 
+def test_a_stage_may_start_from_a_blend_of_those_before(prepared, tmp_path):
+    still = "steps: 1, batch: 2, warm_up: 1, learning_rate: 1.0e-12, weight_decay: 0, average: 0"
+    stages = ["train: {steps: 3, batch: 2, warm_up: 1}", f"train: {{{still}}}\n    start: [1, 0]"]
+    crops = "  - crops: {height_px: 24, width_px: 24}\n    "
+    (tmp_path / "one.yaml").write_text(RECIPE)
+    (tmp_path / "three.yaml").write_text(RECIPE + "\nthen:\n" + "\n".join(crops + s for s in stages) + "\n")
+    for name in ("one", "three"):
+        pretrain(read_recipe(tmp_path / f"{name}.yaml"), prepared, tmp_path / name)
+    first, third = (load_model(tmp_path / name / "tiny.safetensors").network for name in ("one", "three"))
+    for a, b in zip(first.parameters(), third.parameters(), strict=True):
+        assert np.allclose(a.detach(), b.detach(), atol=1e-4)
+
+
 def test_a_blend_is_the_weighted_mean_of_its_stages():
     networks = [SpineNet(1, 2, (4, 8)) for _ in range(2)]
     mixed = blended(networks, (1, 3))

@@ -28,6 +28,9 @@ class AugmentSettings(BaseModel):
     rotation_deg: float = Field(18.0, ge=0)
     scale: float = Field(1.3, ge=1, description="largest zoom, in or out")
     shear: float = Field(0.12, ge=0)
+    bend_deg: float = Field(
+        0.0, ge=0, le=40, description="furthest that the top and the bottom of a sample are bent"
+    )
     warp_mm: float = Field(3.0, ge=0, description="smooth displacement")
     remap_share: float = Field(0.55, ge=0, le=1, description="share of real images given another contrast")
     blur_share: float = Field(0.6, ge=0, le=1)
@@ -72,17 +75,39 @@ def draw_grid(
     cos, sin = torch.cos(angle), torch.sin(angle)
     rows = torch.arange(size[0], dtype=torch.float32) - (size[0] - 1) / 2
     columns = torch.arange(size[1], dtype=torch.float32) - (size[1] - 1) / 2
-    y, x = torch.meshgrid(rows, columns, indexing="ij")
     matrix = torch.stack(
         [zoom * stretch * cos, zoom * (-sin + shear), zoom * sin, zoom * cos / stretch], 1
     ).reshape(count, 2, 2)
-    grid = torch.einsum("nij,hwj->nhwi", matrix, torch.stack([x, y], -1))
+    if settings.bend_deg:
+        straight = _bent(rows, columns, uniform(settings.bend_deg), uniform(settings.bend_deg))
+    else:
+        y, x = torch.meshgrid(rows, columns, indexing="ij")
+        straight = torch.stack([x, y], -1).expand(count, -1, -1, -1)
+    grid = torch.einsum("nij,nhwj->nhwi", matrix, straight)
     coarse = torch.randn(count, 2, 7, 5, generator=generator) * settings.warp_mm / pixel_mm / 2
     warp = functional.interpolate(coarse, size, mode="bilinear", align_corners=True)
     grid = grid + warp.permute(0, 2, 3, 1)
     if not settings.slip_mm and not settings.crush:
         return grid
     return _deformed(grid, size, pixel_mm, settings, generator)
+
+
+def _bent(
+    rows: torch.Tensor, columns: torch.Tensor, curve: torch.Tensor, sway: torch.Tensor
+) -> torch.Tensor:
+    """Positions (count, H, W, 2) on a sheet that is bent as a spine bends: rows turn, and stay straight.
+
+    The turn at height u (-1 top, 1 bottom) is `curve` u + `sway` (u^2 - 1/3) / 2, in degrees, (count,)
+    each; the mean turn is none. Lordosis differs between people by more than a rotation of all can say.
+    """
+    height = rows / rows.abs().max().clamp_min(1)
+    turn = torch.deg2rad(curve[:, None] * height + sway[:, None] * (height**2 - 1 / 3) / 2)
+    # Where the middle column runs: one row further for every row, in the direction of the turn there.
+    steps = torch.stack([-turn.sin(), turn.cos()], -1)
+    line = steps.cumsum(1) - steps / 2
+    line = line - line.mean(1, keepdim=True)
+    along = torch.stack([turn.cos(), turn.sin()], -1)
+    return line[:, :, None] + along[:, :, None] * columns[None, None, :, None]
 
 
 def _deformed(

@@ -37,13 +37,16 @@ class Stage(BaseModel):
 
     crops: CropSettings = CropSettings()
     train: TrainSettings = TrainSettings()
+    start: tuple[float, ...] = Field(
+        (), description="how much each stage before counts in the weights it goes on from; the last alone if empty"
+    )
 
 
 class PretrainSettings(BaseModel):
     """One recipe: everything that a model's figures depend on.
 
     `crops` and `train` are its first stage; each of `then` goes on from the averaged weights of
-    the one before, with a new optimiser.
+    the one before, or from a blend of those before (`start`), with a new optimiser.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -127,6 +130,8 @@ def pretrain(
     for number, stage in enumerate(stages, 1):
         sampler = CropSampler(volumes, stage.crops, stage.train.seed)
         folder = out if number == 1 else out / f"stage{number}"
+        if stage.start:
+            averaged = blended(ends, stage.start)
         averaged = _train(averaged, sampler, stage.train, folder, validate, device, control)
         ends.append(averaged)
     if settings.blend:
