@@ -38,7 +38,7 @@ class Stage(BaseModel):
     crops: CropSettings = CropSettings()
     train: TrainSettings = TrainSettings()
     start: tuple[float, ...] = Field(
-        (), description="how much each stage before counts in the weights it goes on from; the last alone if empty"
+        (), description="how much each stage before counts in what it goes on from; only the last if empty"
     )
 
 
