@@ -92,9 +92,7 @@ def draw_grid(
     return _deformed(grid, size, pixel_mm, settings, generator)
 
 
-def _bent(
-    rows: torch.Tensor, columns: torch.Tensor, curve: torch.Tensor, sway: torch.Tensor
-) -> torch.Tensor:
+def _bent(rows: torch.Tensor, columns: torch.Tensor, curve: torch.Tensor, sway: torch.Tensor) -> torch.Tensor:
     """Positions (count, H, W, 2) on a sheet that is bent as a spine bends: rows turn, and stay straight.
 
     The turn at height u (-1 top, 1 bottom) is `curve` u + `sway` (u^2 - 1/3) / 2, in degrees, (count,)

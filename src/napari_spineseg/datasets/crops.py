@@ -6,6 +6,7 @@ been.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,6 +51,12 @@ class CropSettings(BaseModel):
         le=1,
         description="share of samples whose discs are darkened to their endplates, as many whose canal "
         "loses its fluid in places, and as many with changed endplates",
+    )
+    thinned_mm: float = Field(
+        0.0,
+        ge=0,
+        description="what is taken off either end of discs of real slices that got another contrast or "
+        "dark discs: exported masks are that much fatter than SPIDER's own",
     )
     texture_share: float = Field(
         0.0, ge=0, le=1, description="share of painted samples that borrow a real slice's texture"
@@ -125,7 +132,7 @@ class CropSampler:
         index, centre = self._place(volume, rng)
         slices = self._neighbours(volume, index, rng)
         structures = torch.from_numpy(volume.structures[slices]).float()
-        labels = augment.sample(structures, centre, offsets, "nearest")
+        labels, remapped = augment.sample(structures, centre, offsets, "nearest"), False
         if volume.kind == "tissues":
             tissues = torch.from_numpy(volume.values[slices]).float()
             tissues = augment.sample(tissues, centre, offsets, "nearest")
@@ -135,9 +142,13 @@ class CropSampler:
                 image = lend_texture(image, self._real_slice(offsets, rng), generator)
         else:
             image = self._image(volume, slices, centre, offsets, rng)
-            if rng.random() < self.settings.augment.remap_share:
+            remapped = rng.random() < self.settings.augment.remap_share
+            if remapped:
                 image = augment.remap_contrast(image, labels, generator)
-        image = self._worn(image, labels, rng, generator)
+        image, darkened = self._worn(image, labels, rng, generator)
+        if self.settings.thinned_mm and volume.kind == "image" and (darkened or remapped):
+            pixels = self.settings.thinned_mm / volume.spacing_mm
+            labels = _thinned(labels, structures, centre, offsets, pixels)
         target = labels[len(slices) // 2].long()
         return image, target, self._weight(volume, index, centre, offsets)
 
@@ -160,12 +171,14 @@ class CropSampler:
 
     def _worn(
         self, image: torch.Tensor, labels: torch.Tensor, rng: np.random.Generator, generator: torch.Generator
-    ) -> torch.Tensor:
-        """Sometimes with changed endplates, with dark discs, with a narrow canal."""
+    ) -> tuple[torch.Tensor, bool]:
+        """Sometimes with changed endplates, dark discs, a narrow canal; and whether discs are dark."""
+        worn: dict[Callable[..., torch.Tensor], bool] = {}
         for wear in (change_endplates, darken_discs, narrow_canal):
-            if self.settings.worn_share and rng.random() < self.settings.worn_share:
+            worn[wear] = bool(self.settings.worn_share) and rng.random() < self.settings.worn_share
+            if worn[wear]:
                 image = wear(image, labels, generator)
-        return image
+        return image, worn[darken_discs]
 
     @staticmethod
     def _weight(
@@ -220,6 +233,25 @@ class CropSampler:
             [volume.values[max(0, s - thickness) : min(last, s + thickness) + 1].mean(0) for s in slices]
         )
         return augment.sample(torch.from_numpy(stack.astype(np.float32) / 255), centre, offsets, "bilinear")
+
+
+def _thinned(
+    labels: torch.Tensor,
+    structures: torch.Tensor,
+    centre: tuple[float, float],
+    offsets: torch.Tensor,
+    pixels: float,
+) -> torch.Tensor:
+    """`labels` with discs that end `pixels` of the source before they do; what they lose is background.
+
+    labels: (channels, H, W), as read from structures: (channels, h, w) at `offsets` around `centre`.
+    """
+    disc = labels == Structure.DISC
+    kept = disc
+    for rows in (-pixels, pixels):
+        beside = offsets + torch.tensor([0.0, rows])
+        kept = kept & (augment.sample(structures, centre, beside, "nearest") == Structure.DISC)
+    return labels.masked_fill(disc & ~kept, float(Structure.BACKGROUND))
 
 
 def _inside(centre: float, crop: int, whole: int) -> float:
