@@ -107,9 +107,10 @@ def test_spacings_alone_warn_about_orientation(tmp_path):
     assert "spacing" in scan.warnings[0]
 
 
-def test_detached_data(tmp_path):
-    (tmp_path / "a.raw").write_bytes(DATA)
-    scan = read_scan(put(tmp_path, header(data_file="a.raw"), "a.nhdr"))
+@pytest.mark.parametrize("name", ["a.raw", "rücken.raw"])
+def test_detached_data(tmp_path, name):
+    (tmp_path / name).write_bytes(DATA)
+    scan = read_scan(put(tmp_path, header(data_file=name), "a.nhdr"))
     np.testing.assert_array_equal(scan.voxels.ravel(order="F"), np.arange(24))
 
 
