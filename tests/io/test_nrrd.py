@@ -194,6 +194,20 @@ def test_colours_are_refused(tmp_path):
         read_scan(put(tmp_path, header(**changes, space_directions=directions) + DATA * 2))
 
 
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("bzip2", bz2.compress)])
+def test_streams_one_after_the_other_are_one(tmp_path, encoding, pack):
+    path = put(tmp_path, header(encoding=encoding) + pack(DATA[:10]) + pack(DATA[10:]))
+    np.testing.assert_array_equal(read_scan(path).voxels.ravel(order="F"), np.arange(24))
+    with pytest.raises(ScanError, match=r"damaged compressed voxels|end too early"):
+        read_scan(put(tmp_path, header(encoding=encoding) + pack(DATA[:10]) + pack(DATA[10:])[:-6]))
+
+
+def test_a_large_volume_as_bzip2_is_refused_unread(tmp_path):
+    path = put(tmp_path, header(encoding="bzip2", sizes="512 512 512", type="int32") + bz2.compress(DATA))
+    with pytest.raises(ScanError, match="as bzip2 than SpineSeg reads; save it as gzip"):
+        read_scan(path)
+
+
 def test_bomb(tmp_path):
     with pytest.raises(ScanError, match="far more data"):
         read_scan(put(tmp_path, header(encoding="gzip") + gzip.compress(bytes(66 << 20), 1)))
