@@ -117,6 +117,15 @@ def test_a_bad_scan_costs_one_line_and_no_other_scan(call, scan_file, tmp_path):
     assert names_in(tmp_path / "scans") == before
 
 
+def test_a_name_that_is_too_long_costs_no_other_scan(call, scan_file, tmp_path):
+    name = "a" * 300 + ".nii.gz"
+    status, _, err = call(tmp_path / name, scan_file, "-o", tmp_path / "out", *MODEL)
+    assert status == 2
+    (error,) = [line for line in err.splitlines() if not line.startswith("warning:")]
+    assert error.startswith(f"error: {tmp_path / name}: cannot be opened (")
+    assert names_in(tmp_path / "out") == ["back.1_seg.json", "back.1_seg.nii.gz"]
+
+
 @pytest.mark.parametrize("name", ["nowhere.nii.gz", "two\nlines.nii", "\x1b[31m.mha", "-dash.nii"])
 def test_missing_scans_are_named_on_one_line(call, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)

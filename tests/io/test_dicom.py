@@ -119,6 +119,17 @@ def test_images_in_subfolders_are_found(series, tmp_path):
     check(read_scan(tmp_path / "cd"), series)
 
 
+@pytest.mark.parametrize("kind", ["1.2.840.10008.1.3.10", "1.2.840.10008.5.1.4.1.1.88.11"])
+def test_an_index_or_a_report_above_the_images_hides_none(series, tmp_path, save_dicom, kind):
+    series.write(tmp_path / "cd" / "DICOM" / "S1")
+    above = series.dataset(0)
+    del above.PixelData
+    above.SOPClassUID = above.file_meta.MediaStorageSOPClassUID = kind
+    above.Modality = "SR"
+    save_dicom(above, tmp_path / "cd" / "DICOMDIR")
+    check(read_scan(tmp_path / "cd"), series)
+
+
 def test_rescaling(make_series, voxels, tmp_path):
     scaled = make_series(voxels, extra={"RescaleSlope": 2, "RescaleIntercept": -7.5})
     scan = read_scan(scaled.write(tmp_path / "exam"))
@@ -172,6 +183,55 @@ def test_two_echoes_are_not_stacked(make_series, voxels, tmp_path):
     check(read_scan(tmp_path / "exam", series="5e2"), late)
 
 
+@pytest.mark.parametrize("moved", [0.0, -2.0, -24.0])
+def test_two_echoes_of_one_number_are_not_stacked(make_series, voxels, tmp_path, save_dicom, moved):
+    uid = generate_uid()
+    early = make_series(voxels, uid=uid, extra={"EchoTime": 20.0, "EchoNumbers": 1})
+    late = make_series(voxels + 1, uid=uid, extra={"EchoTime": 90.0, "EchoNumbers": 1})
+    early.write(tmp_path / "exam", "a{:03d}")
+    for index in range(voxels.shape[2]):
+        data = late.dataset(index)
+        data.ImagePositionPatient[0] += moved
+        save_dicom(data, tmp_path / "exam" / f"b{index}")
+    with pytest.raises(ScanError, match=r"5e1 = .*echo 1 \(TE 20 ms\); 5e2 = .*echo 2 \(TE 90 ms\)"):
+        read_scan(tmp_path / "exam")
+    check(read_scan(tmp_path / "exam", series="5e1"), early)
+
+
+def test_echo_times_that_are_rounded_are_one_echo(make_series, voxels, tmp_path, save_dicom):
+    series = make_series(voxels, extra={"EchoNumbers": 1})
+    for index in range(voxels.shape[2]):
+        data = series.dataset(index)
+        data.EchoTime = 98.0 + 0.1 * index
+        save_dicom(data, tmp_path / f"{index}")
+    check(read_scan(tmp_path), series)
+
+
+@pytest.mark.parametrize(
+    "told_by",
+    [
+        {"SeriesInstanceUID": "1.2.3"},
+        {"SeriesInstanceUID": ""},
+        {"SeriesInstanceUID": "", "SeriesNumber": None},
+    ],
+)
+@pytest.mark.parametrize("moved", [-2.0, -24.0])
+def test_two_series_whose_uids_were_taken_away_are_not_stacked(
+    make_series, voxels, tmp_path, save_dicom, told_by, moved
+):
+    for number in (3, 4):
+        series = make_series(voxels, number=number)
+        for index in range(voxels.shape[2]):
+            data = series.dataset(index)
+            data.ImagePositionPatient[0] += moved * (number - 3)
+            for name, value in told_by.items():
+                setattr(data, name, value)
+            save_dicom(data, tmp_path / f"{number}-{index}")
+    with pytest.raises(ScanError, match=r"holds 2 series.*series 3; .*series 4"):
+        read_scan(tmp_path)
+    check(read_scan(tmp_path, series="series 3"), make_series(voxels))
+
+
 def test_water_and_fat_are_not_stacked(make_series, voxels, tmp_path):
     uid = generate_uid()
     make_series(voxels, uid=uid, extra={"ImageType": ["ORIGINAL", "PRIMARY", "W"]}).write(
@@ -190,6 +250,16 @@ def test_a_slice_stored_twice_is_counted_once(series, tmp_path):
     scan = read_scan(folder)
     check(scan, series)
     assert "stored twice" in scan.warnings[0]
+
+
+def test_slices_that_share_an_instance_uid_are_all_there(series, tmp_path, save_dicom):
+    for index in range(series.voxels.shape[2]):
+        data = series.dataset(index)
+        data.SOPInstanceUID = data.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+        save_dicom(data, tmp_path / f"{index}")
+    scan = read_scan(tmp_path)
+    check(scan, series)
+    assert scan.warnings == ()
 
 
 def test_two_slices_at_one_place_are_refused(series, tmp_path, save_dicom):
@@ -268,11 +338,12 @@ def test_no_image(series, tmp_path, save_dicom):
         read_scan(tmp_path / "void")
 
 
-def test_a_slice_that_ends_before_its_pixels_is_missed(series, tmp_path):
+@pytest.mark.parametrize("held", [140, 150, 400])
+def test_a_slice_that_ends_before_its_pixels_is_missed(series, tmp_path, held):
     """At an end of the stack no gap betrays that it is gone."""
     folder = series.write(tmp_path / "exam")
     last = min(folder.iterdir())  # slice 0
-    last.write_bytes(last.read_bytes()[:400])
+    last.write_bytes(last.read_bytes()[:held])
     scan = read_scan(folder)
     assert scan.voxels.shape[2] == series.voxels.shape[2] - 1
     assert scan.warnings == ("1 damaged DICOM file(s) were left out.",)

@@ -22,6 +22,10 @@ def test_stem(name, stem):
     assert stem_of(Path("folder") / name) == stem
 
 
+def test_a_name_that_no_file_can_have_has_a_stem():
+    assert stem_of(Path("a" * 300 + ".nii.gz")) == "a" * 300
+
+
 def test_stem_of_a_folder(tmp_path, monkeypatch):
     folder = tmp_path / "exam.nii.gz"
     folder.mkdir()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_spineseg.errors import ScanError
-from napari_spineseg.io import read_scan
+from napari_spineseg.io import read_scan, write_scan
 
 LPS = np.diag([-1.0, -1, 1, 1])
 ROTATION = np.array([[0.36, 0.48, -0.8], [-0.8, 0.6, 0.0], [0.48, 0.64, 0.6]])
@@ -217,6 +217,19 @@ def test_data_file_in_a_subfolder(tmp_path):
     (tmp_path / "sub" / "a.raw").write_bytes(DATA)
     path = put(tmp_path, header(ElementDataFile="sub/a.raw"), "a.mhd")
     np.testing.assert_array_equal(read_scan(path).voxels.ravel(order="F"), np.arange(24))
+
+
+@pytest.mark.parametrize("name", ["müller.mhd", "größe 脊椎.mhd"])
+def test_data_file_with_letters_beyond_ascii(tmp_path, name):
+    path = tmp_path / name
+    sitk.WriteImage(itk_image(), str(path))
+    assert f"= {path.with_suffix('.raw').name}" in path.read_text("utf-8")
+    agrees_with_itk(path)
+    write_scan(read_scan(path), tmp_path / f"our {name}")
+    agrees_with_itk(tmp_path / f"our {name}")
+    (tmp_path / f"our {path.stem}.zraw").unlink()
+    with pytest.raises(ScanError, match=f"needs its data file our {path.stem}.zraw beside it"):
+        read_scan(tmp_path / f"our {name}")
 
 
 @given(where=st.integers(0, 250), content=st.binary(min_size=1, max_size=12))

@@ -107,9 +107,10 @@ def test_spacings_alone_warn_about_orientation(tmp_path):
     assert "spacing" in scan.warnings[0]
 
 
-def test_detached_data(tmp_path):
-    (tmp_path / "a.raw").write_bytes(DATA)
-    scan = read_scan(put(tmp_path, header(data_file="a.raw"), "a.nhdr"))
+@pytest.mark.parametrize("name", ["a.raw", "rücken.raw"])
+def test_detached_data(tmp_path, name):
+    (tmp_path / name).write_bytes(DATA)
+    scan = read_scan(put(tmp_path, header(data_file=name), "a.nhdr"))
     np.testing.assert_array_equal(scan.voxels.ravel(order="F"), np.arange(24))
 
 
@@ -191,6 +192,20 @@ def test_colours_are_refused(tmp_path):
     directions = "none (0,0.5,0) (0,0,-0.6) (3.3,0,0)"
     with pytest.raises(ScanError, match="vectors or colours"):
         read_scan(put(tmp_path, header(**changes, space_directions=directions) + DATA * 2))
+
+
+@pytest.mark.parametrize(("encoding", "pack"), [("gzip", gzip.compress), ("bzip2", bz2.compress)])
+def test_streams_one_after_the_other_are_one(tmp_path, encoding, pack):
+    path = put(tmp_path, header(encoding=encoding) + pack(DATA[:10]) + pack(DATA[10:]))
+    np.testing.assert_array_equal(read_scan(path).voxels.ravel(order="F"), np.arange(24))
+    with pytest.raises(ScanError, match=r"damaged compressed voxels|end too early"):
+        read_scan(put(tmp_path, header(encoding=encoding) + pack(DATA[:10]) + pack(DATA[10:])[:-6]))
+
+
+def test_a_large_volume_as_bzip2_is_refused_unread(tmp_path):
+    path = put(tmp_path, header(encoding="bzip2", sizes="512 512 512", type="int32") + bz2.compress(DATA))
+    with pytest.raises(ScanError, match="as bzip2 than SpineSeg reads; save it as gzip"):
+        read_scan(path)
 
 
 def test_bomb(tmp_path):

@@ -77,6 +77,31 @@ def test_imagej_stack_in_one_page(tmp_path, pages):
     np.testing.assert_array_equal(read_scan(tmp_path / "a.tif").voxels, pages)
 
 
+def test_imagej_stack_that_is_cut_is_refused(tmp_path, pages):
+    description = "ImageJ=1.54f\nimages=5\nslices=5\nunit=mm\nspacing=3.3\n"
+    tifffile.imwrite(tmp_path / "a.tif", pages[0], description=description, metadata=None, resolution=(2, 2))
+    with (tmp_path / "a.tif").open("ab") as file:
+        file.write(pages[1:].tobytes()[:-1])
+    with pytest.raises(ScanError, match="cut short: it describes 5 slices and holds 1"):
+        read_scan(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ((b'SizeZ="5"', b'SizeZ="9"'), "describes 9 slices and holds 5"),
+        ((b"</Image>", b"</Image><Pixels ID='2'/>"), "or series"),
+    ],
+)
+def test_ome_that_tells_of_more_than_one_stack(tmp_path, pages, change, words):
+    tifffile.imwrite(tmp_path / "a.ome.tif", pages, metadata={"axes": "ZYX"})
+    description = tifffile.tiffcomment(tmp_path / "a.ome.tif").encode()
+    assert change[0] in description
+    tifffile.tiffcomment(tmp_path / "a.ome.tif", description.replace(*change))
+    with pytest.raises(ScanError, match=words):
+        read_scan(tmp_path / "a.ome.tif")
+
+
 def test_ome_spacing(tmp_path, pages):
     names = {f"PhysicalSize{axis}": size for axis, size in zip("XYZ", (500, 0.6, 3.3), strict=True)}
     units = {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "mm", "PhysicalSizeZUnit": "mm"}
@@ -96,7 +121,9 @@ def test_ome_never_opens_another_file(tmp_path, pages):
         "</Image></OME>"
     )
     tifffile.imwrite(tmp_path / "a.ome.tif", pages, description=xml, metadata=None)
-    assert read_scan(tmp_path / "a.ome.tif").voxels.shape == pages.shape
+    scan = read_scan(tmp_path / "a.ome.tif")
+    assert scan.voxels.shape == pages.shape
+    assert "The TIFF is one file of several: of 9 slices, 5 are in it." in scan.warnings
 
 
 def test_resolution_tags(tiff, pages):
@@ -110,6 +137,29 @@ def test_resolution_tags(tiff, pages):
 def test_white_is_zero_is_turned_over(tiff, pages):
     scan = read_scan(tiff(pages, photometric="miniswhite"))
     np.testing.assert_array_equal(scan.voxels, 65535 - pages)
+
+
+@pytest.mark.parametrize(("dtype", "top"), [("u1", 255), ("u2", 65535)])
+def test_white_is_zero_is_turned_over_once_where_pillow_decodes(tmp_path, pages, dtype, top):
+    pages = pages.astype(dtype)
+    path = tmp_path / "a.tif"
+    first, *rest = [Image.fromarray(page) for page in pages]
+    first.save(path, save_all=True, append_images=rest, compression="tiff_lzw")
+    content = bytearray(path.read_bytes())
+    with tifffile.TiffFile(path) as written:
+        for page in written.pages:
+            content[page.tags[262].valueoffset] = 0
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read_scan(path).voxels, top - pages)
+
+
+def test_many_pages_are_walked_through_once(tmp_path, monkeypatch):
+    pictures = [Image.fromarray(np.full((4, 4), n, np.uint8)) for n in range(60)]
+    pictures[0].save(tmp_path / "a.tif", save_all=True, append_images=pictures[1:], compression="tiff_lzw")
+    opened, real = [], Image.open
+    monkeypatch.setattr(Image, "open", lambda *args, **options: opened.append(1) or real(*args, **options))
+    assert read_scan(tmp_path / "a.tif").voxels[:, 0, 0].tolist() == list(range(60))
+    assert len(opened) == 1
 
 
 @pytest.mark.parametrize(

@@ -72,16 +72,19 @@ def data_file_beside(path: Path, name: str) -> BinaryIO:
     A header is not trusted to point anywhere else: not by an absolute path, not by "..", not by
     a pattern or list, and not through a link that leaves the folder.
     """
+    # Headers are read byte for byte; a file's name is in whatever the disk's names are in, UTF-8 mostly.
+    content = name.encode("latin-1")
+    name, said = os.fsdecode(content), content.decode("utf-8", "backslashreplace")[:80]
     if not name or _PATTERN.search(name):
-        refuse(path, f"keeps its voxels in several files ({name[:40] or 'none'}); save it as one file first")
+        refuse(path, f"keeps its voxels in several files ({said or 'none'}); save it as one file first")
     if _leaves_folder(name):
-        refuse(path, f"names a data file outside its own folder ({name[:80]}); put both in one folder")
+        refuse(path, f"names a data file outside its own folder ({said}); put both in one folder")
     target = path.parent / name
     # `realpath` because `Path.resolve` fails on links that run in a circle.
     if not Path(os.path.realpath(target)).is_relative_to(os.path.realpath(path.parent)):
-        refuse(path, f"names a data file outside its own folder ({name[:80]}); put both in one folder")
+        refuse(path, f"names a data file outside its own folder ({said}); put both in one folder")
     if not target.exists():
-        refuse(path, f"needs its data file {name[:80]} beside it; copy that too")
+        refuse(path, f"needs its data file {said} beside it; copy that too")
     status(target)
     if target.samefile(path):
         refuse(path, "names itself as its data file; export it again")

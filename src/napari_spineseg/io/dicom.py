@@ -68,7 +68,7 @@ def _headers(path: Path, series: str | None) -> tuple[list[Header], list[str]]:
 def _headers_in(folder: Path, series: str | None) -> tuple[list[Header], list[str]]:
     found, damaged, coloured = [], 0, 0
     start, kinds = time.monotonic(), set()
-    for file in files_in(folder):
+    for file in files_in(folder, enough=lambda: bool(found)):
         try:
             header = read_header(file)
         except ScanError:

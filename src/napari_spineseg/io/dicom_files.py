@@ -6,7 +6,7 @@ import os
 import stat
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -162,9 +162,10 @@ def value_of(data: Any, name: str) -> Any:
         return None
 
 
-def files_in(folder: Path) -> Iterator[Path]:
-    """Plain files of a folder, those of its subfolders if it has none that is DICOM.
+def files_in(folder: Path, enough: Callable[[], bool]) -> Iterator[Path]:
+    """DICOM files of a folder, then those of its subfolders, level by level until there are `enough`.
 
+    A disc has its index (DICOMDIR) above the folders of the images, and reports may lie beside it.
     Pipes, sockets and devices are passed over unopened, as are links to folders (they may loop).
 
     Raises
@@ -175,7 +176,6 @@ def files_in(folder: Path) -> Iterator[Path]:
     level, depth, count = [folder], 0, 0
     while level and depth <= _MAX_DEPTH:
         below: list[Path] = []
-        hit = False
         for directory in level:
             for entry in _entries(directory):
                 count += 1
@@ -184,9 +184,8 @@ def files_in(folder: Path) -> Iterator[Path]:
                 if entry.is_dir(follow_symlinks=False):
                     below.append(Path(entry.path))
                 elif _is_candidate(entry):
-                    hit = True
                     yield Path(entry.path)
-        level, depth = ([] if hit else below), depth + 1
+        level, depth = ([] if enough() else below), depth + 1
 
 
 def _entries(directory: Path) -> list[os.DirEntry[str]]:

@@ -13,6 +13,8 @@ from napari_spineseg.io.dicom_slices import Slice
 from napari_spineseg.io.guard import refuse
 
 _SAME_PLACE_MM = 1e-2
+# Echo times of one echo may differ by this much: ms, and as a share.
+_SAME_ECHO_MS, _SAME_ECHO = 0.5, 0.05
 
 
 @dataclass
@@ -40,12 +42,12 @@ class Series:
 
 def group(slices: Iterable[Slice]) -> list[Series]:
     """Images by series, then by echo, then by whatever tells images at one place apart."""
-    by_uid: dict[str, list[Slice]] = defaultdict(list)
+    by_series: dict[tuple[str, ...], list[Slice]] = defaultdict(list)
     for one in slices:
-        by_uid[one.header.text("SeriesInstanceUID")].append(one)
+        by_series[_series_of(one)].append(one)
     found: list[Series] = []
     numbers: set[str] = set()
-    for uid, members in by_uid.items():
+    for (uid, *_), members in by_series.items():
         number = members[0].header.text("SeriesNumber") or "0"
         # Two series may share a number, or have none.
         name, copy = number, 2
@@ -56,19 +58,28 @@ def group(slices: Iterable[Slice]) -> list[Series]:
     return sorted(found, key=lambda s: s.key)
 
 
+def _series_of(one: Slice) -> tuple[str, ...]:
+    """What images of one series have in common.
+
+    The UID would be enough, did those who take patients' names out not blank it, or give one to all.
+    """
+    uid, number = one.header.text("SeriesInstanceUID"), one.header.text("SeriesNumber")
+    if uid:
+        return uid, number
+    return uid, number, *(one.header.text(name) for name in ("StudyInstanceUID", "SeriesDescription"))
+
+
 def _parts(name: str, uid: str, members: list[Slice]) -> list[Series]:
     """One series, or its echoes and variants."""
     description = members[0].header.text("SeriesDescription") or members[0].header.text("ProtocolName")
     parts: list[Series] = []
-    echoes: dict[float, list[Slice]] = defaultdict(list)
-    for one in members:
-        echoes[one.echo].append(one)
-    for number, same_echo in enumerate((echoes[echo] for echo in sorted(echoes)), 1):
+    echoes = _echoes(members)
+    for number, same_echo in enumerate(echoes, 1):
         key = f"{name}e{number}" if len(echoes) > 1 else name
         said = f", echo {number}" if len(echoes) > 1 else ""
         time = same_echo[0].times.get("EchoTime")
         said += f" (TE {time:g} ms)" if said and time else ""
-        unique = list({one.uid: one for one in same_echo}.values())
+        unique = list({(one.uid, _place(one)): one for one in same_echo}.values())
         variants = _variants(unique)
         for index, (kind, images) in enumerate(variants, 1):
             tail = f"v{index}" if len(variants) > 1 else ""
@@ -77,6 +88,24 @@ def _parts(name: str, uid: str, members: list[Slice]) -> list[Series]:
                 Series(key + tail, title, uid, name, description, images, len(same_echo) - len(unique))
             )
     return parts
+
+
+def _echoes(slices: list[Slice]) -> list[list[Slice]]:
+    """Images by echo: by its number where there are numbers, and by its time where one number has several."""
+    found: list[list[Slice]] = []
+    before: Slice | None = None
+    for one in sorted(slices, key=lambda one: (one.echo, one.times.get("EchoTime", 0.0))):
+        if before is None or one.echo != before.echo or _other_time(before, one):
+            found.append([])
+        found[-1].append(one)
+        before = one
+    return found
+
+
+def _other_time(before: Slice, after: Slice) -> bool:
+    """Whether echo times differ by more than rounding does."""
+    one, other = (each.times.get("EchoTime", 0.0) for each in (before, after))
+    return other - one > max(_SAME_ECHO_MS, _SAME_ECHO * other)
 
 
 def _variants(slices: list[Slice]) -> list[tuple[str, list[Slice]]]:
@@ -94,8 +123,13 @@ def _variants(slices: list[Slice]) -> list[tuple[str, list[Slice]]]:
 
 def _doubled(slices: list[Slice]) -> bool:
     """Whether two images lie at the same place."""
-    places = [tuple(np.round(one.position / _SAME_PLACE_MM).astype(int)) for one in slices if one.placed]
+    places = [_place(one) for one in slices if one.placed]
     return len(set(places)) < len(places)
+
+
+def _place(one: Slice) -> tuple[int, ...]:
+    """Where an image lies, in hundredths of a millimetre; nowhere if it does not say."""
+    return tuple(int(n) for n in np.round(one.position / _SAME_PLACE_MM)) if one.placed else ()
 
 
 def choose(path: Path, found: list[Series], wanted: str | None) -> Series:

@@ -73,9 +73,9 @@ def is_image(header: Header) -> bool:
 
 
 def lost_its_pixels(header: Header) -> bool:
-    """Whether the file says that it is an MR or CT image and ends before its pixels."""
-    claims = meta_of(header.data, "MediaStorageSOPClassUID") in _IMAGES
-    return claims and not header.pixel_tag and header.text("Modality") in ("MR", "CT", "")
+    """Whether the file is an MR or CT image, or does not get as far as to say so, and lacks its pixels."""
+    kind = meta_of(header.data, "MediaStorageSOPClassUID") or header.text("SOPClassUID")
+    return kind in ("", *_IMAGES) and not header.pixel_tag and header.text("Modality") in ("MR", "CT", "")
 
 
 def is_grey(header: Header) -> bool:

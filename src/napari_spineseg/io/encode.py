@@ -57,7 +57,7 @@ def encode_metaimage(picture: Picture, data_file: str) -> tuple[bytes, bytes]:
     packed = zlib.compress(voxels.tobytes(order="F"), _LEVEL)
     extra = {"CompressedDataSize": len(packed), "SpineSeg": picture.note_text, "ElementDataFile": data_file}
     text = header_text(picture.affine, voxels.shape, voxels.dtype.str[1:], extra)
-    return text.encode(), packed
+    return text.encode("utf-8", "surrogateescape"), packed
 
 
 _NRRD_TYPES = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,7 +25,8 @@ def stem_of(path: Path) -> str:
     path = Path(path)
     # "." and ".." have no name of their own.
     name = path.name if path.name not in ("", "..") else path.resolve().name
-    if not path.is_dir():
+    # `os.path` says no where a name is too long or may not be looked at; reading it says why.
+    if not os.path.isdir(path):
         for ending in _ENDINGS:
             if name.lower().endswith(ending) and len(name) > len(ending):
                 return name[: -len(ending)]

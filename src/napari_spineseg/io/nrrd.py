@@ -41,6 +41,8 @@ _SPACES = {
     "left-anterior-superior": (1, -1, 1), "las": (1, -1, 1),
 }  # fmt: skip
 _PACKED = {"gzip": "zlib", "gz": "zlib", "bzip2": "bzip2", "bz2": "bzip2"}
+# Unpacking is slow: a gigabyte of zeros, in a file of a kilobyte, takes half a minute.
+_MAX_BZIP2 = 2**28
 _IN_SPACE = ("domain", "space")
 _LISTS = ("list", "time", "none", "???", "")
 
@@ -220,6 +222,8 @@ def _bytes(
         skip(data, offset, path)
         return read_bytes(data, total, path)
     if encoding in _PACKED:
+        if _PACKED[encoding] == "bzip2" and total > _MAX_BZIP2:
+            refuse(path, "holds more voxels as bzip2 than SpineSeg reads; save it as gzip")
         source = buffered(PackedBytes(data, path, _PACKED[encoding]))
         skip(source, offset, path)
         result = read_bytes(source, total, path)

@@ -10,7 +10,7 @@ import bz2
 import io
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -74,14 +74,20 @@ class GzipBytes(io.RawIOBase):
 
 
 class PackedBytes(io.RawIOBase):
-    """The decompressed bytes of a zlib, gzip or bzip2 stream inside a file; what follows is ignored."""
+    """The decompressed bytes of a zlib, gzip or bzip2 stream inside a file; what follows is ignored.
+
+    Programs that compress on several processors write one stream after the other: they are one here.
+    """
 
     def __init__(self, file: BinaryIO, path: Path, method: str = "zlib") -> None:
         self._file, self._path = file, path
-        # 47: zlib finds out by itself whether the stream has a zlib or a gzip header.
-        self._engine = bz2.BZ2Decompressor() if method == "bzip2" else zlib.decompressobj(wbits=47)
         self._bzip2 = method == "bzip2"
+        self._engine = self._new_engine()
         self._input = b""
+
+    def _new_engine(self) -> Any:
+        # 47: zlib finds out by itself whether the stream has a zlib or a gzip header.
+        return bz2.BZ2Decompressor() if self._bzip2 else zlib.decompressobj(wbits=47)
 
     def readable(self) -> bool:
         """Always; needed by `io.BufferedReader`."""
@@ -89,7 +95,7 @@ class PackedBytes(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:
         """Fill `buffer` as far as one step of decompression goes; 0 at the end."""
-        while not self._engine.eof:
+        while not self._engine.eof or self._next_stream():
             try:
                 out = self._engine.decompress(self._input, len(buffer))
             except (zlib.error, OSError) as error:
@@ -103,6 +109,17 @@ class PackedBytes(io.RawIOBase):
                 if not self._input:
                     refuse(self._path, "has compressed voxels that end too early; copy or export it again")
         return 0
+
+    def _next_stream(self) -> bool:
+        """Start on a stream of the same kind that follows; false if none does."""
+        magic = b"BZh" if self._bzip2 else _GZIP_MAGIC
+        rest = self._engine.unused_data
+        if len(rest) < len(magic):
+            rest += self._file.read(_CHUNK)
+        if not rest.startswith(magic):
+            return False
+        self._engine, self._input = self._new_engine(), rest
+        return True
 
 
 def buffered(source: io.RawIOBase) -> io.BufferedReader:

@@ -47,7 +47,10 @@ def read_tiff(path: Path, volume: int | None = None) -> Volume:
         except (tifffile.TiffFileError, *_PARSER_ERRORS) as error:
             refuse(path, "is a damaged TIFF file; export it again", error)
         if stack.mixed:
-            refuse(path, "holds several channels; save one of them as a file of its own")
+            refuse(path, "holds several channels or series; save one of them as a file of its own")
+        if stack.said > stack.slices * stack.volumes:
+            held = stack.slices * stack.volumes
+            refuse(path, f"is cut short: it describes {stack.said} slices and holds {held}; export it again")
         index = pick_volume(path, stack.volumes, volume)
         voxels = _voxels(pages, stack, index, size, path)
     return _placed(voxels, stack, path)
@@ -55,8 +58,9 @@ def read_tiff(path: Path, volume: int | None = None) -> Volume:
 
 _PARSER_ERRORS = (
     ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, OverflowError,
-    ArithmeticError, OSError, struct.error, zlib.error,
+    ArithmeticError, OSError, EOFError, SyntaxError, struct.error, zlib.error,
 )  # fmt: skip
+"""What tifffile and Pillow raise on damaged files."""
 
 
 def _pages(tiff: tifffile.TiffFile, file: BinaryIO, size: int, path: Path) -> list[tifffile.TiffPage]:
@@ -131,14 +135,16 @@ def _voxels(pages: list[Any], stack: Stack, index: int, size: int, path: Path) -
         order = first.parent.byteorder
         first.parent.filehandle.seek(first.dataoffsets[0] + index * total)
         content = first.parent.filehandle.read(total)
+        if len(content) < total:
+            refuse(path, "is cut short: its slices end too early; export it again")
         voxels = np.frombuffer(content, dtype.newbyteorder(order)).reshape(shape)
     else:
         chosen = pages[index * stack.slices : (index + 1) * stack.slices]
         for page in chosen:
             _check_strips(page, size, path)
-        voxels = np.empty(shape, dtype)
+        voxels, pillow = np.empty(shape, dtype), _Pillow(first.parent.filehandle)
         for number, page in enumerate(chosen):
-            pixels = _decode(page, index * stack.slices + number, path)
+            pixels = _decode(page, index * stack.slices + number, pillow, path)
             if pixels.shape != first.shape:
                 refuse(path, "has pixels that cannot be decoded; save it uncompressed")
             voxels[number] = pixels
@@ -180,27 +186,42 @@ def _check_deflated(strip: bytes, most: int, path: Path) -> None:
         refuse(path, "has compressed pixels that end too early; export it again")
 
 
-def _decode(page: Any, number: int, path: Path) -> np.ndarray:
+def _decode(page: Any, number: int, pillow: _Pillow, path: Path) -> np.ndarray:
     """Pixels of one page."""
     try:
         if page.compression in (*_NONE, *_DEFLATE, *_PACKBITS):
             return page.asarray(maxworkers=1)
         if page.compression in (*_LZW, *_JPEG):
-            return _decode_with_pillow(page.parent.filehandle, number)
+            return pillow.decoded(page, number)
     except _PARSER_ERRORS as error:
         refuse(path, "has pixels that cannot be decoded; save it uncompressed", error)
     kind = getattr(page.compression, "name", page.compression)
     refuse(path, f"is compressed as {kind}, which SpineSeg does not read; save it uncompressed")
 
 
-def _decode_with_pillow(handle: Any, number: int) -> np.ndarray:
-    """LZW and JPEG, for which tifffile would need another package."""
-    from PIL import Image
+class _Pillow:
+    """LZW and JPEG, for which tifffile would need another package.
 
-    handle.seek(0)
-    with Image.open(handle._fh, formats=["TIFF"]) as image:
-        image.seek(number)
-        return np.asarray(image)
+    The file is opened once and read page after page: every opening walks through all pages before the one
+    that is wanted.
+    """
+
+    def __init__(self, handle: Any) -> None:
+        self._handle = handle
+        self._image: Any = None
+
+    def decoded(self, page: Any, number: int) -> np.ndarray:
+        """Stored values of page `number`."""
+        from PIL import Image
+
+        if self._image is None:
+            self._handle.seek(0)
+            self._image = Image.open(self._handle._fh, formats=["TIFF"])
+        self._image.seek(number)
+        pixels = np.asarray(self._image)
+        # Pillow turns over 8-bit pictures whose zero is white, and no others.
+        turned = self._image.mode == "L" and page.photometric is not None and int(page.photometric) == 0
+        return 255 - pixels if turned else pixels
 
 
 def _placed(voxels: np.ndarray, stack: Stack, path: Path) -> Volume:

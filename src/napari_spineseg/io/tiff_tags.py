@@ -33,7 +33,9 @@ class Stack:
     spacing
         (slices, rows, columns), mm.
     mixed
-        Pages of several channels or times follow one another, not slices.
+        Pages of several channels, times or series follow one another, not slices.
+    said
+        Pages that the description tells of, 0 if it tells of none.
     note
         What our own writer left, with the grid of the original.
     """
@@ -45,6 +47,7 @@ class Stack:
     warnings: list[str]
     mixed: bool = False
     note: dict[str, Any] | None = None
+    said: int = 0
 
 
 def stack_of(page: Any, description: str, pages: int, size: int) -> Stack:
@@ -82,15 +85,13 @@ def stack_of(page: Any, description: str, pages: int, size: int) -> Stack:
             volumes = frames if images % frames == 0 else 1
             mixed = channels > 1
     rows, columns, warnings = _in_plane(page, unit)
-    if said > images:
-        warnings.append(f"The TIFF describes {said} slices and holds {images}.")
     if not z:
         z = 1.0
         if warnings[:1] == [_NO_SPACING.format("pixel")]:
             warnings[0] = _NO_SPACING.format("pixel or slice")
         else:
             warnings.append(_NO_SPACING.format("slice"))
-    return Stack(images // volumes, volumes, contiguous, (z, rows, columns), warnings, mixed, note)
+    return Stack(images // volumes, volumes, contiguous, (z, rows, columns), warnings, mixed, note, said)
 
 
 def _imagej(pairs: dict[str, str]) -> tuple[int, float, float | None]:
@@ -157,12 +158,17 @@ def _ome_stack(description: str, pages: int) -> Stack:
     if not all(sizes.values()):
         missing = ", ".join(axis for axis in "XYZ" if not sizes[axis])
         warnings.append(f"The TIFF gives no spacing along {missing}; 1 mm is assumed.")
-    times, channels = (max(1, _whole(attributes.get(f"Size{axis}"))) for axis in "TC")
+    times, channels, slices = (max(1, _whole(attributes.get(f"Size{axis}"))) for axis in "TCZ")
+    said = times * channels * slices
+    if said > pages and "FileName=" in description:
+        warnings.append(f"The TIFF is one file of several: of {said} slices, {pages} are in it.")
+        said = pages
     times = times if pages % times == 0 else 1
     order = attributes.get("DimensionOrder", "XYZCT")
     mixed = channels > 1 or (times > 1 and order.find("T") < order.find("Z"))
+    mixed = mixed or description.count("<Pixels") > 1
     spacing = (sizes["Z"] or 1.0, sizes["Y"] or 1.0, sizes["X"] or 1.0)
-    return Stack(pages // times, times, False, spacing, warnings, mixed)
+    return Stack(pages // times, times, False, spacing, warnings, mixed, said=said)
 
 
 def _positive(text: str | None) -> float:
