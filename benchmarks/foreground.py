@@ -3,8 +3,8 @@
     python -m benchmarks.foreground DATA [--weights FILE.safetensors]
 
 DATA holds `<id>_image.nii.gz` with `<id>_labels.nii.gz` or `<id>_levels.nii.gz` beside them, at any depth: of
-scans whose every structure is labelled. Both ways have to agree to about .001; where a window hides what tells a
-body from the sacrum, they do not.
+scans whose every structure is labelled. Both ways have to agree to about .001; where a window hides what
+tells a body from the sacrum, they do not.
 """
 
 from __future__ import annotations
