@@ -169,6 +169,8 @@ class CorrectPage(Page):
             self._keep(layer)
         self.undo_bar.follow()
         self.linked.show_layers(self._scan(), layer)
+        # The scan that is chosen may have none, though another one in the window has.
+        self.refresh()
         if self.isVisible():
             self._take(layer)
 
