@@ -274,6 +274,10 @@ def test_what_was_done_is_shown_and_undone(model, page, qtbot):
     made = page.session.scan
     assert page.history.heading.words == "Made from tissue"
     assert page.history.steps.words == "1  Crop: Head 4 mm\n2  Z-score"
+    assert page.card.isVisible()
+    model.layers.selection.active = add_scan(model, tissue_scan("another", seed=4))
+    assert not page.card.isVisible() and not page.history.isVisible()
+    model.layers.selection.active = made
     click(qtbot, page.history.undo_button)
     qtbot.waitUntil(lambda: page.session.scan is not made)
     before = page.session.scan

@@ -136,6 +136,7 @@ def test_a_second_run_hides_the_first_and_keeps_it(viewer, page, qtbot, layer):
     segment(page, qtbot)
     assert len(viewer.layers) == 3 and not layer.visible and layer.data[0, 0, 0] == 5
     assert page.session.segmentation is not layer
+    assert page.hint.words == f"Hidden, and kept as it was: {layer.name}."
 
 
 def test_settings_reach_the_job(viewer, page, qtbot, fake):
@@ -242,3 +243,7 @@ def test_opened_labels_say_which_model_made_them(page, layer):
     layer.metadata[KEY] = {**known, "provenance": {"model": {"name": "lumbar", "version": "3"}}}
     page._say_result(layer)
     assert page.card.footnote.words == f"As opened: {layer.name} · Model lumbar 3"
+    found = {"model": {"name": "tumour", "version": "1"}, "levels_model": {"name": "lumbar", "version": "3"}}
+    layer.metadata[KEY] = {**known, "provenance": found}
+    page._say_result(layer)
+    assert page.card.footnote.words == f"As opened: {layer.name} · Model tumour 1 · levels by lumbar 3"
