@@ -207,6 +207,7 @@ class SegmentPage(Page):
     def _show_scan(self, layer: Image | None) -> None:
         self._scan_words.say(describe(layer) if layer is not None else "")
         self.refresh()
+        self._tell_result()
 
     def _show_result(self, layer: Labels | None) -> None:
         if self._job is not None and self._job.running and layer is None:
@@ -238,10 +239,17 @@ class SegmentPage(Page):
             headline[:1].upper() + headline[1:],
             # That the tumour model is experimental is no place in the picture.
             places_to_look(sum(warning != EXPERIMENTAL for warning in warnings)),
-            warnings,
+            (*self._whose(layer), *warnings),
             footnote_of(layer, changed_by_hand(self.session, layer)),
         )
         self.numberings.show_layer(layer)
+
+    def _whose(self, layer: Labels) -> tuple[str, ...]:
+        """What to say where the scan above the card is not the one that was segmented: its own was closed."""
+        scan = self.session.scan
+        if scan is None or self.session.scan_of(layer) is scan:
+            return ()
+        return (f"{layer.name} was not made from {scan.name}; its own scan is not open.",)
 
     def _on_numbered(self, words: str) -> None:
         self.legend.refresh()

@@ -139,6 +139,22 @@ def test_a_second_run_hides_the_first_and_keeps_it(viewer, page, qtbot, layer):
     assert page.hint.words == f"Hidden, and kept as it was: {layer.name}."
 
 
+def test_labels_whose_scan_was_closed_say_so_beside_another_scan(viewer, page, qtbot, layer):
+    first = page.session.scan
+    other = column_scan("other")
+    second = add_scan(viewer, other.with_voxels(other.voxels[:, :, :5]))
+    viewer.layers.selection.active = layer
+    assert page.session.scan is first and page.card.sentences == ["Look at L5."]
+    viewer.layers.selection.active = first
+    viewer.layers.remove_selected()
+    viewer.layers.selection.active = layer
+    assert page.session.scan is second and page.card.isVisible()
+    assert page.card.sentences == [
+        f"{layer.name} was not made from other; its own scan is not open.",
+        "Look at L5.",
+    ]
+
+
 def test_settings_reach_the_job(viewer, page, qtbot, fake):
     add_scan(viewer)
     qtbot.mouseClick(page.advanced.toggleButton(), Qt.MouseButton.LeftButton)
