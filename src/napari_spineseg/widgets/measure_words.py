@@ -35,7 +35,7 @@ def remark_of(measurements: Measurements) -> str:
 def mostly(reasons: Sequence[str]) -> str:
     """Why most figures are missing; empty where no reason is there twice.
 
-    >>> mostly(["it is cut off by the right edge of the scan", "L1: it is cut off by the upper edge of the scan"])
+    >>> mostly(["it is cut off by the right edge of the scan", "cut off by the upper edge of the scan"])
     ', all cut off by the edges of the scan'
     >>> mostly(["the sacrum is not labelled", "the sacrum is not labelled", "too little of it is labelled"])
     ', 2 of them because the sacrum is not labelled'

@@ -188,7 +188,9 @@ class SegmentPage(Page):
 
     def _hide_older(self, scan_layer: Image) -> list[str]:
         """Two segmentations of one scan on top of each other cannot be told apart. Their names."""
-        older = [s for s in self.session.segmentations() if s.visible and self.session.scan_of(s) is scan_layer]
+        older = [
+            s for s in self.session.segmentations() if s.visible and self.session.scan_of(s) is scan_layer
+        ]
         for layer in older:
             layer.visible = False
         return [layer.name for layer in older]
