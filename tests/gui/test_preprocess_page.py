@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from threading import Event
 
 import nibabel as nib
 import numpy as np
@@ -194,6 +195,23 @@ def test_quick_steps_are_previewed_quickly(model, page, qtbot):
     assert min(seconds[1:]) < 1.0
 
 
+def test_a_slice_that_takes_long_is_told_about(model, page, qtbot, monkeypatch):
+    from napari_spineseg.preprocessing.one_slice import draft
+
+    may_go_on = Event()
+    monkeypatch.setattr(
+        "napari_spineseg.widgets.preprocess_preview.draft",
+        lambda *given: (may_go_on.wait(60), draft(*given))[1],
+    )
+    add_scan(model, tissue_scan())
+    add_step(page, qtbot, "zscore")
+    click(qtbot, page.preview_button)
+    qtbot.waitUntil(lambda: page.hint.words == "Working out this slice …")
+    may_go_on.set()
+    qtbot.waitUntil(lambda: page.preview.layer is not None)
+    assert page.hint.words == ""
+
+
 def test_settings_that_do_not_fit_are_named_and_the_preview_goes_on(model, page, qtbot):
     add_scan(model, tissue_scan())
     add_step(page, qtbot, "crop")
@@ -255,7 +273,11 @@ def test_what_was_done_is_shown_and_undone(model, page, qtbot):
     apply(page, qtbot)
     made = page.session.scan
     assert page.history.heading.words == "Made from tissue"
-    assert page.history.steps.words == "1  crop: head_mm=4.0\n2  zscore"
+    assert page.history.steps.words == "1  Crop: Head 4 mm\n2  Z-score"
+    assert page.card.isVisible()
+    model.layers.selection.active = add_scan(model, tissue_scan("another", seed=4))
+    assert not page.card.isVisible() and not page.history.isVisible()
+    model.layers.selection.active = made
     click(qtbot, page.history.undo_button)
     qtbot.waitUntil(lambda: page.session.scan is not made)
     before = page.session.scan

@@ -12,7 +12,7 @@ from napari_spineseg.preprocessing.pipeline import (
 )
 from napari_spineseg.preprocessing.presets import bundled, find_preset, read_preset, write_preset
 from napari_spineseg.preprocessing.step import GeometricStep, Step, Tools
-from napari_spineseg.preprocessing.step_words import parse_step, step_words
+from napari_spineseg.preprocessing.step_words import parse_step, step_spoken, step_words
 
 __all__ = [
     "STEPS",
@@ -29,6 +29,7 @@ __all__ = [
     "parse_step",
     "read_preset",
     "replay",
+    "step_spoken",
     "step_words",
     "undo",
     "write_preset",

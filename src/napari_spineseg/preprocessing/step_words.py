@@ -1,4 +1,4 @@
-"""Steps as words of a command: `resample:which=isotropic,spacing_mm=1`."""
+"""Steps as words: of a command, `resample:which=isotropic,spacing_mm=1`, and of a page."""
 
 from __future__ import annotations
 
@@ -42,6 +42,27 @@ def step_words(step: Step) -> str:
     changed = step.model_dump(mode="json", exclude_defaults=True, exclude={"step"})
     settings = ",".join(f"{key}={_value(value)}" for key, value in changed.items())
     return f"{step.step}:{settings}" if settings else step.step
+
+
+def step_spoken(step: Step) -> str:
+    """A step as the Prepare page names it, with the settings that are not the usual ones.
+
+    >>> step_spoken(parse_step("crop:head_mm=4")), step_spoken(parse_step("zscore"))
+    ('Crop: Head 4 mm', 'Z-score')
+    """
+    fields = type(step).model_fields
+    changed = step.model_dump(mode="json", exclude_defaults=True, exclude={"step"})
+    settings = ", ".join(_spoken(fields[name].title or name, value) for name, value in changed.items())
+    return f"{type(step).title}: {settings}" if settings else type(step).title
+
+
+def _spoken(title: str, value: object) -> str:
+    """A setting's title and value, with the unit behind the number."""
+    if isinstance(value, bool):
+        return f"{title} {'on' if value else 'off'}"
+    name, _, unit = title.removesuffix(")").partition(" (")
+    number = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{name} {number} {unit}".rstrip()
 
 
 def _value(value: object) -> str:

@@ -37,7 +37,9 @@ class HelpSheet(QDialog):
                 sign = QLabel(key.text)
                 give_role(sign, "muted")
                 grid.addWidget(sign, row, 0, alignment=Qt.AlignmentFlag.AlignTop)
-                grid.addWidget(Words(key.words), row, 1, alignment=Qt.AlignmentFlag.AlignTop)
+                words = Words(key.words)
+                words.setAlignment(Qt.AlignmentFlag.AlignTop)  # in a row that is higher than one line, too
+                grid.addWidget(words, row, 1, alignment=Qt.AlignmentFlag.AlignTop)
             row += 1
         grid.setColumnStretch(1, 1)
         area = QScrollArea()

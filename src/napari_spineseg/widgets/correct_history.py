@@ -13,7 +13,7 @@ from typing import Any
 from napari.layers import Labels
 from psygnal import Signal
 
-from napari_spineseg.anatomy import Numbering, names_of
+from napari_spineseg.anatomy import Numbering, Structure, names_of, structure_of
 from napari_spineseg.corrections.edit import Edit
 from napari_spineseg.widgets.legend import scheme_of
 from napari_spineseg.widgets.session import KEY, Session, about, layers_of
@@ -190,7 +190,7 @@ def forget_closed(session: Session) -> None:
 
 def _say(layer: Labels, said: Said) -> None:
     """Write what is said of the labels: into the metadata, and the names into the status bar's table."""
-    scheme, before = scheme_of(layer)
+    (scheme, before), moved = scheme_of(layer), _moved_by(about(layer))
     layer.metadata[KEY] = {**about(layer), **{key: v for key, v in said.items() if v is not None}}
     for key in (key for key, value in said.items() if value is None):
         layer.metadata[KEY].pop(key, None)
@@ -198,6 +198,20 @@ def _say(layer: Labels, said: Said) -> None:
     if numbering != before and "index" in layer.features:
         numbers = [int(n) for n in layer.features["index"]]
         layer.features = {"index": numbers, "name": list(names_of(numbers, scheme, numbering).values())}
+    _choose_again(layer, _moved_by(about(layer)) - moved)
+
+
+def _moved_by(said: Said) -> int:
+    """By how much all numbers were moved since the model gave them."""
+    return ((said.get("provenance") or {}).get("numbering_chosen") or {}).get("shift", 0)
+
+
+def _choose_again(layer: Labels, shift: int) -> None:
+    """The structure to draw with stays the same piece of the column when its number becomes another."""
+    label = int(layer.selected_label)
+    kind = structure_of(label)
+    if shift and kind in (Structure.VERTEBRA, Structure.DISC) and structure_of(label + shift) is kind:
+        layer.selected_label = label + shift
 
 
 def _moved(words: str, undoing: bool) -> str:

@@ -134,6 +134,7 @@ class CorrectPage(Page):
             self.card.say_error("Not saved", NO_SCAN)
         elif self._layer is not None:
             self.run_bar.button.setEnabled(False)
+            self.say("Saving a version …", stays=True)
             self.keeper.save_version(*self.review.said)
 
     def say(self, words: str, stays: bool = False) -> None:
@@ -169,6 +170,8 @@ class CorrectPage(Page):
             self._keep(layer)
         self.undo_bar.follow()
         self.linked.show_layers(self._scan(), layer)
+        # The scan that is chosen may have none, though another one in the window has.
+        self.refresh()
         if self.isVisible():
             self._take(layer)
 
@@ -248,6 +251,7 @@ class CorrectPage(Page):
 
     def _on_failed(self, error: Exception) -> None:
         self.run_bar.button.setEnabled(True)
+        self.say("")
         self.card.say_error("Not saved", report(error))
 
     def _on_layers(self) -> None:

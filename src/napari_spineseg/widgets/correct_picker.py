@@ -57,12 +57,14 @@ class StructurePicker(QWidget):
         """Work on `layer` from now on."""
         if self._layer is not None:
             self._layer.events.selected_label.disconnect(self._on_selected)
+            self._layer.events.features.disconnect(self.refresh)
         self._layer, self._recent = layer, []
         if layer is not None:
             layer.events.selected_label.connect(self._on_selected)
+            layer.events.features.connect(self.refresh)  # names, which undo and other pages change too
         self.refresh()
 
-    def refresh(self) -> None:
+    def refresh(self, event: object = None) -> None:
         """List the structures anew: some may have come or gone, or have another name."""
         self.choice.blockSignals(True)
         self.choice.clear()

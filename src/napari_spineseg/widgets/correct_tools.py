@@ -95,7 +95,7 @@ TOOLS: Mapping[str, Callable[[Place], Edit]] = {
     "copy_next": lambda at: tools.copy_from_slice(
         at.labels, at.index, at.index + 1, at.axis, at.label, at.rule
     ),
-    "keep_largest": lambda at: tools.keep_largest(at.labels, at.label),
+    "keep_largest": lambda at: tools.keep_largest(at.labels, at.label, at.spacing),
     "erase_islands": lambda at: tools.erase_islands(at.labels, at.spacing, _ISLAND_ML),
 }
 """Tools that need nothing but a place: by the name of their key."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from napari_spineseg.progress import Control
 
 _DEBOUNCE_MS = 60
+_SILENT_MS = 600  # a slice that takes longer is told about, or the button seems to do nothing
+_WORKING = "Working out this slice …"
 
 
 class LivePreview(QObject):
@@ -40,6 +42,8 @@ class LivePreview(QObject):
         self._job: Job | None = None
         self._timer = QTimer(self, singleShot=True, interval=_DEBOUNCE_MS)
         self._timer.timeout.connect(self._draw)
+        self._patience = QTimer(self, singleShot=True, interval=_SILENT_MS)
+        self._patience.timeout.connect(lambda: self.message.emit(_WORKING))
         for event in ("point", "order", "ndisplay"):
             while_alive(self, getattr(session.viewer.dims.events, event), self.refresh)
         while_alive(self, session.layers_changed, self._on_layers)
@@ -77,6 +81,7 @@ class LivePreview(QObject):
         self._forget()
         self._scan_layer = None
         self._timer.stop()
+        self._patience.stop()
         if self._job is not None:
             self._job.stop()
         if layer is not None and layer in layers_of(self._session.viewer):
@@ -112,9 +117,15 @@ class LivePreview(QObject):
         task: Callable[[Control], Any],
         returned: Callable[[Any], None],
         failed: Callable[[Exception], None],
+        doing: str = "",
     ) -> None:
-        """Do `task` beside the window, then look again."""
+        """Do `task` beside the window, then look again. `doing` says what takes long, where that is known."""
+        self.message.emit(doing)
+        if not doing:
+            self._patience.start()
         job = self._job = Job(task, owner=self)
+        for signal in (job.returned, job.failed, job.ended):
+            signal.connect(self._patience.stop)
         job.returned.connect(returned)
         job.failed.connect(failed)
         job.ended.connect(self._on_ended)

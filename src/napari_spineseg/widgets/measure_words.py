@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from napari_spineseg.anatomy import Numbering
@@ -21,13 +22,35 @@ def headline_of(measurements: Measurements, numbering: Numbering) -> str:
 
 
 def remark_of(measurements: Measurements) -> str:
-    """How many figures are missing, and how many are doubtful."""
+    """How many figures are missing, most of them why, and how many are doubtful."""
     figures = measurements.figures
-    missing = sum(figure.value is None for figure in figures)
+    missing = [figure.reason for figure in figures if figure.value is None]
     doubtful = sum(bool(figure.caution) for figure in figures)
-    parts = [f"{missing} figure{'s' if missing > 1 else ''} missing"] if missing else []
+    many = f"{len(missing)} figure{'s' if len(missing) > 1 else ''} missing"
+    parts = [many + mostly(missing)] if missing else []
     parts += [f"{doubtful} to look at"] if doubtful else []
     return "; ".join(parts) or ("Every figure is known." if figures else "")
+
+
+def mostly(reasons: Sequence[str]) -> str:
+    """Why most figures are missing; empty where no reason is there twice.
+
+    >>> mostly(["it is cut off by the right edge of the scan", "cut off by the upper edge of the scan"])
+    ', all cut off by the edges of the scan'
+    >>> mostly(["the sacrum is not labelled", "the sacrum is not labelled", "too little of it is labelled"])
+    ', 2 of them because the sacrum is not labelled'
+    """
+    (why, number), *_ = Counter(_kind_of(reason) for reason in reasons).most_common(1)
+    if number < 2:
+        return ""
+    return f", {'all' if number == len(reasons) else f'{number} of them'} {why}"
+
+
+def _kind_of(reason: str) -> str:
+    """A reason without whose it is, so that alike ones can be counted."""
+    if "cut off by" in reason:
+        return "cut off by the edges of the scan"
+    return f"because {reason.rpartition(': ')[2].removesuffix('.')}"
 
 
 def heading_of(measure: Measure) -> str:

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_spineseg.errors import SpineSegError
 from napari_spineseg.io.layers import layer_tuple_for_segmentation, scan_from_layer, segmentation_from_layer
-from napari_spineseg.preprocessing import bring_back, make_step, step_words, undo
+from napari_spineseg.preprocessing import bring_back, make_step, step_spoken, undo
 from napari_spineseg.widgets.parts import Words, tooltip
 from napari_spineseg.widgets.session import Session, about, layers_of, while_alive
 from napari_spineseg.widgets.style import give_role
@@ -73,9 +73,7 @@ class HistoryPanel(QWidget):
             return
         origin = self.origin(layer)
         self.heading.say(f"Made from {origin.name}" if origin is not None else "Done to this scan")
-        words = [step_words(make_step(entry["step"], entry["settings"])) for entry in history]
-        # With room to break a line: a crop on four sides is wider than the dock.
-        words = [one.replace(":", ": ", 1).replace(",", ", ") for one in words]
+        words = [step_spoken(make_step(entry["step"], entry["settings"])) for entry in history]
         self.steps.say("\n".join(f"{number}  {one}" for number, one in enumerate(words, start=1)))
         labels = self._session.segmentation
         ready = labels is not None and self._session.scan_of(labels) is layer

@@ -246,6 +246,8 @@ class PreprocessPage(Page):
 
     def _on_scan(self, layer: Image | None) -> None:
         self.box.stop()
+        if self._run is None:
+            self.card.clear()  # it speaks of another scan
         self.refresh()
 
     def _on_ended(self) -> None:

@@ -113,12 +113,12 @@ class RecipePreview(LivePreview):
             self._on_failed(error)
             return
         slow = done_whole(recipe.steps)
-        self.message.emit(f"Working out {type(recipe.steps[slow - 1]).title} …" if slow else "")
         memory, self._drawn, self._doing = self._memory, None, recipe
         self._work(
             lambda control: memory.slice_of(recipe, open_scan, index, control),
             lambda seen: self._show(memory, recipe, index, seen),
             lambda error: self._on_not_drawn(error, recipe, index),
+            f"Working out {type(recipe.steps[slow - 1]).title} …" if slow else "",
         )
 
     def _show(self, memory: _Memory, recipe: Pipeline, index: int, seen: _Seen) -> None:

@@ -58,12 +58,11 @@ class SlicePreview(LivePreview):
         except SettingsError as error:
             self._on_failed(error)
             return
-        if not self._seen:
-            self.message.emit("Loading the model …")
         self._work(
             lambda control: _predict(scan, settings, index),
             lambda mask: self._show(scan_layer, settings, index, mask),
             self._on_failed,
+            "" if self._seen else "Loading the model …",
         )
 
     def _show(self, scan_layer: Image, settings: SegmentSettings, index: int, mask: np.ndarray) -> None:

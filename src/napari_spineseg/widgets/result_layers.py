@@ -89,18 +89,26 @@ def changed_by_hand(session: Session, layer: Labels) -> bool:
 
 def _origin_of(layer: Labels) -> str:
     known = about(layer)
-    opened = [f"As opened: {layer.name}", *_model_words((known.get("provenance") or {}).get("model") or {})]
+    opened = [f"As opened: {layer.name}", *_model_words(known.get("provenance") or {})]
     return known.get("footnote") or " · ".join(opened)
 
 
-def _model_words(model: Mapping[str, Any]) -> list[str]:
-    return [f"Model {model['name']} {model['version']}"] if {"name", "version"} <= set(model) else []
+def _model_words(provenance: Mapping[str, Any]) -> list[str]:
+    """Which model it was; one that finds tumours has its levels from another."""
+    model, levels = (_called(provenance.get(key) or {}) for key in ("model", "levels_model"))
+    if not model:
+        return []
+    return [f"Model {model}", f"levels by {levels}"] if levels else [f"Model {model}"]
+
+
+def _called(model: Mapping[str, Any]) -> str:
+    return f"{model['name']} {model['version']}" if {"name", "version"} <= set(model) else ""
 
 
 def _footnote(result: SegmentResult) -> str:
     """Which model, how long and where."""
     provenance = result.segmentation.provenance
-    parts = _model_words(provenance.get("model", {}))
+    parts = _model_words(provenance)
     parts.append(f"{sum(result.seconds.values()):.1f} s")
     if "device" in provenance:
         parts.append(str(provenance["device"]))

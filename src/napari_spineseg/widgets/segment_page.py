@@ -165,10 +165,8 @@ class SegmentPage(Page):
         layer = result_layer(result, scan, scan_layer)
         there = scan_layer in layers_of(viewer)
         place = layers_of(viewer).index(scan_layer) + 1 if there else len(viewer.layers)
+        hidden = self._hide_older(scan_layer) if there else []
         if there:
-            for older in self.session.segmentations():
-                # Two segmentations of one scan on top of each other cannot be told apart.
-                older.visible = older.visible and self.session.scan_of(older) is not scan_layer
             self.session.link(layer, scan_layer)
         if result.uncertainty is not None:
             viewer.layers.insert(place, uncertainty_layer(result, scan, layer))
@@ -184,6 +182,18 @@ class SegmentPage(Page):
         viewer.layers.selection.active = layer
         self.session.segmentation = layer
         uncover(self.session, layer)
+        if hidden:
+            # What was corrected by hand must not seem to be gone.
+            self.say_briefly(f"Hidden, and kept as it was: {', '.join(hidden)}.")
+
+    def _hide_older(self, scan_layer: Image) -> list[str]:
+        """Two segmentations of one scan on top of each other cannot be told apart. Their names."""
+        older = [
+            s for s in self.session.segmentations() if s.visible and self.session.scan_of(s) is scan_layer
+        ]
+        for layer in older:
+            layer.visible = False
+        return [layer.name for layer in older]
 
     def _on_failed(self, error: Exception) -> None:
         self._show_parts(False)
@@ -199,6 +209,7 @@ class SegmentPage(Page):
     def _show_scan(self, layer: Image | None) -> None:
         self._scan_words.say(describe(layer) if layer is not None else "")
         self.refresh()
+        self._tell_result()
 
     def _show_result(self, layer: Labels | None) -> None:
         if self._job is not None and self._job.running and layer is None:
@@ -230,10 +241,17 @@ class SegmentPage(Page):
             headline[:1].upper() + headline[1:],
             # That the tumour model is experimental is no place in the picture.
             places_to_look(sum(warning != EXPERIMENTAL for warning in warnings)),
-            warnings,
+            (*self._whose(layer), *warnings),
             footnote_of(layer, changed_by_hand(self.session, layer)),
         )
         self.numberings.show_layer(layer)
+
+    def _whose(self, layer: Labels) -> tuple[str, ...]:
+        """What to say where the scan above the card is not the one that was segmented: its own was closed."""
+        scan = self.session.scan
+        if scan is None or self.session.scan_of(layer) is scan:
+            return ()
+        return (f"{layer.name} was not made from {scan.name}; its own scan is not open.",)
 
     def _on_numbered(self, words: str) -> None:
         self.legend.refresh()

@@ -41,7 +41,7 @@ GROWING = {
 }
 SHRINKING = {
     "shrink": lambda v: tools.shrink(v, 2, 1.7, SPACING),
-    "keep_largest": lambda v: tools.keep_largest(v, 2),
+    "keep_largest": lambda v: tools.keep_largest(v, 2, SPACING),
     "erase_islands": lambda v: tools.erase_islands(v, SPACING, 0.05),
 }
 RENUMBERING = {

@@ -48,13 +48,15 @@ def test_a_cavity_with_something_in_it_is_no_hole(column):
     assert len(fill_holes(labels, 2)) == 0
 
 
-def test_the_largest_piece_stays(column):
+def test_the_largest_piece_stays(column, spacing):
     labels = column.copy()
     labels[0, 0:3, 0:3] = 2
     after = labels.copy()
-    edit = keep_largest(labels, 2)
+    edit = keep_largest(labels, 2, spacing)
     edit.apply(after)
-    assert np.array_equal(after, column) and "1 loose piece." in edit.words
+    assert np.array_equal(after, column) and "1 loose piece, less than 0.1 ml on all slices." in edit.words
+    large = keep_largest(labels, 2, (10.0, 10.0, 10.0))
+    assert large.words == "Erased 1 loose piece, 9.0 ml on all slices."
 
 
 def test_islands_go_by_volume_and_each_structure_keeps_its_largest(column, spacing):

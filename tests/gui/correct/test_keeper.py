@@ -96,6 +96,7 @@ def test_saving_makes_versions_with_state_and_note(viewer, page, qtbot):
     draw(viewer, layer, row=12)
     with qtbot.waitSignal(page.keeper.saved):
         click(qtbot, page.run_bar.button)
+        assert page.hint.words == "Saving a version …"  # a large scan takes seconds
     (entry,) = CorrectionsStore(default_store()).entries(state="done")
     turn = entry.identity.grid.to_orientation()
     versions = [turn.apply(version.load().labels) for version in entry.versions]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from correct_kit import key, press, wait_until
-from gui_kit import add_scan, click, clipped
+from gui_kit import add_scan, click, clipped, column_scan
 from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
@@ -31,6 +31,17 @@ def test_without_a_segmentation_it_says_what_to_do(viewer, page):
     add_scan(viewer)
     assert page.empty.title.words == "No segmentation yet" and not page.empty.button.isVisible()
     assert "Segment page" in page.empty.what.words
+
+
+def test_a_second_scan_without_a_segmentation_says_what_to_do_too(viewer, page, layer):
+    first = page.session.scan
+    other = column_scan("other")
+    second = add_scan(viewer, other.with_voxels(other.voxels[:, :, :5]))
+    assert page.session.scan is second and page.layer is None
+    assert page.empty.isVisible() and not page.run_bar.isVisible()
+    assert page.empty.title.words == "No segmentation yet"
+    viewer.layers.selection.active = first
+    assert page.layer is layer and page.run_bar.isVisible() and not page.empty.isVisible()
 
 
 def test_keys_whose_controls_may_be_out_of_sight_say_what_they_set(viewer, page, layer):

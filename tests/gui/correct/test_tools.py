@@ -121,10 +121,26 @@ def test_the_column_is_relabelled_with_its_names_and_back(viewer, page, layer, q
     assert np.array_equal(layer.data == 2, before == 1) and np.array_equal(layer.data == 202, before == 201)
     assert scheme_of(layer)[1] == Numbering(lumbar=6)
     assert page.picker.choice.findText("L6") >= 0
+    # What was chosen is still chosen, under its new number: a stroke makes no L6 beside it.
+    assert layer.selected_label == 2 and page.picker.choice.currentText() == "L5"
+    assert page.column.words.words == "L5 is really"
     key(viewer, "Control-Z")
     assert np.array_equal(layer.data, before) and scheme_of(layer)[1] == Numbering()
+    assert layer.selected_label == 1 and page.picker.choice.currentText() == "L5"
     key(viewer, "Control-Shift-Z")
-    assert scheme_of(layer)[1] == Numbering(lumbar=6)
+    assert scheme_of(layer)[1] == Numbering(lumbar=6) and layer.selected_label == 2
+
+
+def test_what_was_copied_and_how_much_was_erased_is_said(viewer, page, layer):
+    layer.data[0, 2:12, 30:38] = 2  # 80 voxels of 4 mm
+    key(viewer, "K")
+    assert page.hint.words == "Erased 1 loose piece, 0.3 ml on all slices (L4)."
+    layer.data[2] = 0
+    key(viewer, ",")
+    assert page.hint.words == "The slice before holds nothing of this structure (L4)."
+    layer.data[4, 50:52, 8:22] = 0
+    key(viewer, ".")
+    assert page.hint.words == "Copied the slice after (L4)."
 
 
 def test_a_new_name_alone_is_a_step_too(viewer, page, layer, qtbot):

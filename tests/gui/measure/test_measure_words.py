@@ -47,6 +47,19 @@ def test_the_card_counts_what_is_missing_and_doubtful():
     )
 
 
+def test_the_card_says_why_most_of_what_is_missing_is():
+    reasons = (
+        "it is cut off by the left and right edges of the scan",
+        "T11: its body is cut off by the upper edge of the scan",
+        "the sacrum is not labelled",
+    )
+    missing = tuple(Figure(HEIGHT.key, n, "L5", None, reason) for n, reason in enumerate(reasons, 1))
+    remark = "3 figures missing, 2 of them cut off by the edges of the scan"
+    assert remark_of(Measurements(missing)) == remark
+    assert remark_of(Measurements(missing[:2])) == "2 figures missing, all cut off by the edges of the scan"
+    assert remark_of(Measurements(missing[1:])) == "2 figures missing"
+
+
 def test_one_figure_in_words():
     figure = Figure("slip_share", 202, "L4/L5", 12.4, caution="the corner is rounded")
     assert (

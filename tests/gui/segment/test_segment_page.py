@@ -136,6 +136,23 @@ def test_a_second_run_hides_the_first_and_keeps_it(viewer, page, qtbot, layer):
     segment(page, qtbot)
     assert len(viewer.layers) == 3 and not layer.visible and layer.data[0, 0, 0] == 5
     assert page.session.segmentation is not layer
+    assert page.hint.words == f"Hidden, and kept as it was: {layer.name}."
+
+
+def test_labels_whose_scan_was_closed_say_so_beside_another_scan(viewer, page, qtbot, layer):
+    first = page.session.scan
+    other = column_scan("other")
+    second = add_scan(viewer, other.with_voxels(other.voxels[:, :, :5]))
+    viewer.layers.selection.active = layer
+    assert page.session.scan is first and page.card.sentences == ["Look at L5."]
+    viewer.layers.selection.active = first
+    viewer.layers.remove_selected()
+    viewer.layers.selection.active = layer
+    assert page.session.scan is second and page.card.isVisible()
+    assert page.card.sentences == [
+        f"{layer.name} was not made from other; its own scan is not open.",
+        "Look at L5.",
+    ]
 
 
 def test_settings_reach_the_job(viewer, page, qtbot, fake):
@@ -242,3 +259,7 @@ def test_opened_labels_say_which_model_made_them(page, layer):
     layer.metadata[KEY] = {**known, "provenance": {"model": {"name": "lumbar", "version": "3"}}}
     page._say_result(layer)
     assert page.card.footnote.words == f"As opened: {layer.name} · Model lumbar 3"
+    found = {"model": {"name": "tumour", "version": "1"}, "levels_model": {"name": "lumbar", "version": "3"}}
+    layer.metadata[KEY] = {**known, "provenance": found}
+    page._say_result(layer)
+    assert page.card.footnote.words == f"As opened: {layer.name} · Model tumour 1 · levels by lumbar 3"

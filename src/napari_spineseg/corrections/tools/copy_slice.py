@@ -30,9 +30,9 @@ def copy_from_slice(
     rule
         What may be drawn over; by default background only.
     """
-    size = labels.shape[axis]
+    size, side = labels.shape[axis], "before" if source < index else "after"
     if not (0 <= source < size and 0 <= index < size) or source == index:
-        return nothing("There is no neighbour slice on that side.")
+        return nothing(f"There is no slice {side} this one.")
     planes = np.moveaxis(labels, axis, 0)
     before, neighbour = planes[index], planes[source]
     after = before.copy()
@@ -43,9 +43,9 @@ def copy_from_slice(
         allowed = rule.allows(before, int(value)) | (before == value)
         after[wanted & allowed] = value
     if label is not None and not (neighbour == label).any():
-        return nothing("The neighbour slice holds nothing of this structure.")
+        return nothing(f"The slice {side} holds nothing of this structure.")
     box = tuple(slice(index, index + 1) if n == axis else slice(0, s) for n, s in enumerate(labels.shape))
     edit = edit_to(
-        np.expand_dims(before, axis), np.expand_dims(after, axis), box, "Copied the neighbour slice."
+        np.expand_dims(before, axis), np.expand_dims(after, axis), box, f"Copied the slice {side}."
     )
     return edit if len(edit) else nothing("Both slices are the same already.")

@@ -8,8 +8,11 @@ import numpy as np
 from napari_spineseg.corrections.edit import Edit, Spacing, box_of, boxes_of, edit_where, join, nothing
 
 
-def keep_largest(labels: np.ndarray, label: int) -> Edit:
-    """Erase all of `label` but its largest connected piece (corners connect)."""
+def keep_largest(labels: np.ndarray, label: int, spacing: Spacing) -> Edit:
+    """Erase all of `label` but its largest connected piece (corners connect).
+
+    How much goes is said: where the slices do not reach the arches, a spinous process is such a piece.
+    """
     box = box_of(labels, label)
     if box is None:
         return nothing("There is nothing of this structure.")
@@ -18,7 +21,8 @@ def keep_largest(labels: np.ndarray, label: int) -> Edit:
     count = int((sizes > 0).sum()) - 1
     if not count:
         return nothing("It is one piece already.")
-    return edit_where(rest, 0, box, f"Erased {count} loose piece{'s' if count > 1 else ''}.")
+    edit = edit_where(rest, 0, box)
+    return edit.saying(_erased(count, "loose piece", len(edit), spacing))
 
 
 def erase_islands(
@@ -49,7 +53,15 @@ def erase_islands(
             edits.append(edit_where(small[pieces], 0, boxes[value]))
     if not count:
         return nothing("There are no islands.")
-    return join(edits, f"Erased {count} island{'s' if count > 1 else ''}.")
+    edit = join(edits)
+    return edit.saying(_erased(count, "island", len(edit), spacing))
+
+
+def _erased(count: int, what: str, voxels: int, spacing: Spacing) -> str:
+    """What went, how much of it, and that it was not only on the slice that is shown."""
+    ml = voxels * float(np.prod(spacing)) / 1000
+    much = f"{ml:.1f} ml" if ml >= 0.05 else "less than 0.1 ml"
+    return f"Erased {count} {what}{'s' if count > 1 else ''}, {much} on all slices."
 
 
 def _pieces(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
