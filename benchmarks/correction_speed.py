@@ -28,8 +28,8 @@ from napari_spineseg.corrections.confine import Rule
 from napari_spineseg.corrections.handmade import Handmade
 from napari_spineseg.corrections.journal import Journal
 from napari_spineseg.corrections.tools.brush import stroke
-from napari_spineseg.widgets.correct_history import History
-from napari_spineseg.widgets.correct_tools import TOOLS, Place
+from napari_spineseg.widgets.correct.history import History
+from napari_spineseg.widgets.correct.tools import TOOLS, Place
 
 SHAPE, SPACING = (100, 512, 512), (0.9, 0.55, 0.55)
 _LEVEL, _TUMOUR = 4, 301

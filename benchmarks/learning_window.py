@@ -62,7 +62,7 @@ def measure(store: Path, scan) -> dict:
     from qtpy.QtCore import QTimer
     from qtpy.QtWidgets import QApplication
 
-    from napari_spineseg.widgets.learn_page import LearnPage
+    from napari_spineseg.widgets.learn.page import LearnPage
 
     viewer = napari.Viewer(show=False, show_welcome_screen=False)
     page = LearnPage(viewer)

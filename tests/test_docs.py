@@ -283,7 +283,7 @@ def test_recipes_on_the_pages_are_recipes():
 
 
 def test_tools_of_the_correct_page_have_the_keys_that_it_names():
-    from napari_spineseg.widgets.keys import CORRECT_KEYS
+    from napari_spineseg.widgets.correct.keys import CORRECT_KEYS
 
     section = (DOCS / "correct.md").read_text(encoding="utf-8").split("## Repair\n")[1].split("\n#")[0]
     rows = [line.split("|")[2].split() for line in section.splitlines() if line.startswith("|")][2:]

@@ -99,7 +99,7 @@ def model():
 @pytest.fixture
 def lone_page(model, qtbot):
     """The Segment page on its own, over `model`."""
-    from napari_spineseg.widgets.segment_page import SegmentPage
+    from napari_spineseg.widgets.segment.page import SegmentPage
 
     return shown_alone(SegmentPage(model), qtbot, width=340)
 
@@ -108,7 +108,7 @@ def lone_page(model, qtbot):
 def fake(monkeypatch) -> FakeSegment:
     """Segments in the place of the network, tile by tile."""
     job = FakeSegment()
-    monkeypatch.setattr("napari_spineseg.widgets.segment_page.segment", job)
+    monkeypatch.setattr("napari_spineseg.widgets.segment.page.segment", job)
     yield from held(job)
 
 
@@ -116,7 +116,7 @@ def fake(monkeypatch) -> FakeSegment:
 def fake_measure(monkeypatch) -> FakeMeasure:
     """Measures in the place of the geometry, level by level."""
     job = FakeMeasure()
-    monkeypatch.setattr("napari_spineseg.widgets.measure_work.measure", job)
+    monkeypatch.setattr("napari_spineseg.widgets.measure.work.measure", job)
     yield from held(job)
 
 

@@ -35,7 +35,7 @@ def narrow(viewer, page, qtbot, width: int = NARROW) -> None:
 
 def test_opens_without_torch_and_without_a_dialog():
     code = (
-        "import sys, napari_spineseg.widgets.dock, napari_spineseg.widgets.segment_page;"
+        "import sys, napari_spineseg.widgets.dock, napari_spineseg.widgets.segment.page;"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0

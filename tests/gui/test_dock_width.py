@@ -8,10 +8,10 @@ from gui_kit import clipped
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractSpinBox, QScrollArea
 
-from napari_spineseg.widgets.correct_fix import ClickToFix
+from napari_spineseg.widgets.correct.fix import ClickToFix
 from napari_spineseg.widgets.dock import PAGES, SpineSegDock
-from napari_spineseg.widgets.learn_page import LearnPage
-from napari_spineseg.widgets.measure_page import MeasurePage
+from napari_spineseg.widgets.learn.page import LearnPage
+from napari_spineseg.widgets.measure.page import MeasurePage
 
 NARROWEST = 280
 

@@ -6,8 +6,8 @@ import pytest
 from figures_kit import add_labels, measure
 from gui_kit import click, shown_alone
 
-from napari_spineseg.widgets.measure_page import MeasurePage
-from napari_spineseg.widgets.segment_page import SegmentPage
+from napari_spineseg.widgets.measure.page import MeasurePage
+from napari_spineseg.widgets.segment.page import SegmentPage
 
 SHORT = 330
 

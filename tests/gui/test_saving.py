@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from napari_spineseg.errors import OutputError
-from napari_spineseg.widgets.saving import check_path, suggested_path, would_replace
+from napari_spineseg.widgets.segment.saving import check_path, suggested_path, would_replace
 
 
 def test_suggests_a_name_beside_the_scan(tmp_path):

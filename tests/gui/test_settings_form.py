@@ -10,7 +10,7 @@ from qtpy.QtCore import QPoint, Qt
 
 from napari_spineseg.errors import SettingsError
 from napari_spineseg.segment import SegmentSettings
-from napari_spineseg.widgets import segment_page
+from napari_spineseg.widgets.segment import page as segment_page
 from napari_spineseg.widgets.settings_form import SettingsForm, settings_from
 
 

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from napari_spineseg.widgets.page import Page
 
 PAGES: tuple[tuple[str, str], ...] = (
-    ("Prepare", "napari_spineseg.widgets.preprocess_page:PreprocessPage"),
-    ("Segment", "napari_spineseg.widgets.segment_page:SegmentPage"),
-    ("Correct", "napari_spineseg.widgets.correct_page:CorrectPage"),
-    ("Learn", "napari_spineseg.widgets.learn_page:LearnPage"),
-    ("Measure", "napari_spineseg.widgets.measure_page:MeasurePage"),
+    ("Prepare", "napari_spineseg.widgets.prepare.page:PreprocessPage"),
+    ("Segment", "napari_spineseg.widgets.segment.page:SegmentPage"),
+    ("Correct", "napari_spineseg.widgets.correct.page:CorrectPage"),
+    ("Learn", "napari_spineseg.widgets.learn.page:LearnPage"),
+    ("Measure", "napari_spineseg.widgets.measure.page:MeasurePage"),
 )
 """The steps in order: what each is called, and the page behind it. A new page is one line here."""
 

@@ -47,7 +47,7 @@ class Session:
         self._segmentation: Labels | None = None
         self._scan_of: weakref.WeakKeyDictionary[Labels, weakref.ref[Image]] = weakref.WeakKeyDictionary()
         self.histories: dict[Labels, Any] = {}
-        """What can be undone on each segmentation; ask with `correct_history.history_of`."""
+        """What can be undone on each segmentation; ask with `correct.history.history_of`."""
         events = viewer.layers.events
         events.inserted.connect(self._on_layers)
         events.removed.connect(self._on_layers)

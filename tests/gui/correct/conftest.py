@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from correct_kit import FakeAsk, dock_page, opened
 
-from napari_spineseg.widgets.correct_fix import ClickToFix
-from napari_spineseg.widgets.correct_page import CorrectPage
+from napari_spineseg.widgets.correct.fix import ClickToFix
+from napari_spineseg.widgets.correct.page import CorrectPage
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def viewer(shared):
 def asked(monkeypatch):
     """Stands in for the model that is asked where it guessed."""
     ask = FakeAsk()
-    monkeypatch.setattr("napari_spineseg.widgets.correct_ask.ask_model", ask)
+    monkeypatch.setattr("napari_spineseg.widgets.correct.ask.ask_model", ask)
     yield ask
     ask.may_go_on.set()
 

@@ -85,7 +85,7 @@ def test_drawing_meanwhile_loses_nothing(viewer, page, monkeypatch):
         assert drawn_on.wait(60)
         return carry_over(*arguments)
 
-    monkeypatch.setattr("napari_spineseg.widgets.correct_carry.carry_over", slow)
+    monkeypatch.setattr("napari_spineseg.widgets.correct.carry.carry_over", slow)
     layer = open_short_body(viewer, page)
     paint_upper_half(viewer, layer)
     page.carry.run()
@@ -132,7 +132,7 @@ def test_the_same_key_stops_it(viewer, page, monkeypatch):
         control.step("Carrying over", 1, 6)
         raise AssertionError("it went on")
 
-    monkeypatch.setattr("napari_spineseg.widgets.correct_carry.carry_over", slow)
+    monkeypatch.setattr("napari_spineseg.widgets.correct.carry.carry_over", slow)
     key(viewer, "G")
     wait_until(lambda: "the same again stops it" in page.hint.words)
     key(viewer, "G")

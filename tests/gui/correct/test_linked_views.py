@@ -7,7 +7,7 @@ import pytest
 from correct_kit import add_segmentation, wait_until
 from qtpy.QtCore import QPoint, Qt
 
-from napari_spineseg.widgets.linked_views import LinkedViews, picture
+from napari_spineseg.widgets.correct.linked_views import LinkedViews, picture
 from napari_spineseg.widgets.session import session_of
 from napari_spineseg.widgets.view import go_to
 

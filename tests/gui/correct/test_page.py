@@ -11,10 +11,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_spineseg.corrections.confine import Confine
-from napari_spineseg.widgets.correct_history import History
-from napari_spineseg.widgets.correct_page import CorrectPage
+from napari_spineseg.widgets.correct.history import History
+from napari_spineseg.widgets.correct.keys import CORRECT_KEYS
+from napari_spineseg.widgets.correct.page import CorrectPage
 from napari_spineseg.widgets.dock import SpineSegDock
-from napari_spineseg.widgets.keys import CORRECT_KEYS
 
 
 def test_it_is_a_step_of_the_dock(viewer, qtbot, spineseg_home):

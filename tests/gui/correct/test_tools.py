@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 
 from napari_spineseg.anatomy import Numbering
 from napari_spineseg.widgets.legend import scheme_of
-from napari_spineseg.widgets.segment_page import SegmentPage
+from napari_spineseg.widgets.segment.page import SegmentPage
 
 
 # All tools take the same way; each has tests of its own without a window. So three are enough every day.

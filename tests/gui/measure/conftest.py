@@ -8,7 +8,7 @@ from figures_kit import add_labels
 from gui_kit import shown_alone
 
 from napari_spineseg.widgets.dock import SpineSegDock
-from napari_spineseg.widgets.measure_page import MeasurePage
+from napari_spineseg.widgets.measure.page import MeasurePage
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ from qtpy.QtGui import QFont, QFontMetrics
 
 from napari_spineseg.anatomy import colour_of
 from napari_spineseg.scan import Scan
-from napari_spineseg.widgets.measure_going import TURNED
-from napari_spineseg.widgets.measure_lines import Line, flattened
-from napari_spineseg.widgets.measure_page import LABELS_CHANGED
-from napari_spineseg.widgets.measure_work import Result
+from napari_spineseg.widgets.measure.going import TURNED
+from napari_spineseg.widgets.measure.lines import Line, flattened
+from napari_spineseg.widgets.measure.page import LABELS_CHANGED
+from napari_spineseg.widgets.measure.work import Result
 from napari_spineseg.widgets.session import layers_of
 
 OBLIQUE = np.array([[0.1, 0.2, 3.9, -11], [1.9, 0, 0.3, -21], [0, -2.1, 0.1, 31], [0, 0, 0, 1]])

@@ -24,10 +24,10 @@ from napari.layers import Layer
 
 from napari_spineseg.errors import ScanError
 from napari_spineseg.io.layers import layer_tuple_for_segmentation
-from napari_spineseg.widgets.correct_history import history_of
-from napari_spineseg.widgets.measure_page import LABELS_CHANGED, SETTINGS_CHANGED
-from napari_spineseg.widgets.measure_result import Watch
-from napari_spineseg.widgets.measure_work import NO_LABELS
+from napari_spineseg.widgets.correct.history import history_of
+from napari_spineseg.widgets.measure.page import LABELS_CHANGED, SETTINGS_CHANGED
+from napari_spineseg.widgets.measure.result import Watch
+from napari_spineseg.widgets.measure.work import NO_LABELS
 from napari_spineseg.widgets.numberings import choice_of
 
 
@@ -238,7 +238,7 @@ def test_labels_that_are_put_back_otherwise_are_too(page, layer, qtbot):
 
 def test_a_look_is_taken_in_pieces_that_begin_again_after_a_stroke(layer, monkeypatch):
     """None is longer than a slice here, and what was alike before a stroke is not believed after it."""
-    monkeypatch.setattr("napari_spineseg.widgets.measure_result._PIECE", 1)
+    monkeypatch.setattr("napari_spineseg.widgets.measure.result._PIECE", 1)
     watch = Watch(layer, layer.data.copy())
     layer.data_setitem((np.array([5]), np.array([0]), np.array([0])), 3)
     layer.undo()
@@ -419,7 +419,7 @@ def test_the_page_is_a_widget_of_its_own_and_in_the_menu_of_layers():
 
     import napari_spineseg
     from napari_spineseg.widgets.dock import PAGES
-    from napari_spineseg.widgets.measure_page import MeasurePage
+    from napari_spineseg.widgets.measure.page import MeasurePage
 
     manifest = Path(napari_spineseg.__file__).with_name("napari.yaml").read_text(encoding="utf-8")
     contributions = yaml.safe_load(manifest)["contributions"]

@@ -12,7 +12,7 @@ from gui_kit import click
 from qtpy.QtCore import Qt
 
 from napari_spineseg.errors import OutputError
-from napari_spineseg.widgets.measure_saving import FigureFiles, check_folder
+from napari_spineseg.widgets.measure.saving import FigureFiles, check_folder
 
 NAMES = ["column_measures.csv", "column_measures.json", "column_report.html"]
 
@@ -85,7 +85,7 @@ def test_a_disk_that_refuses_is_said_and_can_be_tried_again(
     def full(path, content):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("napari_spineseg.widgets.measure_saving.write_whole", full)
+    monkeypatch.setattr("napari_spineseg.widgets.measure.saving.write_whole", full)
     save(saver, qtbot)
     assert "No space left" in saver.notice.words and any("No space" in text for text in notifications())
     monkeypatch.undo()

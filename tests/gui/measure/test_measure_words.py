@@ -7,7 +7,7 @@ import io
 
 from napari_spineseg.anatomy import Numbering
 from napari_spineseg.measurement import CATALOGUE, Figure, Measurements
-from napari_spineseg.widgets.measure_words import as_text, doubt_of, headline_of, remark_of, sentence_of
+from napari_spineseg.widgets.measure.words import as_text, doubt_of, headline_of, remark_of, sentence_of
 
 HEIGHT, RATIO = CATALOGUE["body_height_anterior"], CATALOGUE["wedge_ratio"]
 

@@ -13,8 +13,8 @@ from napari_spineseg.corrections.click import Hints
 from napari_spineseg.models import ModelEntry
 from napari_spineseg.segment import SegmentSettings
 from napari_spineseg.tumours.click import Outline
-from napari_spineseg.widgets.correct_clicks import Gesture
-from napari_spineseg.widgets.find_tumours import findings_of, words_of
+from napari_spineseg.widgets.correct.clicks import Gesture
+from napari_spineseg.widgets.segment.find_tumours import findings_of, words_of
 from napari_spineseg.widgets.session import KEY, about
 
 FINDING = {
@@ -48,9 +48,10 @@ class FakeClicks:
 @pytest.fixture(autouse=True)
 def tumour_model(monkeypatch, tiny_weights):
     """There is a tumour model, whatever is bundled."""
-    monkeypatch.setattr("napari_spineseg.widgets.segment_page.tumour_model_there", lambda: True)
+    monkeypatch.setattr("napari_spineseg.widgets.segment.page.tumour_model_there", lambda: True)
     monkeypatch.setattr(
-        "napari_spineseg.widgets.click_tumour.get_model", lambda name: ModelEntry("tiny", tiny_weights)
+        "napari_spineseg.widgets.segment.click_tumour.get_model",
+        lambda name: ModelEntry("tiny", tiny_weights),
     )
 
 
@@ -272,7 +273,7 @@ def test_a_model_that_cannot_be_loaded_is_said(viewer, page, qtbot, fake, monkey
 
 
 def test_the_page_is_as_before_where_there_is_no_tumour_model(viewer, page, monkeypatch):
-    monkeypatch.setattr("napari_spineseg.widgets.segment_page.tumour_model_there", lambda: False)
+    monkeypatch.setattr("napari_spineseg.widgets.segment.page.tumour_model_there", lambda: False)
     add_scan(viewer)
     page.hide()
     page.show()

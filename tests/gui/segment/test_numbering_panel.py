@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 from napari_spineseg.anatomy import Numbering
 from napari_spineseg.instances.numbering import ABOUT_THE_NUMBERS, Alternative, Level, decide
 from napari_spineseg.io import read_segmentation
-from napari_spineseg.widgets.correct_page import CorrectPage
+from napari_spineseg.widgets.correct.page import CorrectPage
 from napari_spineseg.widgets.legend import scheme_of
 from napari_spineseg.widgets.session import about
 

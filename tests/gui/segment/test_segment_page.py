@@ -16,7 +16,7 @@ from napari_spineseg.errors import ModelError
 from napari_spineseg.instances.numbering import Alternative
 from napari_spineseg.tumours.scan import WARNING
 from napari_spineseg.widgets.picker import LayerPicker
-from napari_spineseg.widgets.segment_page import describe
+from napari_spineseg.widgets.segment.page import describe
 from napari_spineseg.widgets.session import KEY, about
 
 

@@ -1,0 +1,1 @@
+"""The Correct page: tools, history, doubtful places, and what keeps drawings safe."""

@@ -1,0 +1,189 @@
+"""Keeps what is drawn safe: autosave while drawing, versions on request, one question after a crash.
+
+All disk work is done beside the window. Nothing is written before something is drawn.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_spineseg.corrections.autosave import INTERVAL_S
+from napari_spineseg.corrections.entry import ReviewState
+from napari_spineseg.corrections.journal import discard
+from napari_spineseg.corrections.store import Entry, Version, default_store
+from napari_spineseg.errors import SpineSegError, Stopped, StoreError
+from napari_spineseg.io.layers import LayerView
+from napari_spineseg.progress import Control
+from napari_spineseg.widgets.correct.work import (
+    Offer,
+    Work,
+    end_work,
+    find_offer,
+    save_changes,
+    state_of,
+    write_version,
+)
+from napari_spineseg.widgets.worker import Job
+
+NO_SCAN = "The scan of this segmentation is not open, so corrections are not kept."
+# A pause longer than this is no work on the scan.
+_PAUSE_S = 30.0
+
+
+class Keeper(QObject):
+    """The corrections store as the Correct page uses it."""
+
+    offered = Signal(object)
+    """An `Offer`: the person is asked once."""
+    saved = Signal(object)
+    """A `Version` is in the store."""
+    reviewed = Signal(str)
+    """Where the review of the scan is, as the store has it."""
+    safe = Signal()
+    """All that was drawn up to now is on disk."""
+    failed = Signal(object)
+
+    def __init__(self, parent: QObject, store: Callable[[], Path] = default_store) -> None:
+        super().__init__(parent)
+        self._store = store
+        self._work: Work | None = None
+        self._job: Job | None = None
+        self._waiting: list[tuple[Callable[[Control], Any], Callable[[Any], None], Work]] = []
+        self._known: weakref.WeakKeyDictionary[Labels, Work] = weakref.WeakKeyDictionary()
+        self._timer = QTimer(self, interval=int(INTERVAL_S * 1000))
+        self._timer.timeout.connect(self.look)
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being read or written."""
+        return self._job is not None or bool(self._waiting)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it keeps nothing: the scan may not have been open."""
+        return self._work is None
+
+    @property
+    def entry(self) -> Entry | None:
+        """The scan in the store, once something was drawn or found."""
+        return self._work.entry if self._work else None
+
+    def attach(self, layer: Labels, scan: Image) -> None:
+        """Keep what is drawn on `layer`, which lies on `scan`. Looks what the store has of it."""
+        self.detach()
+        now = np.array(layer.data)
+        known = self._known.get(layer)
+        work = self._work = Work(layer, LayerView.of(scan), now if known is None else known.first, now)
+        if known is not None:
+            work.entry, work.prediction, work.seconds = known.entry, known.prediction, known.seconds
+        self._known[layer] = work
+        layer.events.paint.connect(self._on_paint)
+        layer.events.data.connect(self._on_paint)
+        self._timer.start()
+        self._enqueue(lambda _: (find_offer(self._store(), work), state_of(work)), self._on_found, work)
+
+    def detach(self) -> None:
+        """Stop keeping; what is not in a version stays in the journal. Waits for the disk."""
+        self._timer.stop()
+        self._waiting.clear()
+        work, self._work = self._work, None
+        if work is None:
+            return
+        work.layer.events.paint.disconnect(self._on_paint)
+        work.layer.events.data.disconnect(self._on_paint)
+        try:
+            end_work(self._store(), work)
+        except SpineSegError as error:
+            self.failed.emit(error)
+
+    def shut_down(self) -> None:
+        """The same when the window goes, and nothing of Qt may be touched any more."""
+        work, self._work = self._work, None
+        if work is not None:
+            end_work(self._store(), work)
+
+    def look(self) -> None:
+        """Save what changed since the last look."""
+        work = self._work
+        if work is not None and work.drawn and not self.busy:
+            self._enqueue(lambda _: save_changes(self._store(), work), self._on_looked, work)
+
+    def save_version(self, state: ReviewState | None = None, note: str = "", author: str = "") -> None:
+        """Put the labels into the store as a version, and set the review state."""
+        work = self._work
+        if work is None:
+            return
+        view, seconds = LayerView.of(work.layer), round(work.seconds, 1)
+        self._enqueue(
+            lambda _: write_version(
+                self._store(), work, view, state, author=author, seconds=seconds, note=note
+            ),
+            self._on_written,
+            work,
+        )
+
+    def accepted(self, offer: Offer) -> None:
+        """The offer was taken: what it held is on the layer, and will be in this session's journal."""
+        if offer.path is not None and self._work is not None:
+            self._work.old_journals.append(offer.path)
+
+    def declined(self, offer: Offer) -> None:
+        """The offer was not wanted. What it held is kept under another name."""
+        if offer.path is not None:
+            try:
+                discard(offer.path)
+            except OSError as error:
+                self.failed.emit(StoreError(f"{offer.path} cannot be put aside ({error.strerror})."))
+
+    def _on_paint(self, event: object = None) -> None:
+        work = self._work
+        if work is None:
+            return
+        now = time.monotonic()
+        if work.drawn and now - work.last_paint < _PAUSE_S:
+            work.seconds += now - work.last_paint
+        work.last_paint, work.drawn = now, True
+
+    def _on_found(self, found: tuple[Offer | None, ReviewState]) -> None:
+        offer, state = found
+        self.reviewed.emit(state)
+        if offer is not None and self._work is not None and not self._work.drawn:
+            self.offered.emit(offer)
+
+    def _on_looked(self, changed: int) -> None:
+        self.safe.emit()
+
+    def _on_written(self, version: Version) -> None:
+        self.saved.emit(version)
+
+    def _enqueue(self, job: Callable[[Control], Any], then: Callable[[Any], None], work: Work) -> None:
+        """One thing at a time, in order: the journal has one writer."""
+        self._waiting.append((job, then, work))
+        if self._job is None:
+            self._next()
+
+    def _next(self) -> None:
+        self._job = None
+        if not self._waiting:
+            return
+        do, then, work = self._waiting.pop(0)
+
+        def alone(control: Control) -> Any:
+            with work.lock:
+                if work.closed:
+                    raise Stopped("The layer was left meanwhile.")
+                return do(control)
+
+        job = self._job = Job(alone)
+        job.returned.connect(then)
+        job.failed.connect(self.failed)
+        job.ended.connect(self._next)
+        job.start()

@@ -1,0 +1,299 @@
+"""The page *Learn*: from corrections to a model that has passed the gate, or has not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_spineseg.corrections.store import default_store
+from napari_spineseg.errors import SpineSegError
+from napari_spineseg.learning.client import LearningRun
+from napari_spineseg.learning.events import (
+    ErrorEvent,
+    Event,
+    FiguresEvent,
+    NoteEvent,
+    PlanEvent,
+    PreviewEvent,
+    ProgressEvent,
+    StateEvent,
+    VerdictEvent,
+)
+from napari_spineseg.learning.outlook import Outlook, outlook
+from napari_spineseg.learning.settings import LearnSettings
+from napari_spineseg.models.versions import use_model
+from napari_spineseg.widgets.learn.again import SegmentAgain
+from napari_spineseg.widgets.learn.curves import LearnCurves
+from napari_spineseg.widgets.learn.follow import RunFollower, run_to_attach, run_to_resume
+from napari_spineseg.widgets.learn.pictures import LearnPictures
+from napari_spineseg.widgets.learn.running import RunningPanel
+from napari_spineseg.widgets.learn.versions import VersionPanel, key_in_use
+from napari_spineseg.widgets.learn.words import (
+    figures_in_words,
+    headline_of,
+    plan_in_words,
+    refused_in_words,
+    scans_in_words,
+    use_in_words,
+)
+from napari_spineseg.widgets.page import Page
+from napari_spineseg.widgets.parts import Words, row_label, tooltip
+from napari_spineseg.widgets.path_line import PathLine
+from napari_spineseg.widgets.segment.page import DEVICES, model_choices
+from napari_spineseg.widgets.session import while_alive
+from napari_spineseg.widgets.settings_form import SettingsForm, settings_from
+from napari_spineseg.widgets.style import give_role
+from napari_spineseg.widgets.worker import report
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+_AS_NEEDED, _OUTLIVES = "As needed", "Go on when napari is closed"
+_ADVANCED = ("steps", "batch", "learning_rate", "device", "promote", "seed")
+
+
+class LearnPage(Page):
+    """What was corrected, one button, curves while it trains, and what the gate says."""
+
+    title = "Learn"
+    verb = "Learn"
+
+    def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(napari_viewer, parent)
+        self.seen: Outlook | None = None
+        self._verdict: VerdictEvent | None = None
+        self.follower = RunFollower(self)
+        self._add_inputs()
+        self._add_settings()
+        self._add_running()
+        self._add_result()
+        self._connect()
+        self.refresh()
+        self.look()
+        self._attach()
+
+    def has_input(self) -> bool:
+        """Corrections are on disk: no scan has to be open."""
+        return True
+
+    @property
+    def run(self) -> LearningRun | None:
+        """The run that is shown, if it goes on."""
+        return self.follower.run if self.follower.active else None
+
+    def look(self) -> None:
+        """Read the store again, and say what would be trained."""
+        self.seen = outlook(Path(self.store.text()).expanduser())
+        self.outlook_words.say(self.seen.sentence)
+        self.scans.say(scans_in_words(self.seen))
+        self.run_bar.button.setEnabled(self.seen.ready)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Something may have been corrected, or learnt elsewhere, since the page was last seen."""
+        super().showEvent(event)
+        self.main_form.refresh_choices("model")
+        self.versions.refresh()
+        self.look()
+
+    def learn(self) -> None:
+        """Start a run on what the page says."""
+        if self.follower.active:
+            return
+        try:
+            settings = settings_from(LearnSettings, self.main_form, self.advanced_form)
+            settings = settings.model_copy(update={"corrections": Path(self.store.text()).expanduser()})
+            run = LearningRun.start(settings, outlives=self.outlives.isChecked())
+        except SpineSegError as error:
+            self.card.say_error("Not started", report(error))
+            return
+        self._follow(run, self.outlives.isChecked())
+
+    def use_anyway(self) -> None:
+        """Put the new version into use against the gate's word."""
+        if self._verdict is None:
+            return
+        try:
+            use_model(self._verdict.key)
+        except SpineSegError as error:
+            self.card.say_error("Not used", report(error))
+            return
+        self._models_changed()
+
+    def _add_inputs(self) -> None:
+        self.store = PathLine(str(default_store()))
+        self.store.setObjectName("store")
+        self.store.setAccessibleName("Corrections")
+        self.browse = QPushButton("Browse…")
+        row = QHBoxLayout()
+        row.addWidget(self.store, stretch=1)
+        row.addWidget(self.browse)
+        self.inputs.addRow(row_label("Corrections", self.store), row)
+        self.outlook_words, self.scans = Words(""), Words("", "muted")
+        for words in (self.outlook_words, self.scans):
+            self.inputs.addRow(words)
+
+    def _add_settings(self) -> None:
+        choices = {"model": model_choices}
+        self.main_form = SettingsForm(LearnSettings, ("model", "name"), choices)
+        self.main_form.editor("name").setPlaceholderText("next version of the model")
+        self.advanced_form = SettingsForm(LearnSettings, _ADVANCED, {"device": lambda: DEVICES})
+        self.advanced_form.editor("steps").setSpecialValueText(_AS_NEEDED)
+        self.outlives = QCheckBox(_OUTLIVES)
+        self.outlives.setObjectName("outlives")
+        self.outlives.setToolTip(tooltip("Otherwise it stops where it is, and can be resumed"))
+        self.settings.addWidget(self.main_form)
+        self.settings.addWidget(self.outlives)
+        self.advanced.addWidget(self.advanced_form)
+
+    def _add_running(self) -> None:
+        self.running = RunningPanel()
+        self.curves = LearnCurves(self.session.viewer.theme)
+        self.plan = Words("", "muted")
+        below = self.run_bar.parentWidget().layout()
+        place = below.indexOf(self.run_bar) + 1
+        for number, part in enumerate((self.running, self.plan, self.curves)):
+            below.insertWidget(place + number, part)
+
+    def _add_result(self) -> None:
+        self.figures = Words("", "muted")
+        self.cost = Words("", "warning")
+        self.anyway = QPushButton("Use anyway")
+        self.anyway.setObjectName("use_anyway")
+        self.again = SegmentAgain(self.session, self)
+        self.pictures = LearnPictures()
+        self.result = QWidget()
+        give_role(self.result, "plain")
+        inner = QVBoxLayout(self.result)
+        inner.setContentsMargins(0, 0, 0, 0)
+        for part in (self.figures, self.cost, self.anyway, self.again.bar):
+            inner.addWidget(part)
+        self.card.body.addWidget(self.result)
+        self.versions = VersionPanel(self.session)
+        below = self.run_bar.parentWidget().layout()
+        for part in (self.pictures, Words("Models", "title"), self.versions):
+            below.addWidget(part)
+
+    def _connect(self) -> None:
+        self.run_bar.started.connect(self.learn)
+        self.browse.clicked.connect(self._browse)
+        self.store.editingFinished.connect(self.look)
+        self.running.stopped.connect(lambda how: self.run.stop(how) if self.run else None)
+        self.running.resumed.connect(self._resume)
+        self.running.discarded.connect(self._discard)
+        self.outlives.toggled.connect(self._on_outlives)
+        self.follower.said.connect(self._on_said)
+        self.follower.ended.connect(self._on_ended)
+        self.anyway.clicked.connect(self.use_anyway)
+        self.again.failed.connect(lambda words: self.card.say_error("Not segmented", words))
+        self.versions.changed.connect(self._models_changed)
+        while_alive(self, self.session.corrections_changed, self._on_corrected)
+
+    def _attach(self) -> None:
+        """Go on showing a run that lives, or offer one that was interrupted."""
+        run = run_to_attach()
+        if run is not None:
+            self._follow(run, lives=True)  # this window does not end it
+        elif (run := run_to_resume()) is not None:
+            self.running.offer(run)
+
+    def _follow(self, run: LearningRun, lives: bool = False) -> None:
+        self._verdict = None
+        self.outlives.setChecked(lives)
+        self.outlives.setDisabled(lives)
+        self.card.clear()
+        self.result.hide()
+        self.curves.clear()
+        self.pictures.clear()
+        self.plan.say("")
+        self.hint.say("")
+        self.run_bar.hide()
+        self.running.begin()
+        self.follower.follow(run)
+
+    def _on_outlives(self, on: bool) -> None:
+        if on and self.run is not None:
+            self.run.let_live()
+            self.outlives.setEnabled(False)
+
+    def _on_said(self, event: Event) -> None:
+        if isinstance(event, ProgressEvent):
+            self.running.show_progress(event)
+        elif isinstance(event, StateEvent):
+            self.running.say(event.sentence or event.phase.capitalize())
+        elif isinstance(event, PlanEvent):
+            self.plan.say("\n".join([plan_in_words(event), *refused_in_words(event)]))
+        elif isinstance(event, FiguresEvent):
+            self.curves.add(event)
+        elif isinstance(event, PreviewEvent):
+            self.pictures.add(event, self.follower.run.folder.path)
+        elif isinstance(event, NoteEvent):
+            self.hint.say(event.sentence)
+        elif isinstance(event, VerdictEvent):
+            self._show_verdict(event)
+        elif isinstance(event, ErrorEvent):
+            self.card.say_error("Not learnt", event.sentence)
+
+    def _show_verdict(self, verdict: VerdictEvent) -> None:
+        self._verdict = verdict
+        seconds = f"{verdict.steps} steps in {verdict.seconds:.0f} s"
+        self.card.say(headline_of(verdict), verdict.reason, footnote=f"{verdict.key} · {seconds}")
+        held, guard = figures_in_words(verdict.held_back), figures_in_words(verdict.guard)
+        self.figures.say(f"Dice on held-back corrections\n{held}\n\nDice on the guard scans\n{guard}")
+        self.anyway.setText("Use it" if verdict.promoted else "Use anyway")
+        self._show_use(verdict)
+        self.again.key = verdict.key
+        self.again.bar.setVisible(bool(self.session.scans()))
+        self.result.show()
+
+    def _show_use(self, verdict: VerdictEvent) -> None:
+        used = key_in_use() == verdict.key
+        self.anyway.setVisible(not used)
+        self.cost.say(use_in_words(verdict, used))
+
+    def _on_ended(self, how: str) -> None:
+        self.running.end()
+        self.run_bar.show()
+        self.outlives.setEnabled(True)
+        if how == "stopped" and self._verdict is None:
+            self.card.say("Stopped", "Discarded; no model was made.")
+        if how == "interrupted":
+            self.running.offer(self.follower.run)
+        self._models_changed()
+        self.look()
+
+    def _resume(self, run: LearningRun) -> None:
+        try:
+            run.resume(outlives=self.outlives.isChecked())
+        except SpineSegError as error:
+            self.card.say_error("Not resumed", report(error))
+            return
+        self._follow(LearningRun(run.folder) if run.pid is None else run, self.outlives.isChecked())
+
+    def _discard(self, run: LearningRun) -> None:
+        run.stop("discard")
+        self.running.end()
+
+    def _on_corrected(self) -> None:
+        """A version may still have been on its way to the disk when the page came up."""
+        if self.isVisible():
+            self.look()
+
+    def _models_changed(self) -> None:
+        self.versions.refresh()
+        self.main_form.refresh_choices("model")
+        if self._verdict is not None:
+            self._show_use(self._verdict)
+
+    def _browse(self) -> None:
+        dialog = QFileDialog(self, "Folder of corrections", self.store.text())
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.fileSelected.connect(lambda name: (self.store.setText(name), self.look()))
+        dialog.open()
+
+    def _restyle(self, theme: str) -> None:
+        super()._restyle(theme)
+        if hasattr(self, "curves"):
+            self.curves.restyle(theme)

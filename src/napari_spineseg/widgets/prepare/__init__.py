@@ -1,0 +1,1 @@
+"""The Prepare page: steps, recipes, the live preview, and the audit of datasets."""

@@ -1,0 +1,1 @@
+"""The Segment page: results, numberings, tumours, and saving."""

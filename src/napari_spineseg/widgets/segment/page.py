@@ -1,0 +1,315 @@
+"""The page *Segment*: a scan in, its vertebrae, discs and canal out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.layers import Image, Labels
+from napari.utils.notifications import show_info
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QPushButton, QWidget
+
+from napari_spineseg.errors import ModelError, SpineSegError
+from napari_spineseg.io.layers import scan_from_layer
+from napari_spineseg.models import ModelEntry, get_model, list_models, model_in_use
+from napari_spineseg.progress import Control
+from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
+from napari_spineseg.tumours.scan import WARNING as EXPERIMENTAL
+from napari_spineseg.widgets.legend import Legend, scheme_of
+from napari_spineseg.widgets.page import Page
+from napari_spineseg.widgets.parts import Words, row_label, tooltip
+from napari_spineseg.widgets.picker import LayerPicker, uncover
+from napari_spineseg.widgets.segment.find_tumours import FindTumours, tumour_model_there
+from napari_spineseg.widgets.segment.numbering_panel import NumberingPanel
+from napari_spineseg.widgets.segment.preview import SlicePreview
+from napari_spineseg.widgets.segment.result_layers import (
+    changed_by_hand,
+    footnote_of,
+    result_layer,
+    summary_of,
+    uncertainty_layer,
+)
+from napari_spineseg.widgets.segment.save_panel import SavePanel
+from napari_spineseg.widgets.session import about, layers_of, while_alive
+from napari_spineseg.widgets.settings_form import Choices, SettingsForm, settings_from
+from napari_spineseg.widgets.worker import Job, report
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_spineseg.scan import Scan
+
+DEVICES = [
+    ("auto", "Automatic"),
+    ("cpu", "Processor (CPU)"),
+    ("cuda", "NVIDIA graphics card (CUDA)"),
+    ("mps", "Apple graphics (MPS)"),
+]
+"""Where a network may run, in words; the same on every page."""
+_SCHEMES = [("levels", "Each level (L5, L4/L5 …)"), ("structures", "Structures only")]
+
+
+class SegmentPage(Page):
+    """Segments the chosen scan and shows the result, with a legend and a way to save it."""
+
+    title = "Segment"
+    verb = "Segment"
+
+    def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(napari_viewer, parent)
+        self._job: Job | None = None
+        self._scan_words = Words("", "muted")
+        picker = LayerPicker(self.session, "scan")
+        self.inputs.addRow(row_label("Scan", picker), picker)
+        self.inputs.addRow(self._scan_words)
+        self.main_form = SettingsForm(
+            SegmentSettings, ("model", "scheme"), {"model": model_choices, "scheme": lambda: _SCHEMES}
+        )
+        self.advanced_form = SettingsForm(
+            SegmentSettings, ("device", "mirror", "uncertainty"), {"device": lambda: DEVICES}
+        )
+        self.settings.addWidget(self.main_form)
+        self.advanced.addWidget(self.advanced_form)
+        self._add_preview()
+        self._add_result()
+        self.run_bar.started.connect(lambda: self.segment())
+        while_alive(self, self.session.scan_changed, self._show_scan)
+        while_alive(self, self.session.segmentation_changed, self._show_result)
+        self.refresh()
+        self._show_scan(self.session.scan)
+        self._show_result(self.session.segmentation)
+
+    @property
+    def job(self) -> Job | None:
+        """The run that is going on, if one is."""
+        return self._job
+
+    def current_settings(self) -> SegmentSettings:
+        """What the form says."""
+        return settings_from(SegmentSettings, self.main_form, self.advanced_form)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """A model may have been learnt or imported since the page was last seen."""
+        self.main_form.refresh_choices("model")
+        self.tumours.setVisible(tumour_model_there())
+        super().showEvent(event)
+
+    def segment(self, model: str | None = None) -> None:
+        """Start segmenting the chosen scan, with the model of the form or another one."""
+        layer = self.session.scan
+        if layer is None or self._job is not None:
+            return
+        try:
+            scan, settings = scan_from_layer(layer), self.current_settings()
+            settings = settings.model_copy(update={"model": model}) if model else settings
+        except SpineSegError as error:
+            self.card.say_error("Not segmented", report(error))
+            return
+        self.preview.stop()
+        self.card.clear()
+        job = self._job = Job(
+            lambda control: _run(scan, settings, control), f"Segmenting {layer.name}", owner=self
+        )
+        job.returned.connect(lambda result: self._on_result(result, layer, scan))
+        job.failed.connect(self._on_failed)
+        job.stopped.connect(self._on_stopped)
+        job.ended.connect(self._on_ended)
+        self.run_bar.follow(job)
+        job.start()
+
+    def _add_preview(self) -> None:
+        self.preview_button = QPushButton("Preview this slice")
+        self.preview_button.setObjectName("preview")
+        self.preview_button.setCheckable(True)
+        self.preview_button.setToolTip(
+            tooltip("Draw the model's answer over the slice that is shown, and over each slice you go to")
+        )
+        self.run_bar.add_beside(self.preview_button)
+        self.preview = SlicePreview(self.session, self.current_settings, parent=self)
+        self.preview_button.toggled.connect(self._on_preview_toggled)
+        self.preview.message.connect(self.hint.say)
+        self.preview.ended.connect(lambda: self.preview_button.setChecked(False))
+        self.preview.failed.connect(self._on_failed)
+        for form in (self.main_form, self.advanced_form):
+            form.changed.connect(self.preview.restart)
+
+    def _add_result(self) -> None:
+        self.tumours = FindTumours(self.session)
+        self.tumours.wanted.connect(self.segment)
+        self.settings.addWidget(self.tumours)
+        self.tumours.setVisible(tumour_model_there())
+        self.save_panel = SavePanel(self.session)
+        self.legend = Legend(self.session)
+        self.numberings = NumberingPanel(self.session)
+        self.numberings.said.connect(self._on_numbered)
+        for part in (self.numberings, self.save_panel, self.legend):
+            self.card.body.addWidget(part)
+        # What is drawn, renumbered or undone on any page is told here too.
+        self.legend.listed.connect(self._tell_result)
+        # A result may be an error or a word; only a segmentation has a legend and can be saved.
+        self._result_parts = (self.save_panel, self.legend)
+
+    def _on_preview_toggled(self, on: bool) -> None:
+        if not on:
+            self.preview.stop()
+            return
+        try:
+            self.preview.start()
+        except SpineSegError as error:
+            self._on_failed(error)
+        if not self.preview.active:
+            self.preview_button.setChecked(False)
+
+    def _on_result(self, result: SegmentResult, scan_layer: Image, scan: Scan) -> None:
+        viewer = self.session.viewer
+        layer = result_layer(result, scan, scan_layer)
+        there = scan_layer in layers_of(viewer)
+        place = layers_of(viewer).index(scan_layer) + 1 if there else len(viewer.layers)
+        hidden = self._hide_older(scan_layer) if there else []
+        if there:
+            self.session.link(layer, scan_layer)
+        if result.uncertainty is not None:
+            viewer.layers.insert(place, uncertainty_layer(result, scan, layer))
+        if not there:
+            # Over whatever scan is open now it would lie on another person's spine.
+            active, shown, layer.visible = viewer.layers.selection.active, self.session.segmentation, False
+            viewer.layers.insert(place, layer)
+            viewer.layers.selection.active, self.session.segmentation = active, shown
+            self._show_labels(shown)
+            show_info(f"The scan {scan.name} was closed meanwhile. {layer.name} is kept, hidden.")
+            return
+        viewer.layers.insert(place, layer)
+        viewer.layers.selection.active = layer
+        self.session.segmentation = layer
+        uncover(self.session, layer)
+        if hidden:
+            # What was corrected by hand must not seem to be gone.
+            self.say_briefly(f"Hidden, and kept as it was: {', '.join(hidden)}.")
+
+    def _hide_older(self, scan_layer: Image) -> list[str]:
+        """Two segmentations of one scan on top of each other cannot be told apart. Their names."""
+        older = [
+            s for s in self.session.segmentations() if s.visible and self.session.scan_of(s) is scan_layer
+        ]
+        for layer in older:
+            layer.visible = False
+        return [layer.name for layer in older]
+
+    def _on_failed(self, error: Exception) -> None:
+        self._show_parts(False)
+        self.card.say_error("Not segmented", report(error))
+
+    def _on_stopped(self) -> None:
+        self._show_result(self.session.segmentation)
+        self.say_briefly("Stopped. Nothing was changed.")
+
+    def _on_ended(self) -> None:
+        self._job = None
+
+    def _show_scan(self, layer: Image | None) -> None:
+        self._scan_words.say(describe(layer) if layer is not None else "")
+        self.refresh()
+        self._tell_result()
+
+    def _show_result(self, layer: Labels | None) -> None:
+        if self._job is not None and self._job.running and layer is None:
+            return
+        self._show_labels(layer)
+
+    def _show_labels(self, layer: Labels | None) -> None:
+        self._show_parts(layer is not None)
+        if layer is None:
+            self.numberings.show_layer(None)
+            self.card.clear()
+            return
+        self._say_result(layer)
+
+    def _tell_result(self) -> None:
+        """The labels that the card speaks of have changed."""
+        layer = self.session.segmentation
+        if layer is not None and self.save_panel.isVisibleTo(self.card):
+            self._say_result(layer)
+            self.tumours.show_findings(layer)
+
+    def _say_result(self, layer: Labels) -> None:
+        known = about(layer)
+        warnings = known.get("warnings", ())
+        # What is there now counts, not what was there when the model had ended.
+        levels = scheme_of(layer)[0] == "levels"
+        headline = summary_of(layer) if levels else known.get("summary") or summary_of(layer)
+        self.card.say(
+            headline[:1].upper() + headline[1:],
+            # That the tumour model is experimental is no place in the picture.
+            places_to_look(sum(warning != EXPERIMENTAL for warning in warnings)),
+            (*self._whose(layer), *warnings),
+            footnote_of(layer, changed_by_hand(self.session, layer)),
+        )
+        self.numberings.show_layer(layer)
+
+    def _whose(self, layer: Labels) -> tuple[str, ...]:
+        """What to say where the scan above the card is not the one that was segmented: its own was closed."""
+        scan = self.session.scan
+        if scan is None or self.session.scan_of(layer) is scan:
+            return ()
+        return (f"{layer.name} was not made from {scan.name}; its own scan is not open.",)
+
+    def _on_numbered(self, words: str) -> None:
+        self.legend.refresh()
+        self._tell_result()
+        self.say_briefly(words)
+
+    def _show_parts(self, shown: bool) -> None:
+        for part in self._result_parts:
+            part.setVisible(shown)
+
+
+def _run(scan: Scan, settings: SegmentSettings, control: Control) -> SegmentResult:
+    # napari's first labels layer imports it: here that holds no window up.
+    import pandas  # noqa: F401
+
+    return segment(scan, settings, control)
+
+
+def model_choices() -> Choices:
+    """Models to choose from: `name` for the version in use, `name@version` for the others."""
+    chosen = model_in_use()
+    entries = list_models()
+    if not entries:
+        return [(chosen, f"{chosen} (not installed)")]
+    choices = []
+    for entry in entries:
+        in_use = _is_in_use(entry)
+        words = entry.title if in_use else f"{entry.title}, version {entry.version}"
+        choices.append((entry.name if in_use and chosen != entry.key else entry.key, words))
+    return choices
+
+
+def _is_in_use(entry: ModelEntry) -> bool:
+    """Whether the plain name means this version."""
+    try:
+        return get_model(entry.name).key == entry.key
+    except ModelError:  # the version that was in use is gone; segmenting with the name says so
+        return False
+
+
+def describe(layer: Image) -> str:
+    """Sequence, slices and spacing of a scan layer, in one line."""
+    slices, height, width = layer.data.shape
+    known = about(layer)
+    spacing = " × ".join(f"{step:.2g}" for step in layer.scale[-3:])
+    sequence = known.get("sequence", "unknown")
+    parts = [] if sequence == "unknown" else [sequence]
+    parts += [f"{slices} × {height} × {width}", f"{spacing} mm"]
+    if not known:
+        unknown = all(step == 1 for step in layer.scale[-3:])
+        parts.append("no spacing, 1 mm assumed" if unknown else "spacing from the layer")
+    return " · ".join(parts)
+
+
+def places_to_look(number: int) -> str:
+    """How many places the person should look at.
+
+    >>> places_to_look(0), places_to_look(1)
+    ('', '1 place to look at')
+    """
+    return f"{number} place{'s' if number != 1 else ''} to look at" if number else ""
