@@ -6,8 +6,8 @@ been.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -55,8 +55,8 @@ class CropSettings(BaseModel):
     thinned_mm: float = Field(
         0.0,
         ge=0,
-        description="what is taken off either end of discs of real slices that got another contrast or "
-        "dark discs: exported masks are that much fatter than SPIDER's own",
+        description="what is taken off either end of discs of real slices that stand for another sequence: "
+        "exported masks are that much fatter than SPIDER's own",
     )
     texture_share: float = Field(
         0.0, ge=0, le=1, description="share of painted samples that borrow a real slice's texture"
@@ -132,7 +132,8 @@ class CropSampler:
         index, centre = self._place(volume, rng)
         slices = self._neighbours(volume, index, rng)
         structures = torch.from_numpy(volume.structures[slices]).float()
-        labels, remapped = augment.sample(structures, centre, offsets, "nearest"), False
+        labels = augment.sample(structures, centre, offsets, "nearest")
+        another = False  # Whether a real slice stands for another sequence than its own
         if volume.kind == "tissues":
             tissues = torch.from_numpy(volume.values[slices]).float()
             tissues = augment.sample(tissues, centre, offsets, "nearest")
@@ -141,12 +142,14 @@ class CropSampler:
             if share and rng.random() < share:
                 image = lend_texture(image, self._real_slice(offsets, rng), generator)
         else:
-            image = self._image(volume, slices, centre, offsets, rng)
+            thickness = _thickness(volume, rng)
+            image = self._image(volume, slices, thickness, centre, offsets)
             remapped = rng.random() < self.settings.augment.remap_share
             if remapped:
                 image = augment.remap_contrast(image, labels, generator)
-        image, darkened = self._worn(image, labels, rng, generator)
-        if self.settings.thinned_mm and volume.kind == "image" and (darkened or remapped):
+            another = remapped or thickness > 0
+        image = self._worn(image, labels, another, rng, generator)
+        if self.settings.thinned_mm and another:
             pixels = self.settings.thinned_mm / volume.spacing_mm
             labels = _thinned(labels, structures, centre, offsets, pixels)
         target = labels[len(slices) // 2].long()
@@ -170,15 +173,19 @@ class CropSampler:
         return augment.sample(grey, centre, offsets, "bilinear")
 
     def _worn(
-        self, image: torch.Tensor, labels: torch.Tensor, rng: np.random.Generator, generator: torch.Generator
-    ) -> tuple[torch.Tensor, bool]:
-        """Sometimes with changed endplates, dark discs, a narrow canal; and whether discs are dark."""
-        worn: dict[Callable[..., torch.Tensor], bool] = {}
-        for wear in (change_endplates, darken_discs, narrow_canal):
-            worn[wear] = bool(self.settings.worn_share) and rng.random() < self.settings.worn_share
-            if worn[wear]:
+        self,
+        image: torch.Tensor,
+        labels: torch.Tensor,
+        another: bool,
+        rng: np.random.Generator,
+        generator: torch.Generator,
+    ) -> torch.Tensor:
+        """Sometimes with changed endplates, with dark discs, with a narrow canal."""
+        dark = partial(darken_discs, into_bodies=another)
+        for wear in (change_endplates, dark, narrow_canal):
+            if self.settings.worn_share and rng.random() < self.settings.worn_share:
                 image = wear(image, labels, generator)
-        return image, worn[darken_discs]
+        return image
 
     @staticmethod
     def _weight(
@@ -222,17 +229,21 @@ class CropSampler:
     def _image(
         volume: PreparedVolume,
         slices: list[int],
+        thickness: int,
         centre: tuple[float, float],
         offsets: torch.Tensor,
-        rng: np.random.Generator,
     ) -> torch.Tensor:
-        """Grey crops 0..1; thin slices are sometimes averaged into thick ones."""
-        thickness = int(rng.choice([0, 0, 1, 2])) if volume.slice_mm < 1.5 else 0
+        """Grey crops 0..1, averaged over so many slices to either side."""
         last = len(volume.values) - 1
         stack = np.stack(
             [volume.values[max(0, s - thickness) : min(last, s + thickness) + 1].mean(0) for s in slices]
         )
         return augment.sample(torch.from_numpy(stack.astype(np.float32) / 255), centre, offsets, "bilinear")
+
+
+def _thickness(volume: PreparedVolume, rng: np.random.Generator) -> int:
+    """How many thin slices to either side are averaged into a thick one; every second time none."""
+    return int(rng.choice([0, 0, 1, 2])) if volume.slice_mm < 1.5 else 0
 
 
 def _thinned(

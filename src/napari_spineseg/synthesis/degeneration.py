@@ -21,12 +21,14 @@ _TAPER_PX = 12
 _LEFT_OF_TEXTURE = (0.1, 0.4)
 
 
-def darken_discs(image: torch.Tensor, structures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def darken_discs(
+    image: torch.Tensor, structures: torch.Tensor, generator: torch.Generator, into_bodies: bool = True
+) -> torch.Tensor:
     """Make discs, and what lies between them and the bodies, one dark band.
 
     image: (channels, H, W) in 0..1; structures: (channels, H, W), `Structure`, of the same pixels, 0.5 mm
-    each. Slices without a disc or without a gap to the bodies stay as they are. The band reaches up to
-    1 mm into the bodies, as chemical shift and thick slices make it reach.
+    each. Slices without a disc or without a gap to the bodies stay as they are. `into_bodies` lets the
+    band reach up to 1 mm into them, as chemical shift and thick slices make it reach.
     """
     disc = structures == Structure.DISC
     gap = _widened(disc, (_ENDPLATE_PX, 0)) & (structures == Structure.BACKGROUND)
@@ -34,7 +36,7 @@ def darken_discs(image: torch.Tensor, structures: torch.Tensor, generator: torch
         return image
     depth, brightness, texture, wide = torch.rand(4, generator=generator).tolist()
     level = _quantile(image[gap], 0.05 + 0.3 * depth) * (0.8 + 0.6 * brightness)
-    band = _widened(disc | gap, (int((_INTO_BODY_PX + 1) * wide), 0))
+    band = _widened(disc | gap, (int((_INTO_BODY_PX + 1) * wide), 0)) if into_bodies else disc | gap
     return _levelled(image, band.float(), disc, level, texture)
 
 
