@@ -7,7 +7,6 @@ been.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -51,12 +50,6 @@ class CropSettings(BaseModel):
         le=1,
         description="share of samples whose discs are darkened to their endplates, as many whose canal "
         "loses its fluid in places, and as many with changed endplates",
-    )
-    thinned_mm: float = Field(
-        0.0,
-        ge=0,
-        description="what is taken off either end of discs of real slices that stand for another sequence: "
-        "exported masks are that much fatter than SPIDER's own",
     )
     texture_share: float = Field(
         0.0, ge=0, le=1, description="share of painted samples that borrow a real slice's texture"
@@ -133,7 +126,6 @@ class CropSampler:
         slices = self._neighbours(volume, index, rng)
         structures = torch.from_numpy(volume.structures[slices]).float()
         labels = augment.sample(structures, centre, offsets, "nearest")
-        another = False  # Whether a real slice stands for another sequence than its own
         if volume.kind == "tissues":
             tissues = torch.from_numpy(volume.values[slices]).float()
             tissues = augment.sample(tissues, centre, offsets, "nearest")
@@ -142,16 +134,10 @@ class CropSampler:
             if share and rng.random() < share:
                 image = lend_texture(image, self._real_slice(offsets, rng), generator)
         else:
-            thickness = _thickness(volume, rng)
-            image = self._image(volume, slices, thickness, centre, offsets)
-            remapped = rng.random() < self.settings.augment.remap_share
-            if remapped:
+            image = self._image(volume, slices, centre, offsets, rng)
+            if rng.random() < self.settings.augment.remap_share:
                 image = augment.remap_contrast(image, labels, generator)
-            another = remapped or thickness > 0
-        image = self._worn(image, labels, another, rng, generator)
-        if self.settings.thinned_mm and another:
-            pixels = self.settings.thinned_mm / volume.spacing_mm
-            labels = _thinned(labels, structures, centre, offsets, pixels)
+        image = self._worn(image, labels, rng, generator)
         target = labels[len(slices) // 2].long()
         return image, target, self._weight(volume, index, centre, offsets)
 
@@ -173,16 +159,10 @@ class CropSampler:
         return augment.sample(grey, centre, offsets, "bilinear")
 
     def _worn(
-        self,
-        image: torch.Tensor,
-        labels: torch.Tensor,
-        another: bool,
-        rng: np.random.Generator,
-        generator: torch.Generator,
+        self, image: torch.Tensor, labels: torch.Tensor, rng: np.random.Generator, generator: torch.Generator
     ) -> torch.Tensor:
         """Sometimes with changed endplates, with dark discs, with a narrow canal."""
-        dark = partial(darken_discs, into_bodies=another)
-        for wear in (change_endplates, dark, narrow_canal):
+        for wear in (change_endplates, darken_discs, narrow_canal):
             if self.settings.worn_share and rng.random() < self.settings.worn_share:
                 image = wear(image, labels, generator)
         return image
@@ -229,40 +209,17 @@ class CropSampler:
     def _image(
         volume: PreparedVolume,
         slices: list[int],
-        thickness: int,
         centre: tuple[float, float],
         offsets: torch.Tensor,
+        rng: np.random.Generator,
     ) -> torch.Tensor:
-        """Grey crops 0..1, averaged over so many slices to either side."""
+        """Grey crops 0..1; thin slices are sometimes averaged into thick ones."""
+        thickness = int(rng.choice([0, 0, 1, 2])) if volume.slice_mm < 1.5 else 0
         last = len(volume.values) - 1
         stack = np.stack(
             [volume.values[max(0, s - thickness) : min(last, s + thickness) + 1].mean(0) for s in slices]
         )
         return augment.sample(torch.from_numpy(stack.astype(np.float32) / 255), centre, offsets, "bilinear")
-
-
-def _thickness(volume: PreparedVolume, rng: np.random.Generator) -> int:
-    """How many thin slices to either side are averaged into a thick one; every second time none."""
-    return int(rng.choice([0, 0, 1, 2])) if volume.slice_mm < 1.5 else 0
-
-
-def _thinned(
-    labels: torch.Tensor,
-    structures: torch.Tensor,
-    centre: tuple[float, float],
-    offsets: torch.Tensor,
-    pixels: float,
-) -> torch.Tensor:
-    """`labels` with discs that end `pixels` of the source before they do; what they lose is background.
-
-    labels: (channels, H, W), as read from structures: (channels, h, w) at `offsets` around `centre`.
-    """
-    disc = labels == Structure.DISC
-    kept = disc
-    for rows in (-pixels, pixels):
-        beside = offsets + torch.tensor([0.0, rows])
-        kept = kept & (augment.sample(structures, centre, beside, "nearest") == Structure.DISC)
-    return labels.masked_fill(disc & ~kept, float(Structure.BACKGROUND))
 
 
 def _inside(centre: float, crop: int, whole: int) -> float:

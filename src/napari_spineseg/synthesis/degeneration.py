@@ -15,29 +15,24 @@ from napari_spineseg.anatomy import Structure
 from napari_spineseg.core.augment import soften
 
 _ENDPLATE_PX = 5
-_INTO_BODY_PX = 2
 _RING_PX = 8
 _TAPER_PX = 12
 _LEFT_OF_TEXTURE = (0.1, 0.4)
 
 
-def darken_discs(
-    image: torch.Tensor, structures: torch.Tensor, generator: torch.Generator, into_bodies: bool = True
-) -> torch.Tensor:
+def darken_discs(image: torch.Tensor, structures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Make discs, and what lies between them and the bodies, one dark band.
 
     image: (channels, H, W) in 0..1; structures: (channels, H, W), `Structure`, of the same pixels, 0.5 mm
-    each. Slices without a disc or without a gap to the bodies stay as they are. `into_bodies` lets the
-    band reach up to 1 mm into them, as chemical shift and thick slices make it reach.
+    each. Slices without a disc or without a gap to the bodies stay as they are.
     """
     disc = structures == Structure.DISC
     gap = _widened(disc, (_ENDPLATE_PX, 0)) & (structures == Structure.BACKGROUND)
     if not bool(disc.any()) or not bool(gap.any()):
         return image
-    depth, brightness, texture, wide = torch.rand(4, generator=generator).tolist()
+    depth, brightness, texture = torch.rand(3, generator=generator).tolist()
     level = _quantile(image[gap], 0.05 + 0.3 * depth) * (0.8 + 0.6 * brightness)
-    band = _widened(disc | gap, (int((_INTO_BODY_PX + 1) * wide), 0)) if into_bodies else disc | gap
-    return _levelled(image, band.float(), disc, level, texture)
+    return _levelled(image, (disc | gap).float(), disc, level, texture)
 
 
 def narrow_canal(image: torch.Tensor, structures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
