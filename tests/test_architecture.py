@@ -132,7 +132,7 @@ def test_pages_open_without_what_takes_a_second_to_import():
 
 def test_no_timer_calls_a_lambda():
     """One that fires when its page has gone ends napari: Qt lets go of a widget's methods, not of lambdas."""
-    found = [p.name for p in (PACKAGE / "widgets").glob("*.py") if "timeout.connect(lambda" in p.read_text()]
+    found = [p.name for p in (PACKAGE / "widgets").rglob("*.py") if "timeout.connect(lambda" in p.read_text()]
     assert not found
 
 

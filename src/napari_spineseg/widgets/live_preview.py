@@ -43,7 +43,7 @@ class LivePreview(QObject):
         self._timer = QTimer(self, singleShot=True, interval=_DEBOUNCE_MS)
         self._timer.timeout.connect(self._draw)
         self._patience = QTimer(self, singleShot=True, interval=_SILENT_MS)
-        self._patience.timeout.connect(lambda: self.message.emit(_WORKING))
+        self._patience.timeout.connect(self._say_working)
         for event in ("point", "order", "ndisplay"):
             while_alive(self, getattr(session.viewer.dims.events, event), self.refresh)
         while_alive(self, session.layers_changed, self._on_layers)
@@ -130,6 +130,9 @@ class LivePreview(QObject):
         job.failed.connect(failed)
         job.ended.connect(self._on_ended)
         job.start()
+
+    def _say_working(self) -> None:
+        self.message.emit(_WORKING)
 
     def _add_layer(self, layer: Layer, at: int) -> None:
         """Show the preview's layer, `at` that place from below; the selection stays where it is."""
