@@ -49,6 +49,10 @@ clean:  ## remove what was installed and built here
 
 $(VENV)/.package: pyproject.toml constraints.txt scripts/environment
 	@scripts/environment $(VENV) -e '.[qt]'
+	@# Compiled once: where PYTHONDONTWRITEBYTECODE is set, every start would compile PyTorch anew, for seconds.
+	@for what in napari_spineseg.cli.segment,napari_spineseg.core.predict,napari_spineseg.instances \
+	  napari_spineseg.widgets.dock,napari.viewer,napari._qt.qt_main_window; do \
+	  env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -c "import $$what" >/dev/null 2>&1 || true; done
 	@touch $@
 
 $(VENV)/.tox: constraints.txt scripts/environment
