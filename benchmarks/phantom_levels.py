@@ -2,8 +2,8 @@
 
     python -m benchmarks.phantom_levels [--spines N] [--weights FILE.safetensors]
 
-N spines (12), each as T1, T2 and STIR. A vertebra of less than 1500 voxels is not counted; one has its number if
-more than half of it is marked, and mostly with that number.
+N spines (12), each as T1, T2 and STIR. A vertebra of less than 1500 voxels is not counted; one has its number
+if more than half of it is marked, and mostly with that number.
 """
 
 from __future__ import annotations
