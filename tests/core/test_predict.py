@@ -358,3 +358,19 @@ def test_gradients_are_not_kept_and_training_is_not_disturbed():
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert all(parameter.requires_grad and parameter.grad is None for parameter in network.parameters())
     network(torch.randn(1, 3, 8, 8)).sum().backward()
+
+
+@pytest.mark.parametrize(("width", "precision"), [(4, "fp32"), (12, "bf16")])
+def test_a_slice_of_one_column_at_the_coarsest_scale_is_not_computed_in_bfloat16(
+    width, precision, monkeypatch
+):
+    """There, a processor's bfloat16 convolutions may read memory that nobody wrote."""
+    monkeypatch.setattr(device, "bf16_pays", lambda: True)
+    torch.manual_seed(0)
+    spec = InputSpec(spacing_mm=1, stride=4, neighbour_mm=1)
+    network = SpineNet(3, 4, (4, 8)).eval()
+    for parameter in network.parameters():
+        parameter.data.mul_(0)  # Both precisions agree
+    model = LoadedModel(network, ModelCard(name="tiny", network="spine_net", input=spec))
+    scan = Scan(np.random.default_rng(0).integers(0, 99, (40, width, 40)).astype(np.int16), np.eye(4))
+    assert predict(scan, model, PredictOptions(device="cpu")).precision == precision
