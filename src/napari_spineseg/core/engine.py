@@ -81,6 +81,16 @@ def engine_for(
     return kept[key]
 
 
+def safe_precision(asked: PrecisionName, device: torch.device, width: int, stride: int) -> PrecisionName:
+    """`asked`, but float32 in place of "auto" where images of `width` come down to a single column.
+
+    Processors with AMX then read memory that nobody wrote in bfloat16 convolutions with stride (oneDNN of
+    torch 2.13), and answer with what is not a number. So narrow an image costs nothing in float32.
+    """
+    narrow = device.type == "cpu" and width < 2 * stride
+    return "fp32" if asked == "auto" and narrow else asked
+
+
 def build_engine(network: nn.Module, device: torch.device, dtype: torch.dtype) -> Engine:
     """Fold and move a copy of `network`; the network itself stays as it is."""
     ready = fold(network)

@@ -27,7 +27,7 @@ from napari_spineseg.core.device import (
     threads,
     threads_for_one_slice,
 )
-from napari_spineseg.core.engine import Engine, Runner, engine_for
+from napari_spineseg.core.engine import Engine, Runner, engine_for, safe_precision
 from napari_spineseg.core.foreground import Foreground
 from napari_spineseg.core.output import Output
 from napari_spineseg.core.resample import Window
@@ -232,18 +232,9 @@ class _Job:
         )
 
     def _engine(self, device: torch.device) -> Engine:
-        precision = self.options.precision
-        if precision == "auto" and device.type == "cpu" and self._is_narrow():
-            precision = "fp32"
+        width, stride = self.slices.padded[1], self.model.card.input.stride
+        precision = safe_precision(self.options.precision, device, width, stride)
         return engine_for(self.model, device, precision, self._example)
-
-    def _is_narrow(self) -> bool:
-        """Whether the network comes down to a single column.
-
-        Processors with AMX then read memory that nobody wrote in bfloat16 convolutions with stride (oneDNN of
-        torch 2.13), and answer with what is not a number. So narrow a slice costs nothing in float32.
-        """
-        return self.slices.padded[1] < 2 * self.model.card.input.stride
 
     def _example(self) -> torch.Tensor:
         """The middle of the middle slice: enough to see whether a reduced precision agrees."""

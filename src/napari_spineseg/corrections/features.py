@@ -49,7 +49,7 @@ class LocalFeatures:
     ) -> None:
         import torch
 
-        from napari_spineseg.core.engine import engine_for
+        from napari_spineseg.core.engine import engine_for, safe_precision
         from napari_spineseg.core.sagittal import SagittalSlices
 
         volume, spacing = scan.sagittal(), scan.grid.to_orientation().grid.spacing
@@ -58,7 +58,9 @@ class LocalFeatures:
         self._structures = tuple(model.card.structures)
         self._window = self._around(rows, columns, model.card.input.stride)
         middle = len(volume) // 2
-        self._engine = engine_for(model, torch.device("cpu"), "auto", lambda: self._input(middle))
+        device, width = torch.device("cpu"), self._window.shape[1]
+        precision = safe_precision("auto", device, width, model.card.input.stride)
+        self._engine = engine_for(model, device, precision, lambda: self._input(middle))
         self._kept: OrderedDict[int, np.ndarray] = OrderedDict()
         self._lock = Lock()
 
