@@ -43,6 +43,8 @@ SHRINKING = {
     "shrink": lambda v: tools.shrink(v, 2, 1.7, SPACING),
     "keep_largest": lambda v: tools.keep_largest(v, 2, SPACING),
     "erase_islands": lambda v: tools.erase_islands(v, SPACING, 0.05),
+    "erase_structure": lambda v: tools.erase_structure(v, 2, SPACING),
+    "erase_structure on a slice": lambda v: tools.erase_structure(v, 2, SPACING, (1, 4)),
 }
 RENUMBERING = {
     "merge": lambda v: tools.merge(v, 1, 2),

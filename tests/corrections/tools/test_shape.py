@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from napari_spineseg.corrections.tools import erase_islands, fill_holes, keep_largest, smooth
+from napari_spineseg.corrections.tools import erase_islands, erase_structure, fill_holes, keep_largest, smooth
 
 
 def surface(mask: np.ndarray) -> int:
@@ -70,3 +70,18 @@ def test_islands_go_by_volume_and_each_structure_keeps_its_largest(column, spaci
     erase_islands(after, spacing, 0.2, label=3).apply(after)
     assert not (after[0] == 3).any()
     assert np.array_equal(np.where(after == 77, 0, after), column)
+
+
+def test_a_structure_goes_whole_or_from_one_slice_and_nothing_else_does(column, spacing):
+    whole, sliced = column.copy(), column.copy()
+    there = int((column == 2).sum())
+    erase_structure(column, 2, spacing).apply(whole)
+    assert np.array_equal(whole, np.where(column == 2, 0, column))
+    edit = erase_structure(column, 2, spacing, (0, 4))
+    edit.apply(sliced)
+    assert len(edit) == int((column[4] == 2).sum()) < there and "on this slice" in edit.words
+    assert np.array_equal(sliced[4], whole[4]) and np.array_equal(
+        np.delete(sliced, 4, 0), np.delete(column, 4, 0)
+    )
+    assert erase_structure(whole, 2, spacing).words == "There is nothing of this structure in this scan."
+    assert erase_structure(sliced, 2, spacing, (0, 4)).words.endswith("on this slice.")

@@ -21,7 +21,8 @@ from napari_spineseg.widgets.segment.page import SegmentPage
     [
         *((name, False) for name in "AK"),
         ("=", True),
-        *(pytest.param(name, False, marks=pytest.mark.slow) for name in "=-SIH,.U"),
+        ("X", True),
+        *(pytest.param(name, False, marks=pytest.mark.slow) for name in "=-SIH,.UX"),
         pytest.param("-", True, marks=pytest.mark.slow),
     ],
 )

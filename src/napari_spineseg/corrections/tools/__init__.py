@@ -10,7 +10,7 @@ from napari_spineseg.corrections.tools.fill_between import fill_between
 from napari_spineseg.corrections.tools.grow import grow, shrink
 from napari_spineseg.corrections.tools.holes import fill_holes
 from napari_spineseg.corrections.tools.merge import merge
-from napari_spineseg.corrections.tools.pieces import erase_islands, keep_largest
+from napari_spineseg.corrections.tools.pieces import erase_islands, erase_structure, keep_largest
 from napari_spineseg.corrections.tools.smooth import smooth
 from napari_spineseg.corrections.tools.snap import snap_to_edge
 from napari_spineseg.corrections.tools.split import split_at_line, split_between
@@ -18,6 +18,7 @@ from napari_spineseg.corrections.tools.split import split_at_line, split_between
 __all__ = [
     "copy_from_slice",
     "erase_islands",
+    "erase_structure",
     "fill_between",
     "fill_holes",
     "grow",

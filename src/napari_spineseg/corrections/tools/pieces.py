@@ -1,4 +1,4 @@
-"""Loose pieces of structures."""
+"""Structures and loose pieces of them that should not be there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,33 @@ import cc3d
 import numpy as np
 
 from napari_spineseg.corrections.edit import Edit, Spacing, box_of, boxes_of, edit_where, join, nothing
+
+
+def erase_structure(
+    labels: np.ndarray, label: int, spacing: Spacing, plane: tuple[int, int] | None = None
+) -> Edit:
+    """Erase all of `label`: what a model painted where nothing is.
+
+    Parameters
+    ----------
+    labels
+        (slices, rows, columns).
+    spacing
+        mm along the axes.
+    plane
+        (axis, index) of the only slice to work on; all by default.
+    """
+    box = box_of(labels, label)
+    if box is not None and plane is not None:
+        axis, index = plane
+        there = box[axis].start <= index < box[axis].stop
+        box = tuple(slice(index, index + 1) if n == axis else b for n, b in enumerate(box)) if there else None
+    edit = nothing("") if box is None else edit_where(labels[box] == label, 0, box)
+    if not len(edit):
+        where = "on this slice" if plane is not None else "in this scan"
+        return nothing(f"There is nothing of this structure {where}.")
+    where = "on this slice" if plane is not None else "on all slices"
+    return edit.saying(f"Erased all of it {where}, {_volume(len(edit), spacing)}.")
 
 
 def keep_largest(labels: np.ndarray, label: int, spacing: Spacing) -> Edit:
@@ -59,9 +86,12 @@ def erase_islands(
 
 def _erased(count: int, what: str, voxels: int, spacing: Spacing) -> str:
     """What went, how much of it, and that it was not only on the slice that is shown."""
+    return f"Erased {count} {what}{'s' if count > 1 else ''}, {_volume(voxels, spacing)} on all slices."
+
+
+def _volume(voxels: int, spacing: Spacing) -> str:
     ml = voxels * float(np.prod(spacing)) / 1000
-    much = f"{ml:.1f} ml" if ml >= 0.05 else "less than 0.1 ml"
-    return f"Erased {count} {what}{'s' if count > 1 else ''}, {much} on all slices."
+    return f"{ml:.1f} ml" if ml >= 0.05 else "less than 0.1 ml"
 
 
 def _pieces(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -78,6 +78,7 @@ CORRECT_KEYS: tuple[Key, ...] = (
     Key("copy_next", ".", "Copy from the slice after", _SHAPE),
     Key("keep_largest", "K", "Keep the largest piece, on all slices", _SHAPE),
     Key("erase_islands", "U", "Erase islands of all structures, on all slices", _SHAPE),
+    Key("erase_structure", "X", "Erase all of the structure", _SHAPE),
     Key("split", "T", "Split: click once in each part", _COLUMN),
     Key("split_line", "Shift-T", "Split along a line: drag across", _COLUMN),
     Key("merge", "M", "Merge: click the other part", _COLUMN),

@@ -97,6 +97,7 @@ TOOLS: Mapping[str, Callable[[Place], Edit]] = {
     ),
     "keep_largest": lambda at: tools.keep_largest(at.labels, at.label, at.spacing),
     "erase_islands": lambda at: tools.erase_islands(at.labels, at.spacing, _ISLAND_ML),
+    "erase_structure": lambda at: tools.erase_structure(at.labels, at.label, at.spacing, at.plane),
 }
 """Tools that need nothing but a place: by the name of their key."""
 
@@ -127,6 +128,7 @@ _TITLES = {
     "copy_next": "Copy next",
     "keep_largest": "Keep largest",
     "erase_islands": "Erase islands",
+    "erase_structure": "Erase all of it",
     "split": "Split",
     "split_line": "Split by line",
     "merge": "Merge",
