@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch.nn import functional
@@ -104,6 +105,16 @@ def neighbour_indices(index: int, slices: int, slice_mm: float, spec: InputSpec)
     step = max(1, round(spec.neighbour_mm / slice_mm))
     reach = range(-spec.neighbours, spec.neighbours + 1)
     return [min(max(index + step * k, 0), slices - 1) for k in reach]
+
+
+def network_input(values: np.ndarray, index: int, slice_mm: float, spec: InputSpec) -> torch.Tensor:
+    """Input for one slice of a volume that is on the network's grid already.
+
+    values: (slices, h, w) of any real dtype -> (1, channels, H, W) float32, padded to the stride.
+    """
+    slices = neighbour_indices(index, len(values), slice_mm, spec)
+    image = normalise(torch.from_numpy(values[slices]).float(), spec.normalise)
+    return pad_to_stride(image, spec.stride)[None]
 
 
 def pad_to_stride(slices: torch.Tensor, stride: int) -> torch.Tensor:

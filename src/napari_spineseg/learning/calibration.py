@@ -15,7 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_spineseg.core.inputs import InputSpec, neighbour_indices, normalise, pad_to_stride
+from napari_spineseg.core.inputs import InputSpec, network_input
 from napari_spineseg.datasets.prepared import PreparedVolume
 
 _TEMPERATURES = np.geomspace(0.5, 8.0, 50)
@@ -73,10 +73,9 @@ def _near_the_spine(
     found, answers = [], []
     for volume in volumes:
         for index in np.unique(np.linspace(0, len(volume.values) - 1, slices + 2)[1:-1].round().astype(int)):
-            picked = neighbour_indices(int(index), len(volume.values), volume.slice_mm, spec)
-            image = normalise(torch.from_numpy(volume.values[picked]).float(), spec.normalise)
-            height, width = image.shape[1:]
-            logits = network(pad_to_stride(image, spec.stride)[None])[0, :, :height, :width]
+            height, width = volume.values.shape[1:]
+            image = network_input(volume.values, int(index), volume.slice_mm, spec)
+            logits = network(image)[0, :, :height, :width]
             target = torch.from_numpy(volume.structures[index])
             labelled = ((target > 0) & (target < len(logits))).float()[None]
             near = functional.max_pool2d(labelled, _NEAR_PX, 1, _NEAR_PX // 2)[0] > 0

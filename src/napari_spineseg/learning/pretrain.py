@@ -16,7 +16,7 @@ from torch import nn
 
 from napari_spineseg.anatomy import Structure
 from napari_spineseg.core.checkpoint import ModelCard, save_model
-from napari_spineseg.core.inputs import InputSpec, neighbour_indices, normalise, pad_to_stride
+from napari_spineseg.core.inputs import InputSpec, network_input
 from napari_spineseg.core.losses import cross_entropy_dice
 from napari_spineseg.core.networks import build_network
 from napari_spineseg.core.train import Trainer, TrainSettings
@@ -205,8 +205,7 @@ def predict_prepared(
     network: nn.Module, volume: PreparedVolume, index: int, spec: InputSpec, device: torch.device
 ) -> np.ndarray:
     """Structures of one slice of a prepared volume, (height, width) uint8."""
-    slices = neighbour_indices(index, len(volume.values), volume.slice_mm, spec)
-    image = normalise(torch.from_numpy(volume.values[slices]).float(), spec.normalise)
-    padded = pad_to_stride(image, spec.stride)[None].to(device, memory_format=torch.channels_last)
+    image = network_input(volume.values, index, volume.slice_mm, spec)
+    padded = image.to(device, memory_format=torch.channels_last)
     height, width = volume.values.shape[1:]
     return network(padded)[0, :, :height, :width].argmax(0).byte().cpu().numpy()

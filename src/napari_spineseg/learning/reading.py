@@ -11,7 +11,7 @@ from torch import nn
 from napari_spineseg.anatomy import Structure
 from napari_spineseg.core.checkpoint import ModelCard
 from napari_spineseg.core.engine import Engine, build_engine
-from napari_spineseg.core.inputs import InputSpec, neighbour_indices, normalise, pad_to_stride
+from napari_spineseg.core.inputs import InputSpec, network_input
 from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.errors import ModelError
 
@@ -39,10 +39,9 @@ class Reader:
 
     def logits(self, volume: PreparedVolume, index: int) -> torch.Tensor:
         """(classes, height, width) float32 of slice `index` between its neighbours."""
-        slices = neighbour_indices(index, len(volume.values), volume.slice_mm, self.spec)
-        image = normalise(torch.from_numpy(volume.values[slices]).float(), self.spec.normalise)
         height, width = volume.values.shape[1:]
-        return self.engine(pad_to_stride(image, self.spec.stride)[None])[0, :, :height, :width]
+        image = network_input(volume.values, index, volume.slice_mm, self.spec)
+        return self.engine(image)[0, :, :height, :width]
 
 
 def class_table(card: ModelCard) -> np.ndarray:
