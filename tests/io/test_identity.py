@@ -50,3 +50,25 @@ def test_sha256(tmp_path):
     assert sha256_of(tmp_path) == named
     with pytest.raises(ScanError, match="pipe: is a pipe"):
         sha256_of(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("a.mhd", b"ObjectType = Image\nElementDataFile = a.zraw\n"),
+        ("a.nhdr", b"NRRD0004\ntype: short\ndata file: a.zraw\n\n"),
+    ],
+)
+def test_sha256_of_a_header_covers_its_data_file(tmp_path, name, header):
+    (tmp_path / name).write_bytes(header)
+    (tmp_path / "a.zraw").write_bytes(b"voxels")
+    assert sha256_of(tmp_path / name) == hashlib.sha256(header + b"voxels").hexdigest()
+    (tmp_path / "a.zraw").unlink()
+    with pytest.raises(ScanError, match=r"needs its data file a\.zraw"):
+        sha256_of(tmp_path / name)
+
+
+def test_sha256_of_a_file_that_holds_its_voxels_is_that_of_its_bytes(tmp_path):
+    content = b"ObjectType = Image\nElementDataFile = LOCAL\n" + bytes(9)
+    (tmp_path / "a.mha").write_bytes(content)
+    assert sha256_of(tmp_path / "a.mha") == hashlib.sha256(content).hexdigest()

@@ -6,8 +6,10 @@ import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from napari_spineseg.errors import ScanError
+from napari_spineseg.io.companion import open_companion
 from napari_spineseg.io.guard import open_file, refuse
 
 # Only endings that mean a format are taken off: "1.2.840.113" is a DICOM file without an ending.
@@ -36,6 +38,8 @@ def stem_of(path: Path) -> str:
 def sha256_of(path: Path) -> str:
     """SHA-256 of a file, or of a folder's plain files (names and bytes) in the order of their names.
 
+    A header's data file (a .zraw of a .mhd) is read on after it: that is where the voxels are.
+
     Raises
     ------
     ScanError
@@ -45,6 +49,9 @@ def sha256_of(path: Path) -> str:
     digest = hashlib.sha256()
     if not path.is_dir():
         _add(digest, path)
+        if (data := open_companion(path)) is not None:
+            with data:
+                _take(digest, data)
         return digest.hexdigest()
     try:
         inside = sorted(p for p in path.rglob("*") if p.is_file())
@@ -60,5 +67,9 @@ def sha256_of(path: Path) -> str:
 
 def _add(digest: hashlib._Hash, path: Path) -> None:
     with open_file(path) as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+        _take(digest, file)
+
+
+def _take(digest: hashlib._Hash, file: BinaryIO) -> None:
+    while block := file.read(1 << 20):
+        digest.update(block)
