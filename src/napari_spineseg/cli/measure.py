@@ -85,6 +85,7 @@ class MeasureRun(Run):
     def work(self, job: Outputs, control: Control) -> tuple[str, dict[str, Any]]:
         """Measure one segmentation."""
         segmentation = open_segmentation(job.scan)
+        segmentation = replace(segmentation, warnings=tuple(job.warnings(*segmentation.warnings)))
         files = {"input": {"path": job.scan.absolute(), "sha256": io.sha256_of(job.scan)}}
         scan = None
         if self.scan is not None:

@@ -177,7 +177,7 @@ class PreprocessRun(Run):
                 "grid": _grid(result),
                 "versions": {"spineseg": __version__, "torch": version("torch"), "numpy": version("numpy")},
                 "seconds": {name: round(value, 4) for name, value in seconds.items()},
-                "warnings": list(dict.fromkeys(result.warnings)),
+                "warnings": job.warnings(*result.warnings),
             }
             write_json(record, staged.record)
         steps = ", ".join(entry["step"] for entry in result.history)
@@ -201,7 +201,7 @@ class BackRun(Run):
             record = {
                 "input": {"path": job.scan.absolute(), "sha256": sha256},
                 "history": list(self.history),
-                "warnings": list(result.warnings),
+                "warnings": job.warnings(*result.warnings),
             }
             write_json(record, staged.record)
         return "back on the grid of " + " × ".join(map(str, result.labels.shape)) + " voxels", record

@@ -76,6 +76,7 @@ class SegmentRun(Run):
             seconds = {"read": read - started, **result.seconds, "write": written - segmented}
             source = {"path": job.scan.absolute(), "sha256": sha256, **self.read.picked()}
             record = record_of(source, scan, result, seconds | {"total": written - started})
+            record["warnings"] = job.warnings(*record["warnings"])
             write_json(record, staged.record)
         return result.summary, record
 
