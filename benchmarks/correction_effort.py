@@ -7,7 +7,8 @@ structures reaches each of `GOALS`. The person paints exactly: one stroke is one
 wrong in one way, however large; it is one action, and its voxels are painted voxels.
 
 - *Painting alone*: the largest patch of the scan, again and again.
-- *With the tools*: the slice with most wrong voxels is put right, the largest patch first, down to
+- *With the tools*: structures of which hardly anything is there go by *Erase all of it*, one action each.
+  Then the slice with most wrong voxels is put right, the largest patch first, down to
   patches of `_LEAST_PIXELS`; then *Carry over*, one action, mends the others after it. What makes it
   worse is taken back: one action more. Then the next slice, whichever is the worst by now. When all slices
   were put right in this way, what is left is painted as above.
@@ -29,9 +30,12 @@ from benchmarks.corrected_cases import Case, cases, options
 from napari_spineseg.anatomy import levels_to_structures
 from napari_spineseg.corrections.carry import carry_over
 from napari_spineseg.corrections.edit import Edit
+from napari_spineseg.corrections.tools import erase_structure
 
 GOALS = (0.90, 0.92, 0.94, 0.95, 0.97)
 _LEAST_PIXELS = 60
+# A structure goes whole where no more than this share of it is there.
+_HARDLY = 0.1
 _MOST_STROKES = 20_000
 _STRUCTURES = (1, 2, 3)
 
@@ -93,6 +97,12 @@ class Bench:
         if not size:
             return None
         return fullest, self._patch(patches)
+
+    def invented(self) -> list[int]:
+        """Labels of which hardly a voxel is what it says."""
+        right = np.bincount(self.labels[self.now == self.truth], minlength=int(self.labels.max()) + 1)
+        there = np.bincount(self.labels.ravel(), minlength=len(right))
+        return [int(n) for n in np.flatnonzero(right < _HARDLY * there) if n]
 
     def worst_slice(self, corrected: list[int]) -> int | None:
         """The slice with most wrong voxels, but for those that were put right."""
@@ -161,6 +171,9 @@ def by_painting(case: Case, bench: Bench | None = None, effort: Effort | None = 
 def with_tools(case: Case) -> Effort:
     """Slice after slice by hand, each carried over to the others."""
     bench, effort, corrected = Bench(case), Effort(), []
+    for label in bench.invented():
+        bench.apply(erase_structure(bench.labels, label, case.spacing))
+        effort.actions += 1
     while not effort.note(bench.dice) and (number := bench.worst_slice(corrected)) is not None:
         corrected.append(number)
         while (patch := bench.largest(number)) is not None:

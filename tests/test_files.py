@@ -47,3 +47,12 @@ def test_a_name_of_the_greatest_length_can_be_written(tmp_path):
     file = tmp_path / ("n" * 255)
     write_whole(file, b"x")
     assert file.read_bytes() == b"x"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+def test_nothing_takes_the_place_of_a_pipe_or_device(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match="A device, pipe or socket is there"):
+        write_whole(pipe, b"new")
+    assert pipe.is_fifo() and list(tmp_path.iterdir()) == [pipe]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from napari_spineseg.anatomy import Structure, levels_to_structures, structure_o
 from napari_spineseg.core.metrics import agreement, mean_of
 from napari_spineseg.errors import DatasetError
 from napari_spineseg.grid import Grid
+from napari_spineseg.io.guard import refuse
+from napari_spineseg.io.labels import is_surely_an_image, segmentation_of
+from napari_spineseg.io.read import read_volume
 from napari_spineseg.scan import Segmentation
 
 # What the names of images, labels and results add to a scan's own name.
@@ -91,8 +95,7 @@ def find_pairs(predictions: Path, references: Path) -> list[Pair]:
     for path in (predictions, references):
         if not (path.is_dir() or path.is_file()):
             raise DatasetError(f"{path} is neither a file nor a folder; compare two files, or two folders.")
-    predicted = {scan_name(path): path for path in _files(predictions)}
-    reference = {scan_name(path): path for path in _files(references)}
+    predicted, reference = _by_scan(predictions), _by_scan(references)
     pairs = [
         Pair(scan, predicted[scan], reference[scan]) for scan in sorted(predicted.keys() & reference.keys())
     ]
@@ -102,6 +105,24 @@ def find_pairs(predictions: Path, references: Path) -> list[Pair]:
             "x_seg.nii.gz and x_labels.nii.gz, for instance."
         )
     return pairs
+
+
+def left_over(pairs: Sequence[Pair], predictions: Path, references: Path) -> list[str]:
+    """What a person should be told of label files that no pair holds."""
+    used = {path for pair in pairs for path in (pair.predicted, pair.reference)}
+    paired = {pair.scan: pair for pair in pairs}
+    told = []
+    for folder, partner in ((predictions, "reference"), (references, "prediction")):
+        if not folder.is_dir():
+            continue
+        for path in _files(folder):
+            pair = paired.get(scan_name(path))
+            if pair is None:
+                told.append(f"{path}: has no {partner} of its name, so it was not compared.")
+            elif path not in used and not os.path.samefile(predictions, references):
+                instead = pair.predicted if folder is predictions else pair.reference
+                told.append(f"{path}: was not compared; {instead.name} of the same scan was.")
+    return told
 
 
 def scan_name(path: Path) -> str:
@@ -122,11 +143,11 @@ def compare(pair: Pair) -> CaseReport:
     Raises
     ------
     ScanError
-        If a file cannot be read.
+        If a file cannot be read, or holds an image.
     DatasetError
         If the two are not on the same grid.
     """
-    predicted, reference = io.read_segmentation(pair.predicted), io.read_segmentation(pair.reference)
+    predicted, reference = read_labels(pair.predicted), read_labels(pair.reference)
     if not predicted.grid.same_place_as(reference.grid, tolerance_mm=1e-2):
         raise DatasetError(
             f"{pair.predicted}: is not on the grid of {pair.reference} "
@@ -145,17 +166,40 @@ def compare(pair: Pair) -> CaseReport:
     return report
 
 
+def read_labels(path: Path) -> Segmentation:
+    """Labels of a file.
+
+    Raises
+    ------
+    ScanError
+        If it cannot be read, or holds an image, of which every grey value would pass for a level.
+    """
+    raw = read_volume(path)
+    if is_surely_an_image(raw):
+        refuse(path, "holds an image, not labels; compare segmentations with reference labels")
+    return segmentation_of(raw, path)
+
+
+def annotated(reports: Sequence[CaseReport]) -> tuple[list[CaseReport], list[str]]:
+    """The reports without the structures that no reference of the whole set labels, and those structures."""
+    labelled = _labelled(reports)
+    kept = [
+        replace(
+            report,
+            structures={t: f for t, f in report.structures.items() if t in labelled},
+        )
+        for report in reports
+    ]
+    named = dict.fromkeys(title for report in reports for title in report.structures)
+    return kept, [title for title in named if title not in labelled]
+
+
 def summarise(reports: Sequence[CaseReport]) -> dict[str, Any]:
     """Means over scans, and over patients (each patient's scans averaged first), and the worst scans.
 
     A structure that no reference of the whole set labels is left out: it was not annotated.
     """
-    labelled = {
-        title
-        for report in reports
-        for title, figures in report.structures.items()
-        if np.isfinite(figures["recall"])
-    }
+    labelled = _labelled(reports)
     patients: dict[str, list[CaseReport]] = {}
     for report in reports:
         patients.setdefault(report.pair.patient, []).append(report)
@@ -171,6 +215,16 @@ def summarise(reports: Sequence[CaseReport]) -> dict[str, Any]:
         "patients": by_patient,
         "levels": _grouped([r.levels for r in reports]),
         "instances": _grouped([{t: f for t, f in r.instances.items() if t in labelled} for r in reports]),
+    }
+
+
+def _labelled(reports: Sequence[CaseReport]) -> set[str]:
+    """The structures that a reference labels: of others, there is no recall."""
+    return {
+        title
+        for report in reports
+        for title, figures in report.structures.items()
+        if np.isfinite(figures["recall"])
     }
 
 
@@ -241,6 +295,10 @@ def _instance_figures(matches: list[tuple[int, int, float]]) -> dict[str, float]
         "found": sum(used.count(best) == 1 for best in used) / len(matches),
         "levels": sum(label == best for label, best in good) / len(matches),
     }
+
+
+def _by_scan(path: Path) -> dict[str, Path]:
+    return {scan_name(file): file for file in _files(path)}
 
 
 def _files(path: Path) -> list[Path]:

@@ -6,6 +6,7 @@ version, never half of the new one.
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable
@@ -23,8 +24,10 @@ def write_whole(path: Path, content: bytes | str | Callable[[Path], object]) -> 
     Raises
     ------
     OSError
-        If the disk refuses.
+        If the disk refuses, or `path` is a device, pipe or socket: the file would take its place.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise FileExistsError(errno.EEXIST, "A device, pipe or socket is there", str(path))
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
     os.close(handle)
     beside = Path(name)

@@ -40,7 +40,7 @@ def test_add_list_export(files):
     done = spineseg("add", *scan, *store, "--prediction", files / "small_seg.nii.gz", "--json")
     row = json.loads(done.stdout)
     assert row["model"] == MODEL and row["state"] == "done"
-    assert row["changed"]["voxels"] == 96
+    assert row["changed"]["voxels"] == 96 and (row["version"], row["warnings"]) == (1, [])
     assert "version 2" in spineseg("add", *scan, *store, "--state", "in-progress").stdout
     listed = spineseg("list", *store).stdout
     assert "small" in listed and "lumbar@1" in listed and "in-progress" in listed

@@ -42,7 +42,7 @@ def test_audit_prints_a_table_and_writes_a_report(call, data, tmp_path):
     )
     assert status == 0
     assert "The number 300 (1 voxels) is not in the scheme levels. [slice 2]" in out
-    assert "Repaired labels of 1 scans" in err
+    assert "Repaired labels of 1 scan written" in err
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["counts"]["stray labels"] == 1
     assert (tmp_path / "better" / "3_t2_levels.nii.gz").is_file()
@@ -98,3 +98,21 @@ def test_a_folder_that_is_none_is_said_so_in_a_line(call, tmp_path, words):
     status, _, err = call(*words, tmp_path / "none", *out)
     assert status == 2
     assert len(err.splitlines()) == 1
+
+
+def test_what_cannot_be_prepared_leaves_no_folder(call, tmp_path):
+    (tmp_path / "none").mkdir()
+    status, out, err = call("prepare", tmp_path / "none", "-o", tmp_path / "out")
+    assert (status, out, len(err.splitlines())) == (2, "", 1)
+    assert not (tmp_path / "out").exists()
+    (tmp_path / "file").write_text("mine")
+    status, _, err = call("prepare", tmp_path / "none", "-o", tmp_path / "file")
+    assert status == 2 and "is not a folder; name one with --output" in err
+
+
+def test_a_repair_with_nothing_to_do_says_so(call, data, tmp_path):
+    call("audit", data, "--repair", tmp_path / "once")
+    for file in (tmp_path / "once").rglob("*.nii.gz"):
+        file.replace(next(data.rglob(file.name)))
+    _, _, err = call("audit", data, "--repair", tmp_path / "twice")
+    assert "no labels were written" in err and not (tmp_path / "twice").exists()

@@ -70,12 +70,72 @@ def test_a_pipe_is_neither_a_file_nor_a_folder(call, folders, tmp_path):
         assert "pipe.nii" in err
 
 
-def test_an_image_in_place_of_labels_is_not_scored_in_silence(call, folders, tmp_path):
-    shades = np.random.default_rng(0).integers(0, 250, (3, 20, 40)).astype(np.uint16)
-    nib.save(nib.Nifti1Image(shades, np.diag([4.0, 1, 1, 1])), tmp_path / "image.nii.gz")
-    reference = folders[1] / "1_t1_labels.nii.gz"
-    status, out, err = call(tmp_path / "image.nii.gz", reference, "--json")
+def test_numbers_of_no_scheme_are_not_scored_in_silence(call, folders):
+    file = folders[0] / "1_t1_image_seg.nii.gz"
+    image = nib.load(file)
+    odd = image.get_fdata().astype(np.uint16)
+    odd[0, 0, 0] = 150
+    nib.save(nib.Nifti1Image(odd, image.affine), folders[0] / "odd.nii.gz")
+    status, out, err = call(folders[0] / "odd.nii.gz", folders[1] / "1_t1_labels.nii.gz", "--json")
     assert status == 0
-    (warning, *_) = json.loads(out.splitlines()[0])["warnings"]
-    assert f"warning: {warning}" in err
-    assert warning.startswith(f"{tmp_path / 'image.nii.gz'}: ")
+    assert "odd.nii.gz: Numbers outside the levels scheme were kept: 150" in err
+    (warning,) = json.loads(out.splitlines()[0])["warnings"]
+    assert warning in err
+
+
+def test_an_image_is_refused_on_either_side(call, folders):
+    name = "1_t1.nii.gz"
+    grey = np.random.default_rng(0).integers(0, 256, (3, 20, 40)).astype(np.uint8)
+    for folder in folders:
+        nib.save(nib.Nifti1Image(grey, np.diag([4.0, 1, 1, 1])), folder / name)
+    labels = folders[1] / "1_t1_labels.nii.gz"
+    for pair in ((folders[0] / name, labels), (labels, folders[1] / name)):
+        status, out, err = call(*pair)
+        assert (status, out) == (2, "")
+        assert len(err.splitlines()) == 1 and "holds an image, not labels" in err
+
+
+def test_files_without_a_partner_are_told_of(call, folders):
+    (folders[0] / "1_t2_image_seg.nii.gz").rename(folders[0] / "9_t2_seg.nii.gz")
+    status, _, err = call(*folders)
+    assert status == 0
+    assert f"warning: {folders[0] / '9_t2_seg.nii.gz'}: has no reference of its name" in err
+    assert f"warning: {folders[1] / '1_t2_labels.nii.gz'}: has no prediction of its name" in err
+
+
+def test_a_second_file_of_a_scan_is_told_of(call, folders):
+    (folders[0] / "1_t1_seg.nii.gz").write_bytes((folders[0] / "1_t1_image_seg.nii.gz").read_bytes())
+    _, out, err = call(*folders, "--json")
+    assert len(out.splitlines()) == 4
+    assert "was not compared; 1_t1_" in err
+
+
+def test_what_no_reference_labels_is_left_out_of_every_scan(call, folders):
+    for file in folders[1].iterdir():
+        image = nib.load(file)
+        voxels = image.get_fdata().astype(np.uint16)
+        voxels[voxels == 100] = 0
+        nib.save(nib.Nifti1Image(voxels, image.affine), file.with_name(f"new_{file.name}"))
+        file.with_name(f"new_{file.name}").replace(file)
+    status, out, err = call(*folders, "--json")
+    assert status == 0
+    assert "no reference labels it: spinal canal" in err
+    assert all(set(json.loads(line)["structures"]) == {"vertebra"} for line in out.splitlines()[:-1])
+
+
+def test_what_was_compared_before_a_stop_is_not_lost(call, folders, monkeypatch):
+    from napari_spineseg.cli import evaluate
+
+    compare, seen = evaluate.compare, []
+
+    def stopped_at_the_second(pair):
+        if seen:
+            raise KeyboardInterrupt
+        seen.append(pair)
+        return compare(pair)
+
+    monkeypatch.setattr(evaluate, "compare", stopped_at_the_second)
+    status, out, err = call(*folders, "--json")
+    assert status == 130
+    assert "1 of 3 scans were compared" in err
+    assert json.loads(out.splitlines()[0])["scan"] == "1_t1"

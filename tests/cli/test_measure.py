@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import nibabel as nib
 import numpy as np
 import pytest
 from measure_kit import block_spine, scan_of
@@ -296,6 +297,13 @@ def test_segmentations_of_one_name_do_not_replace_each_other(call, labels, tmp_p
     assert names_in(tmp_path / "out") == sorted(
         [*FILES[:2], "blocks_2_measures.csv", "blocks_2_measures.json"]
     )
+    assert err.count("has this name too") == 1
+    first, second = (
+        json.loads((tmp_path / "out" / name).read_text(encoding="utf-8"))["warnings"]
+        for name in ("blocks_measures.json", "blocks_2_measures.json")
+    )
+    remark = "another segmentation of this call has this name too; results go to blocks_2_measures."
+    assert remark in second and remark not in first
 
 
 def test_json_is_one_object_a_line(call, labels, tmp_path):
@@ -314,6 +322,14 @@ def test_nothing_labelled_is_a_warning_and_no_error(call, tmp_path):
     assert status == 0
     assert err.startswith("warning:")
     assert "no picture" in (tmp_path / "out" / "blocks_report.html").read_text(encoding="utf-8")
+
+
+def test_nothing_labelled_needs_no_word_of_levels(call, tmp_path):
+    image = nib.Nifti1Image(np.zeros((9, 9, 9), np.uint16), np.diag([4.0, 1, 1, 1]))
+    nib.save(image, tmp_path / "none.nii.gz")  # by another program: nothing says which scheme it is
+    status, _, err = call(tmp_path / "none.nii.gz", "-o", tmp_path / "out")
+    assert status == 0
+    assert "nothing was measured" in err
 
 
 def test_a_name_with_a_dash_comes_after_two(call, labels, monkeypatch):

@@ -124,3 +124,9 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):
         Outputs(Path("x"), tmp_path, "x").being_written(),
     ):
         raise AssertionError
+
+
+def test_the_remark_on_a_name_is_part_of_what_the_record_warns_of():
+    (first, second), _ = plan([Path("a/x.nii"), Path("b/x.mha")], Path("out"))
+    remark = "another scan of this call has this name too; results go to x_2_seg."
+    assert (first.warnings("dark"), second.warnings("dark", "dark")) == (["dark"], [remark, "dark"])

@@ -85,6 +85,19 @@ def test_a_bad_scan_gets_one_line_and_the_others_are_done(call, scan_file, tmp_p
     assert names_in(tmp_path / "out") == ["back.1_prep.json", "back.1_prep.nii.gz"]
 
 
+def test_a_name_that_two_scans_share_is_told_of_in_the_record_too(call, scan_file, tmp_path):
+    twin = tmp_path / "twin" / scan_file.name
+    twin.parent.mkdir()
+    twin.write_bytes(scan_file.read_bytes())
+    status, out, err = call(scan_file, twin, "-o", tmp_path / "out", "--step", "reorient", "--json")
+    assert (status, err.count("has this name too")) == (0, 1)
+    first, second = map(json.loads, out.splitlines())
+    assert not any("has this name too" in words for words in first["warnings"])
+    assert any("has this name too" in words for words in second["warnings"])
+    kept = json.loads((tmp_path / "out" / "back.1_2_prep.json").read_text(encoding="utf-8"))
+    assert kept["warnings"] == second["warnings"]
+
+
 def test_a_step_that_does_not_fit_one_scan_is_that_scans_matter(call, scan_file, tmp_path):
     status, _, err = call(scan_file, "-o", tmp_path / "out", "--step", "crop:head_mm=400")
     assert status == 2

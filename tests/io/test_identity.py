@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from napari_spineseg.errors import ScanError
-from napari_spineseg.io import sha256_of, stem_of
+from napari_spineseg.io import checksums_of, sha256_of, stem_of
 from napari_spineseg.io.guard import MAX_FILE_BYTES
 
 
@@ -50,3 +50,29 @@ def test_sha256(tmp_path):
     assert sha256_of(tmp_path) == named
     with pytest.raises(ScanError, match="pipe: is a pipe"):
         sha256_of(tmp_path / "pipe")
+
+
+@pytest.mark.parametrize(
+    ("name", "header"),
+    [
+        ("a.mhd", b"ObjectType = Image\nElementDataFile = a.zraw\n"),
+        ("a.nhdr", b"NRRD0004\ntype: short\ndata file: a.zraw\n\n"),
+    ],
+)
+def test_a_header_is_known_by_itself_and_by_its_data_file(tmp_path, name, header):
+    (tmp_path / name).write_bytes(header)
+    (tmp_path / "a.zraw").write_bytes(b"voxels")
+    assert checksums_of(tmp_path / name) == {
+        "sha256": hashlib.sha256(header).hexdigest(),
+        "data_sha256": hashlib.sha256(b"voxels").hexdigest(),
+    }
+    (tmp_path / "a.zraw").unlink()
+    with pytest.raises(ScanError, match=r"needs its data file a\.zraw"):
+        checksums_of(tmp_path / name)
+
+
+def test_a_file_that_holds_its_voxels_is_known_by_its_bytes(tmp_path):
+    content = b"ObjectType = Image\nElementDataFile = LOCAL\n" + bytes(9)
+    (tmp_path / "a.mha").write_bytes(content)
+    assert checksums_of(tmp_path / "a.mha") == {"sha256": hashlib.sha256(content).hexdigest()}
+    assert checksums_of(tmp_path) == {"sha256": sha256_of(tmp_path)}

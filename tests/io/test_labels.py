@@ -152,3 +152,11 @@ def test_real_files(shared_data):
     for name, expected in (("case_image", False), ("case_levels", True)):
         path = shared_data / "spider_t2" / f"{name}.nii.gz"
         assert is_label_file(read_volume(path), path) is expected
+
+
+def test_nan_among_labels_is_told_of(tmp_path):
+    array = column(1, 201, 2, 202, 3).astype(np.float32)
+    array[2, 2, :3] = np.nan
+    found = read_segmentation(save(tmp_path, array))
+    assert "3 voxels are not numbers (NaN) and were taken for background." in found.warnings
+    assert found.labels[2, 2, 0] == 0

@@ -67,9 +67,10 @@ def add(
         version = kept.add_correction(image, corrected, predicted, model=by, author=author, note=note)
         entry = kept.find(image)
         entry.say(state, author=author)
-    for warning in (*image.warnings, *corrected.warnings, *filter(None, [doubt])):
+    warnings = [*image.warnings, *corrected.warnings, *filter(None, [doubt])]
+    for warning in warnings:
         console.warn(warning)
-    console.record(_row(entry))
+    console.record(_row(entry) | {"version": version.number, "warnings": warnings})
     console.say(f"{entry.name}: version {version.number} in {show(entry.folder)}")
 
 

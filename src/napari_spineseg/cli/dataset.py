@@ -1,5 +1,7 @@
 """`spineseg dataset`: import, audit, repair and export labelled scans."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -7,10 +9,11 @@ import typer
 
 from napari_spineseg.cli.console import Console, show, strict
 from napari_spineseg.cli.options import JsonLines, OutputFolder, command_app, takes
+from napari_spineseg.cli.outputs import make_folder
 from napari_spineseg.datasets.cases import find_cases
 from napari_spineseg.datasets.export import ExportSettings, export_slices, why_none
 from napari_spineseg.datasets.findings import AuditReport
-from napari_spineseg.errors import DatasetError
+from napari_spineseg.errors import DatasetError, SpineSegError
 
 app = command_app(help="Import, audit, repair and export labelled scans.", no_args_is_help=True)
 
@@ -73,7 +76,8 @@ def audit_(
     if repair is not None:
         with console.hushed(), console.bar("repair") as control:
             done = job.repair(folder, repair, control=control)
-        console.note(f"Repaired labels of {len(done)} scans written to {show(repair)}.")
+        words = f"Repaired labels of {len(done)} scan{'s' * (len(done) != 1)} written to {show(repair)}."
+        console.note(words if done else "Nothing could be repaired safely; no labels were written.")
 
 
 def _print(console: Console, report: AuditReport) -> None:
@@ -143,8 +147,7 @@ def prepare_(
     console = Console(json)
     if not folder.is_dir():
         raise DatasetError(f"{folder} is not a folder.")
-    output.mkdir(parents=True, exist_ok=True)
-    with console.hushed(), console.bar(folder.name) as control:
+    with _folder_for(output), console.hushed(), console.bar(folder.name) as control:
         if masks:
             labels = [case.labels for case in find_cases(folder) if not case.slices]
             written = prepare_masks(labels, output, seed, control)
@@ -154,3 +157,17 @@ def prepare_(
             written = prepare_scans(folder, output, control)
     console.say(f"{len(written)} prepared volumes -> {show(output)}")
     console.record({"volumes": written})
+
+
+@contextmanager
+def _folder_for(output: Path) -> Iterator[None]:
+    """Make the folder for results; where the call turns out to be bad, none is left that was not there."""
+    new = not output.exists()
+    make_folder(output)
+    try:
+        yield
+    except SpineSegError:
+        if new:
+            with suppress(OSError):
+                output.rmdir()
+        raise

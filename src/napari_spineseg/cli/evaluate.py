@@ -1,7 +1,7 @@
 """`spineseg evaluate`: segmentations against reference labels."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +9,9 @@ import typer
 
 from napari_spineseg.cli.console import Console
 from napari_spineseg.cli.options import command_app
+from napari_spineseg.cli.run import BAD, DONE, INTERRUPTED, terminated_like_interrupted
 from napari_spineseg.errors import SpineSegError
-from napari_spineseg.evaluation import CaseReport, compare, find_pairs, summarise
+from napari_spineseg.evaluation import CaseReport, Pair, annotated, compare, find_pairs, left_over, summarise
 
 app = command_app()
 
@@ -46,25 +47,48 @@ def command(
     """
     console = Console(json)
     pairs = find_pairs(predictions, references)
+    for words in left_over(pairs, predictions, references):
+        console.warn(words)
     reports: list[CaseReport] = []
-    status = 0
+    try:
+        with terminated_like_interrupted():
+            # One by one: what was compared before a stop is not lost.
+            reports.extend(_compared(pairs, console))
+    except KeyboardInterrupt:
+        console.note(f"Stopped: {len(reports)} of {len(pairs)} scans were compared; their figures follow.")
+        status = INTERRUPTED
+    else:
+        status = DONE if len(reports) == len(pairs) else BAD
+    _tell(console, reports)
+    raise typer.Exit(status)
+
+
+def _compared(pairs: list[Pair], console: Console) -> Iterator[CaseReport]:
+    """The figures of each pair that could be compared, as they come."""
     for number, pair in enumerate(pairs, start=1):
         try:
             with console.hushed(), console.bar(pair.scan) as control:
                 control.step(f"{number} of {len(pairs)}", number - 1, len(pairs))
-                reports.append(compare(pair))
+                report = compare(pair)
         except SpineSegError as error:
             console.fail(pair.predicted, error)
-            status = 2
+        else:
+            yield report
+
+
+def _tell(console: Console, compared: list[CaseReport]) -> None:
+    reports, unlabelled = annotated(compared)
     for report in reports:
         for warning in report.warnings:
             console.warn(warning)
         console.record(report.as_dict())
-    if reports:
-        summary = summarise(reports)
-        console.record({"summary": summary})
-        _print_tables(console, reports, summary)
-    raise typer.Exit(status)
+    if not reports:
+        return
+    if unlabelled:
+        console.note(f"Not scored, because no reference labels it: {', '.join(unlabelled)}.")
+    summary = summarise(reports)
+    console.record({"summary": summary})
+    _print_tables(console, reports, summary)
 
 
 def _print_tables(console: Console, reports: list[CaseReport], summary: Mapping[str, Mapping]) -> None:

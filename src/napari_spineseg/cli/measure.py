@@ -85,13 +85,14 @@ class MeasureRun(Run):
     def work(self, job: Outputs, control: Control) -> tuple[str, dict[str, Any]]:
         """Measure one segmentation."""
         segmentation = open_segmentation(job.scan)
-        files = {"input": {"path": job.scan.absolute(), "sha256": io.sha256_of(job.scan)}}
+        segmentation = replace(segmentation, warnings=tuple(job.warnings(*segmentation.warnings)))
+        files = {"input": {"path": job.scan.absolute(), **io.checksums_of(job.scan)}}
         scan = None
         if self.scan is not None:
             scan = scan_for(segmentation, self.read(self.scan))
             files["scan"] = {
                 "path": self.scan.absolute(),
-                "sha256": io.sha256_of(self.scan),
+                **io.checksums_of(self.scan),
                 **self.read.picked(),
             }
             segmentation = _with_doubt(segmentation, scan, files["scan"]["sha256"])

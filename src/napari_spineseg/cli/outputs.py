@@ -48,12 +48,23 @@ MEASURED = Kind("measures", ".csv", "report.html", of="segmentation", cut="_seg"
 
 @dataclass(frozen=True)
 class Outputs:
-    """The files that `scan` becomes."""
+    """The files that `scan` becomes.
+
+    Attributes
+    ----------
+    remarks
+        What was said of the scan before anything was done, and belongs into its record.
+    """
 
     scan: Path
     folder: Path
     stem: str
     kind: Kind = SEGMENTED
+    remarks: tuple[str, ...] = ()
+
+    def warnings(self, *found: str) -> list[str]:
+        """The warnings of the record: what was said before, then what was `found`, each once."""
+        return list(dict.fromkeys((*self.remarks, *found)))
 
     @property
     def main(self) -> Path:
@@ -154,16 +165,14 @@ def plan(
     given: set[str] = set()
     outputs = []
     for place, scan in unique.items():
-        stem = stems[place]
+        stem, said = stems[place], ()
         if stem.casefold() in given:
             stem = _free(stem, taken)
-            remarks.append(
-                f"{show(scan)}: another {kind.of} of this call has this name too; "
-                f"results go to {stem}_{kind.name}."
-            )
+            said = (f"another {kind.of} of this call has this name too; results go to {stem}_{kind.name}.",)
+            remarks.append(f"{show(scan)}: {said[0]}")
         given.add(stem.casefold())
         taken.add(stem.casefold())
-        outputs.append(Outputs(scan, folder, stem, kind))
+        outputs.append(Outputs(scan, folder, stem, kind, said))
     check_inputs_are_safe(outputs, set(unique))
     return outputs, remarks
 

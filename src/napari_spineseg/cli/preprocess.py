@@ -162,7 +162,7 @@ class PreprocessRun(Run):
         """Preprocess one scan."""
         started = time.perf_counter()
         scan = self.read(job.scan)
-        sha256 = io.sha256_of(job.scan)
+        checksums = io.checksums_of(job.scan)
         read = time.perf_counter()
         result = preprocess(scan, self.recipe, control, _reference)
         changed = time.perf_counter()
@@ -171,13 +171,13 @@ class PreprocessRun(Run):
             written = time.perf_counter()
             seconds = {"read": read - started, "steps": changed - read, "write": written - changed}
             record = {
-                "input": {"path": job.scan.absolute(), "sha256": sha256, **self.read.picked()},
+                "input": {"path": job.scan.absolute(), **checksums, **self.read.picked()},
                 "recipe": to_content(self.recipe),
                 "history": list(result.history),
                 "grid": _grid(result),
                 "versions": {"spineseg": __version__, "torch": version("torch"), "numpy": version("numpy")},
                 "seconds": {name: round(value, 4) for name, value in seconds.items()},
-                "warnings": list(dict.fromkeys(result.warnings)),
+                "warnings": job.warnings(*result.warnings),
             }
             write_json(record, staged.record)
         steps = ", ".join(entry["step"] for entry in result.history)
@@ -194,14 +194,14 @@ class BackRun(Run):
     def work(self, job: Outputs, control: Control) -> tuple[str, dict[str, Any]]:
         """Bring one segmentation back."""
         segmentation = io.read_segmentation(job.scan)
-        sha256 = io.sha256_of(job.scan)
+        checksums = io.checksums_of(job.scan)
         result = bring_back(segmentation, self.history, control)
         with job.being_written() as staged:
             io.write_segmentation(result, staged.main)
             record = {
-                "input": {"path": job.scan.absolute(), "sha256": sha256},
+                "input": {"path": job.scan.absolute(), **checksums},
                 "history": list(self.history),
-                "warnings": list(result.warnings),
+                "warnings": job.warnings(*result.warnings),
             }
             write_json(record, staged.record)
         return "back on the grid of " + " × ".join(map(str, result.labels.shape)) + " voxels", record

@@ -150,7 +150,8 @@ def tell(console: Console, job: Outputs, outcome: Outcome) -> None:
         case "skipped":
             console.note(f"{show(job.scan)}: {outcome.said}")
         case "done":
-            for warning in outcome.record["warnings"]:
+            # Remarks were said when the call was planned.
+            for warning in [w for w in outcome.record["warnings"] if w not in job.remarks]:
                 console.warn(f"{show(job.scan)}: {warning}")
             console.say(f"{show(job.scan)}: {outcome.said} -> {show(job.main)}")
     console.record(outcome.record)

@@ -64,7 +64,7 @@ class SegmentRun(Run):
         """Segment one scan."""
         started = time.perf_counter()
         scan = self.read(job.scan)
-        sha256 = io.sha256_of(job.scan)
+        checksums = io.checksums_of(job.scan)
         read = time.perf_counter()
         result = segment(scan, self.settings, control)
         segmented = time.perf_counter()
@@ -74,8 +74,9 @@ class SegmentRun(Run):
                 _write_uncertainty(scan, result.uncertainty, staged.beside)
             written = time.perf_counter()
             seconds = {"read": read - started, **result.seconds, "write": written - segmented}
-            source = {"path": job.scan.absolute(), "sha256": sha256, **self.read.picked()}
+            source = {"path": job.scan.absolute(), **checksums, **self.read.picked()}
             record = record_of(source, scan, result, seconds | {"total": written - started})
+            record["warnings"] = job.warnings(*record["warnings"])
             write_json(record, staged.record)
         return result.summary, record
 

@@ -11,6 +11,7 @@ from napari_spineseg.cli.outputs import Outputs
 from napari_spineseg.cli.run import Outcome, failed
 from napari_spineseg.cli.segment import SegmentRun
 from napari_spineseg.errors import SettingsError, SpineSegError
+from napari_spineseg.io.companion import changed_at
 from napari_spineseg.io.record import read_record
 
 # Where a network runs does not change what it finds; which one it is, its sha256 says.
@@ -95,9 +96,10 @@ def _made_from(job: Outputs, run: SegmentRun, then: dict[str, Any]) -> str | Non
         return f"another {name} of it"
     moved = then.get("path") != strict(job.scan.absolute())
     try:
-        if not moved and job.scan.is_file() and job.scan.stat().st_mtime <= job.record.stat().st_mtime:
+        if not moved and job.scan.is_file() and changed_at(job.scan) <= job.record.stat().st_mtime:
             return None
-        if io.sha256_of(job.scan) == then.get("sha256"):
+        now = io.checksums_of(job.scan)
+        if now == {name: then[name] for name in ("sha256", "data_sha256") if name in then}:
             return None
     except (OSError, SpineSegError):
         # A scan that is gone by now was there when its result was made.

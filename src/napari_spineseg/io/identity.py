@@ -6,8 +6,10 @@ import hashlib
 import os
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from napari_spineseg.errors import ScanError
+from napari_spineseg.io.companion import open_companion
 from napari_spineseg.io.guard import open_file, refuse
 
 # Only endings that mean a format are taken off: "1.2.840.113" is a DICOM file without an ending.
@@ -58,7 +60,28 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
+def checksums_of(path: Path) -> dict[str, str]:
+    """What a record says of a scan's file: its `sha256`, and `data_sha256` where its voxels lie in another.
+
+    Raises
+    ------
+    ScanError
+        If either cannot be read.
+    """
+    known = {"sha256": sha256_of(path)}
+    if not Path(path).is_dir() and (data := open_companion(Path(path))) is not None:
+        digest = hashlib.sha256()
+        with data:
+            _take(digest, data)
+        known["data_sha256"] = digest.hexdigest()
+    return known
+
+
 def _add(digest: hashlib._Hash, path: Path) -> None:
     with open_file(path) as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+        _take(digest, file)
+
+
+def _take(digest: hashlib._Hash, file: BinaryIO) -> None:
+    while block := file.read(1 << 20):
+        digest.update(block)

@@ -37,6 +37,8 @@ def segmentation_of(raw: Volume, path: Path) -> Segmentation:
         If a voxel is not a whole number from 0 to 65535.
     """
     labels, warnings = whole_numbers(raw, path), list(raw.warnings)
+    if raw.voxels.dtype.kind == "f" and (unknown := np.count_nonzero(np.isnan(raw.voxels))):
+        warnings.append(f"{unknown} voxels are not numbers (NaN) and were taken for background.")
     values = set(count_labels(labels))
     note = raw.header.get("spineseg") or {}
     name = stem_of(path)
@@ -127,6 +129,16 @@ def may_be_labels(raw: Volume) -> bool:
     except ValueError:
         return False
     return not values or bool(_flat(voxels))
+
+
+def is_surely_an_image(raw: Volume) -> bool:
+    """Whether a volume has more grey values than labels ever have, or says of itself that it is a scan.
+
+    Asks less than `may_be_labels`: labels may be as rough as they like.
+    """
+    if note := raw.header.get("spineseg") or {}:
+        return note.get("kind") != "labels"
+    return len(np.unique(raw.voxels)) > _MOST_LABELS
 
 
 def _few_values(voxels: np.ndarray) -> set[int]:

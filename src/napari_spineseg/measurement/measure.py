@@ -61,7 +61,8 @@ def measure(
         If `control` said so.
     """
     settings, control = settings or MeasureSettings(), control or Control()
-    if segmentation.scheme != "levels":
+    # Labels without a number belong to either scheme: there was no spine in the scan.
+    if segmentation.scheme != "levels" and segmentation.labels.any():
         raise ScanError(
             f"{segmentation.name}: its labels tell structures but not levels; segment with the "
             "labels set to `levels` to measure."

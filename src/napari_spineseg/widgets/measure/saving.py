@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_spineseg.errors import OutputError, ScanError
 from napari_spineseg.files import write_whole
-from napari_spineseg.io import sha256_of
+from napari_spineseg.io import checksums_of
 from napari_spineseg.measurement.record import record_of
 from napari_spineseg.measurement.table import csv_text
 from napari_spineseg.widgets.measure.work import Result
@@ -111,5 +111,5 @@ def _files_of(result: Result) -> dict[str, dict[str, Any]]:
         return {}
     known = {"path": str(source)}
     with suppress(ScanError):  # it may have been moved since; its name still says something
-        known["sha256"] = sha256_of(source)
+        known |= checksums_of(source)
     return {"scan": known}
