@@ -15,6 +15,7 @@ from napari_spineseg.models import ModelEntry, get_model, list_models, model_in_
 from napari_spineseg.progress import Control
 from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
 from napari_spineseg.tumours.scan import WARNING as EXPERIMENTAL
+from napari_spineseg.widgets.correct.history import history_of
 from napari_spineseg.widgets.legend import Legend, scheme_of
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label, tooltip
@@ -115,6 +116,7 @@ class SegmentPage(Page):
         job.stopped.connect(self._on_stopped)
         job.ended.connect(self._on_ended)
         self.run_bar.follow(job)
+        self.tumours.find.setEnabled(False)
         job.start()
 
     def _add_preview(self) -> None:
@@ -205,6 +207,7 @@ class SegmentPage(Page):
 
     def _on_ended(self) -> None:
         self._job = None
+        self.tumours.find.setEnabled(True)
 
     def _show_scan(self, layer: Image | None) -> None:
         self._scan_words.say(describe(layer) if layer is not None else "")
@@ -222,6 +225,8 @@ class SegmentPage(Page):
             self.numberings.show_layer(None)
             self.card.clear()
             return
+        # It says when a step is undone, which napari alone does not.
+        history_of(self.session, layer)
         self._say_result(layer)
 
     def _tell_result(self) -> None:
