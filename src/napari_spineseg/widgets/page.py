@@ -12,7 +12,7 @@ from superqt import QCollapsible
 from napari_spineseg.widgets.card import Card
 from napari_spineseg.widgets.default_reader_offer import DefaultReaderOffer
 from napari_spineseg.widgets.empty_state import EmptyState
-from napari_spineseg.widgets.parts import Words, form_layout, tooltip
+from napari_spineseg.widgets.parts import Words, bring_into_sight, form_layout, tooltip
 from napari_spineseg.widgets.run_bar import RunBar
 from napari_spineseg.widgets.samples import open_first_sample
 from napari_spineseg.widgets.session import session_of, while_alive
@@ -156,6 +156,10 @@ def _fold(title: str) -> QCollapsible:
     fold.content().hide()
     fold.toggled.connect(fold.content().setVisible)
     fold.toggled.connect(lambda on: fold.content().setMaximumHeight(_ANY_HEIGHT if on else 0))
+    # Below the edge nobody would know of it. When Qt has laid it out: only then is its place known.
+    seen = QTimer(fold, singleShot=True, interval=0)
+    seen.timeout.connect(lambda: bring_into_sight(fold))
+    fold.toggled.connect(lambda on: seen.start() if on else seen.stop())
     return fold
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtCore import QCoreApplication, QEvent, QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QPolygonF
 from qtpy.QtWidgets import QWidget
 
@@ -74,6 +74,8 @@ def give_role(widget: QWidget, role: Role) -> None:
     # Qt looks a property up once, when it polishes the widget; a later change has to be asked for.
     widget.style().unpolish(widget)
     widget.style().polish(widget)
+    # Only this tells a label how much room the new role leaves beside its text.
+    QCoreApplication.sendEvent(widget, QEvent(QEvent.Type.StyleChange))
 
 
 def eye(theme: str, open_: bool) -> QIcon:

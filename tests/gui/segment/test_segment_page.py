@@ -96,6 +96,30 @@ def test_scan_closed_during_the_run(viewer, page, qtbot, fake, notifications):
     assert page.session.scan is other and not page.card.isVisible()
 
 
+def test_whoever_went_over_to_another_scan_stays_there(viewer, page, qtbot, fake, notifications):
+    """The result took the picture and the choice away from a person in the middle of something else."""
+    other = add_scan(viewer, column_scan("other"))
+    add_scan(viewer)
+    start(page, fake, qtbot)
+    viewer.layers.selection.active = other
+    go_on(page, fake, qtbot)
+    assert viewer.layers.selection.active is other and page.session.scan is other and other.visible
+    result = viewer.layers["column_seg"]
+    assert not result.visible and page.session.segmentation is None and not page.card.isVisible()
+    assert "column_seg is ready; choose the scan column to see it." in notifications()
+    picker = page.findChild(LayerPicker)
+    picker.setCurrentIndex(picker.findText("column"))
+    picker.activated.emit(picker.currentIndex())
+    assert page.session.segmentation is result and result.visible and not other.visible
+
+
+def test_nothing_found_is_no_place_to_look_at(viewer, page, qtbot, fake):
+    add_scan(viewer, replace(column_scan(), voxels=np.zeros_like(column_scan().voxels)))
+    segment(page, qtbot)
+    assert page.card.headline.words == "Nothing found" and page.card.sentences
+    assert page.card.remark.words == ""
+
+
 def test_tab_goes_through_the_page_as_the_eye_does(viewer, page, qtbot, fake):
     fake.alternatives = (Alternative("The lowest vertebra is L4.", 1),)
     add_scan(viewer)

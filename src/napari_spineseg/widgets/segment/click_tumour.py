@@ -235,7 +235,7 @@ class ClickTumour(QObject):
         self.ended.emit()
 
     def _follow(self, history: History | None) -> None:
-        """Say what is undone while clicks are answered: the size that was said last is that of no outline then."""
+        """Say what is undone while clicks are answered: of that outline a size was said."""
         if self._history is not None:
             self._history.told.disconnect(self._on_told)
         self._history = history

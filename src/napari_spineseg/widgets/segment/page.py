@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
@@ -16,7 +17,7 @@ from napari_spineseg.progress import Control
 from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
 from napari_spineseg.tumours.scan import WARNING as EXPERIMENTAL
 from napari_spineseg.widgets.correct.history import history_of
-from napari_spineseg.widgets.legend import Legend, scheme_of
+from napari_spineseg.widgets.legend import Legend, labels_in, scheme_of
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label, tooltip
 from napari_spineseg.widgets.picker import LayerPicker, uncover
@@ -174,11 +175,13 @@ class SegmentPage(Page):
             viewer.layers.insert(place, uncertainty_layer(result, scan, layer))
         if not there:
             # Over whatever scan is open now it would lie on another person's spine.
-            active, shown, layer.visible = viewer.layers.selection.active, self.session.segmentation, False
-            viewer.layers.insert(place, layer)
-            viewer.layers.selection.active, self.session.segmentation = active, shown
-            self._show_labels(shown)
+            self._add_aside(layer, place)
             show_info(f"The scan {scan.name} was closed meanwhile. {layer.name} is kept, hidden.")
+            return
+        if self.session.scan is not scan_layer:
+            # Whoever went over to another patient is not to be torn away from there.
+            self._add_aside(layer, place)
+            show_info(f"{layer.name} is ready; choose the scan {scan_layer.name} to see it.")
             return
         viewer.layers.insert(place, layer)
         viewer.layers.selection.active = layer
@@ -187,6 +190,14 @@ class SegmentPage(Page):
         if hidden:
             # What was corrected by hand must not seem to be gone.
             self.say_briefly(f"Hidden, and kept as it was: {', '.join(hidden)}.")
+
+    def _add_aside(self, layer: Labels, place: int) -> None:
+        """Keep a result, hidden, and leave what is worked on as it is."""
+        layers, shown = self.session.viewer.layers, self.session.segmentation
+        active, layer.visible = layers.selection.active, False
+        layers.insert(place, layer)
+        layers.selection.active, self.session.segmentation = active, shown
+        self._show_labels(shown)
 
     def _hide_older(self, scan_layer: Image) -> list[str]:
         """Two segmentations of one scan on top of each other cannot be told apart. Their names."""
@@ -244,8 +255,7 @@ class SegmentPage(Page):
         headline = summary_of(layer) if levels else known.get("summary") or summary_of(layer)
         self.card.say(
             headline[:1].upper() + headline[1:],
-            # That the tumour model is experimental is no place in the picture.
-            places_to_look(sum(warning != EXPERIMENTAL for warning in warnings)),
+            places_to_look(_places(warnings) if labels_in(layer) else 0),
             (*self._whose(layer), *warnings),
             footnote_of(layer, changed_by_hand(self.session, layer)),
         )
@@ -266,6 +276,11 @@ class SegmentPage(Page):
     def _show_parts(self, shown: bool) -> None:
         for part in self._result_parts:
             part.setVisible(shown)
+
+
+def _places(warnings: Iterable[str]) -> int:
+    """How many warnings are about a place: that the tumour model is experimental is none in the picture."""
+    return sum(warning != EXPERIMENTAL for warning in warnings)
 
 
 def _run(scan: Scan, settings: SegmentSettings, control: Control) -> SegmentResult:
