@@ -14,7 +14,7 @@ from napari_spineseg.widgets.dock import PAGES, SpineSegDock
 from napari_spineseg.widgets.learn.page import LearnPage
 from napari_spineseg.widgets.measure.page import MeasurePage
 
-NARROWEST = 280
+NARROWEST, ANY_WIDTH = 280, 16_777_215
 
 
 def too_wide(page) -> list[str]:
@@ -59,7 +59,8 @@ def test_large_text_is_large_everywhere_and_never_cut_off(shared, qtbot, spinese
     """napari's text may be made larger in its settings: titles, steps and chips were left small."""
     monkeypatch.setattr(ClickToFix, "start", lambda self, layer: None)
     dock = SpineSegDock(shared)
-    dock_page(shared, dock, NARROWEST)
+    dock_page(shared, dock, NARROWEST).parentWidget().setMaximumWidth(ANY_WIDTH)
+    dock.parentWidget().setMinimumWidth(0)
     add_labels(shared)
     appearance = get_settings().appearance
     before = appearance.font_size

@@ -51,7 +51,7 @@ QPushButton:focus, QToolButton:focus, QComboBox:focus, QLineEdit:focus, QCheckBo
 
 
 def sheet(theme: str) -> str:
-    """The style sheet of a page under napari's theme of that name, with texts as large as its settings say."""
+    """The style sheet of a page under napari's theme of that name, with texts as large as napari's."""
     colours = get_theme(theme)
     dark = colours.type == "dark"
     text, accent = _colour(colours.text), _colour(colours.current)
