@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from napari.layers import Image, Labels
@@ -15,7 +14,6 @@ from napari_spineseg.io.layers import scan_from_layer
 from napari_spineseg.models import ModelEntry, get_model, list_models, model_in_use
 from napari_spineseg.progress import Control
 from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
-from napari_spineseg.tumours.scan import WARNING as EXPERIMENTAL
 from napari_spineseg.widgets.correct.history import history_of
 from napari_spineseg.widgets.legend import Legend, labels_in, scheme_of
 from napari_spineseg.widgets.page import Page
@@ -32,6 +30,7 @@ from napari_spineseg.widgets.segment.result_layers import (
     uncertainty_layer,
 )
 from napari_spineseg.widgets.segment.save_panel import SavePanel
+from napari_spineseg.widgets.segment.words import describe, places_to_look
 from napari_spineseg.widgets.session import about, layers_of, while_alive
 from napari_spineseg.widgets.settings_form import Choices, SettingsForm, settings_from
 from napari_spineseg.widgets.worker import Job, report
@@ -60,6 +59,9 @@ class SegmentPage(Page):
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
         self._job: Job | None = None
+        self._segmenting: Image | None = None
+        self._elsewhere = ""
+        """What to say of a run while another scan than its own is chosen."""
         self._scan_words = Words("", "muted")
         picker = LayerPicker(self.session, "scan")
         self.inputs.addRow(row_label("Scan", picker), picker)
@@ -86,6 +88,10 @@ class SegmentPage(Page):
         """The run that is going on, if one is."""
         return self._job
 
+    def has_input(self) -> bool:
+        """A run stays in sight, with its *Stop*, also when its scan was closed meanwhile."""
+        return super().has_input() or self._job is not None
+
     def current_settings(self) -> SegmentSettings:
         """What the form says."""
         return settings_from(SegmentSettings, self.main_form, self.advanced_form)
@@ -109,6 +115,7 @@ class SegmentPage(Page):
             return
         self.preview.stop()
         self.card.clear()
+        self._segmenting, self._elsewhere = layer, f"{layer.name} is being segmented."
         job = self._job = Job(
             lambda control: _run(scan, settings, control), f"Segmenting {layer.name}", owner=self
         )
@@ -219,9 +226,14 @@ class SegmentPage(Page):
     def _on_ended(self) -> None:
         self._job = None
         self.tumours.find.setEnabled(True)
+        if self.hint.words == self._elsewhere:
+            self.hint.say("")
+        self.refresh()
 
     def _show_scan(self, layer: Image | None) -> None:
         self._scan_words.say(describe(layer) if layer is not None else "")
+        if self._job is not None:
+            self.hint.say(self._elsewhere if layer is not self._segmenting else "")
         self.refresh()
         self._tell_result()
 
@@ -255,7 +267,7 @@ class SegmentPage(Page):
         headline = summary_of(layer) if levels else known.get("summary") or summary_of(layer)
         self.card.say(
             headline[:1].upper() + headline[1:],
-            places_to_look(_places(warnings) if labels_in(layer) else 0),
+            places_to_look(warnings) if labels_in(layer) else "",
             (*self._whose(layer), *warnings),
             footnote_of(layer, changed_by_hand(self.session, layer)),
         )
@@ -276,11 +288,6 @@ class SegmentPage(Page):
     def _show_parts(self, shown: bool) -> None:
         for part in self._result_parts:
             part.setVisible(shown)
-
-
-def _places(warnings: Iterable[str]) -> int:
-    """How many warnings are about a place: that the tumour model is experimental is none in the picture."""
-    return sum(warning != EXPERIMENTAL for warning in warnings)
 
 
 def _run(scan: Scan, settings: SegmentSettings, control: Control) -> SegmentResult:
@@ -310,26 +317,3 @@ def _is_in_use(entry: ModelEntry) -> bool:
         return get_model(entry.name).key == entry.key
     except ModelError:  # the version that was in use is gone; segmenting with the name says so
         return False
-
-
-def describe(layer: Image) -> str:
-    """Sequence, slices and spacing of a scan layer, in one line."""
-    slices, height, width = layer.data.shape
-    known = about(layer)
-    spacing = " × ".join(f"{step:.2g}" for step in layer.scale[-3:])
-    sequence = known.get("sequence", "unknown")
-    parts = [] if sequence == "unknown" else [sequence]
-    parts += [f"{slices} × {height} × {width}", f"{spacing} mm"]
-    if not known:
-        unknown = all(step == 1 for step in layer.scale[-3:])
-        parts.append("no spacing, 1 mm assumed" if unknown else "spacing from the layer")
-    return " · ".join(parts)
-
-
-def places_to_look(number: int) -> str:
-    """How many places the person should look at.
-
-    >>> places_to_look(0), places_to_look(1)
-    ('', '1 place to look at')
-    """
-    return f"{number} place{'s' if number != 1 else ''} to look at" if number else ""
