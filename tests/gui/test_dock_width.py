@@ -5,6 +5,7 @@ from __future__ import annotations
 from correct_kit import dock_page, wait_until
 from figures_kit import add_labels, measure
 from gui_kit import clipped
+from napari.settings import get_settings
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractSpinBox, QScrollArea
 
@@ -13,7 +14,7 @@ from napari_spineseg.widgets.dock import PAGES, SpineSegDock
 from napari_spineseg.widgets.learn.page import LearnPage
 from napari_spineseg.widgets.measure.page import MeasurePage
 
-NARROWEST = 280
+NARROWEST, ANY_WIDTH = 280, 16_777_215
 
 
 def too_wide(page) -> list[str]:
@@ -52,3 +53,27 @@ def test_every_page_fits_into_280_pixels(shared, qtbot, fake_measure, spineseg_h
         problems[title] = clipped(dock) + too_wide(page)
     assert not {title: found for title, found in problems.items() if found}
     assert dock.minimumSizeHint().width() <= NARROWEST and dock.width() <= NARROWEST
+
+
+def test_large_text_is_large_everywhere_and_never_cut_off(shared, qtbot, spineseg_home, monkeypatch):
+    """napari's text may be made larger in its settings: titles, steps and chips were left small."""
+    monkeypatch.setattr(ClickToFix, "start", lambda self, layer: None)
+    dock = SpineSegDock(shared)
+    dock_page(shared, dock, NARROWEST).parentWidget().setMaximumWidth(ANY_WIDTH)
+    dock.parentWidget().setMinimumWidth(0)
+    add_labels(shared)
+    appearance = get_settings().appearance
+    before = appearance.font_size
+    try:
+        appearance.font_size = 15
+        problems = {}
+        for title, _ in PAGES:
+            page = dock.show_page(title)
+            wait_until(page.isVisible)
+            QTest.qWait(100)
+            problems[title] = clipped(dock) + too_wide(page)
+            sizes = {label.font().pointSize() for label in (dock.steps[title], page.hint, page.card.headline)}
+            assert min(sizes) >= 15 and page.card.headline.font().pointSize() == max(sizes)
+        assert not {title: found for title, found in problems.items() if found}
+    finally:
+        appearance.font_size = before

@@ -41,3 +41,12 @@ def test_so_does_what_is_said_later(fold, qtbot, tmp_path):
     fold.place.setText(str(tmp_path / ("there_is_no_such_folder_" * 3) / "a.nii.gz"))
     qtbot.waitUntil(lambda: "There is no folder" in fold.notice.words)
     qtbot.waitUntil(lambda: all(whole(part) for part in (fold.notice, fold.write, fold.cancel)))
+
+
+def test_a_text_stands_clear_of_the_bar_of_its_role(fold, qtbot, tmp_path):
+    """In another role it needs another margin; it kept the one of the role before."""
+    click(qtbot, fold.open_button)
+    before = fold.notice.contentsRect().left()
+    fold.place.setText(str(tmp_path / "no folder" / "a.nii.gz"))
+    qtbot.waitUntil(lambda: "There is no folder" in fold.notice.words)
+    assert fold.notice.contentsRect().left() - before >= 7

@@ -75,8 +75,9 @@ def test_a_result_that_comes_after_stop_is_not_shown(qtbot):
         job.start()
 
 
-def test_stops_when_its_owner_goes(qtbot):
-    owner = QObject()
+def test_stops_when_its_owner_goes_and_tells_nobody(qtbot):
+    """Who would hear it is gone: a function that went on to a widget of the owner ended in an error."""
+    owner, heard = QObject(), []
     entered = threading.Event()
 
     def work(control):
@@ -85,11 +86,18 @@ def test_stops_when_its_owner_goes(qtbot):
             control.step("Segmenting", tile, 1000)
             threading.Event().wait(0.01)
 
-    job = Job(work, owner=owner)
-    with qtbot.waitSignal(job.stopped):
-        job.start()
-        assert entered.wait(60)
-        owner.deleteLater()
+    job = Job(work, owner=owner).start()
+    assert entered.wait(60)
+    qtbot.wait(50)
+    owner.destroyed.connect(
+        lambda: (
+            [signal.connect(heard.append) for signal in (job.progressed, job.returned, job.failed)]
+            + [signal.connect(lambda: heard.append("over")) for signal in (job.stopped, job.ended)]
+        )
+    )
+    owner.deleteLater()
+    qtbot.waitUntil(lambda: not job.running)
+    assert heard == []
 
 
 def test_a_forgotten_job_still_takes_its_bar_away(qtbot):

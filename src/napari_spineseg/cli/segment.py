@@ -9,15 +9,15 @@ import numpy as np
 import typer
 
 from napari_spineseg import io
-from napari_spineseg.anatomy import Structure, structure_of
 from napari_spineseg.cli.console import Console
 from napari_spineseg.cli.options import JsonLines, OutputFolder, Overwrite, Series, Volume, command_app, takes
 from napari_spineseg.cli.outputs import Outputs, make_folder, plan, write_json
 from napari_spineseg.cli.run import Reading, Run, do_all
 from napari_spineseg.errors import ModelError, SettingsError
+from napari_spineseg.io.record import structures_of
 from napari_spineseg.models import get_model
 from napari_spineseg.progress import Control
-from napari_spineseg.scan import Scan, Segmentation
+from napari_spineseg.scan import Scan
 from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
 
 app = command_app()
@@ -94,22 +94,6 @@ def record_of(
         "seconds": {stage: round(value, 4) for stage, value in seconds.items()},
         "warnings": list(dict.fromkeys((*scan.warnings, *segmentation.warnings))),
     }
-
-
-def structures_of(segmentation: Segmentation) -> list[dict[str, Any]]:
-    """Each label that is there: its number, name, structure, voxels and millilitres."""
-    names, millilitres = segmentation.names(), segmentation.grid.voxel_ml
-    kind = structure_of if segmentation.scheme == "levels" else Structure
-    return [
-        {
-            "label": label,
-            "name": names[label],
-            "structure": kind(label).title,
-            "voxels": voxels,
-            "ml": round(voxels * millilitres, 4),
-        }
-        for label, voxels in segmentation.found().items()
-    ]
 
 
 def _write_uncertainty(scan: Scan, uncertainty: np.ndarray, path: Path) -> None:

@@ -36,7 +36,7 @@ _RUDIMENTARY = 0.3
 _SMALL = 0.75
 _MISSING, _IN_PART, _WHOLE = 0.1, 0.45, 0.7
 
-ABOUT_THE_NUMBERS = ("junction", "may be S1 or L6", "may be transitional")
+ABOUT_THE_NUMBERS = ("junction", "may be S1 or L6", "may be transitional", "looks like a part of S1")
 """In each warning that doubts the numbers themselves: whoever chooses a numbering has answered it."""
 
 

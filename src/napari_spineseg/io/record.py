@@ -1,4 +1,4 @@
-"""What `spineseg segment` wrote beside its labels: the model, how levels are counted, what to doubt."""
+"""What lies beside labels that a model made: which one it was, how levels are counted, what to doubt."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from napari_spineseg.errors import ScanError
+from napari_spineseg.anatomy import Structure, structure_of
+from napari_spineseg.errors import OutputError, ScanError
+from napari_spineseg.files import write_whole
 from napari_spineseg.io.guard import open_file, shown
 from napari_spineseg.io.identity import stem_of
 from napari_spineseg.scan import Segmentation
@@ -128,3 +130,38 @@ def recalled(known: dict[str, Any], labels: Path, segmentation: Segmentation) ->
         "provenance": {**record.provenance, **known.get("provenance", {})},
         "warnings": tuple(dict.fromkeys((*known.get("warnings", ()), *record.warnings))),
     }
+
+
+def structures_of(segmentation: Segmentation) -> list[dict[str, Any]]:
+    """Each label that is there: its number, name, structure, voxels and millilitres."""
+    names, millilitres = segmentation.names(), segmentation.grid.voxel_ml
+    kind = structure_of if segmentation.scheme == "levels" else Structure
+    return [
+        {
+            "label": label,
+            "name": names[label],
+            "structure": kind(label).title,
+            "voxels": voxels,
+            "ml": round(voxels * millilitres, 4),
+        }
+        for label, voxels in segmentation.found().items()
+    ]
+
+
+def names_a_model(provenance: Mapping[str, Any]) -> bool:
+    """Whether it is known which model made labels: without that there is nothing to keep a record of."""
+    return {"name", "version", "sha256"} <= set(provenance.get("model") or {})
+
+
+def write_record(record: Mapping[str, Any], place: Path) -> None:
+    """Write a record as strict JSON, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        If the disk refuses.
+    """
+    try:
+        write_whole(place, json.dumps(record, indent=1, allow_nan=False, default=str) + "\n")
+    except OSError as error:
+        raise OutputError(f"{shown(place)} cannot be written: {error.strerror or error}.") from error

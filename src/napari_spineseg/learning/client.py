@@ -166,6 +166,11 @@ class LearningRun:
         if how == "discard" and self.status == "interrupted":
             self._discard()
 
+    def end_at_once(self) -> None:
+        """End the process amid its step, if this object started it; the run can be resumed then."""
+        if self._process is not None:
+            self._process.kill()
+
     def let_live(self) -> None:
         """Let it go on when this process ends, though it was not started so."""
         self.folder.command("outlive")

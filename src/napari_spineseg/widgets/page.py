@@ -12,7 +12,7 @@ from superqt import QCollapsible
 from napari_spineseg.widgets.card import Card
 from napari_spineseg.widgets.default_reader_offer import DefaultReaderOffer
 from napari_spineseg.widgets.empty_state import EmptyState
-from napari_spineseg.widgets.parts import Words, form_layout, tooltip
+from napari_spineseg.widgets.parts import Words, bring_into_sight, form_layout, tooltip
 from napari_spineseg.widgets.run_bar import RunBar
 from napari_spineseg.widgets.samples import open_first_sample
 from napari_spineseg.widgets.session import session_of, while_alive
@@ -138,6 +138,20 @@ class Page(QWidget):
 class _Fold(QCollapsible):
     """Its content is as high as its width asks for; rows that wrap do not count in the hint Qt goes by."""
 
+    def __init__(self, title: str) -> None:
+        super().__init__(title)
+        # When Qt has laid out what unfolded: only then is its place known.
+        self._seen = QTimer(self, singleShot=True, interval=0)
+        self._seen.timeout.connect(self._show_whole)
+
+    def show_soon(self, on: bool) -> None:
+        """Scroll the page to what unfolds: below the edge nobody would know of it."""
+        if on:
+            self._seen.start()
+
+    def _show_whole(self) -> None:
+        bring_into_sight(self)
+
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Leave the height of what is unfolded alone."""
         return False
@@ -156,6 +170,7 @@ def _fold(title: str) -> QCollapsible:
     fold.content().hide()
     fold.toggled.connect(fold.content().setVisible)
     fold.toggled.connect(lambda on: fold.content().setMaximumHeight(_ANY_HEIGHT if on else 0))
+    fold.toggled.connect(fold.show_soon)
     return fold
 
 
@@ -167,6 +182,23 @@ class _Holder(QWidget):
         return QSize(super().minimumSizeHint().width(), 0)
 
 
+class _Area(QScrollArea):
+    """Scrolls downward only, so that it is never narrower than what it holds: large texts need more room."""
+
+    def minimumSizeHint(self) -> QSize:
+        """The width of the content and of the bar beside it."""
+        bar = self.verticalScrollBar().sizeHint().width()
+        within = self.widget().minimumSizeHint().width() if self.widget() is not None else 0
+        return QSize(within + bar, super().minimumSizeHint().height())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The content was laid out anew: it may be wider than it was."""
+        done = super().eventFilter(watched, event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return done
+
+
 def scrolling(content: QWidget) -> QScrollArea:
     """`content` in an area that scrolls downward only: what is too wide has to wrap instead."""
     holder = _Holder()
@@ -175,7 +207,7 @@ def scrolling(content: QWidget) -> QScrollArea:
     layout.addWidget(content)
     # Not aligned to the top: Qt would give it the height of its hint, also where wrapped texts ask for more.
     layout.addStretch()
-    area = QScrollArea()
+    area = _Area()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

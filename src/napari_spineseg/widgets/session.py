@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
+from napari.settings import get_settings
 from psygnal import Signal, SignalInstance
 
 from napari_spineseg.widgets.view import bring_into_view
@@ -40,6 +41,7 @@ class Session:
     corrections_changed = Signal()
     """A version was saved into the corrections store."""
     theme_changed = Signal(str)
+    """The window's colours or the size of its text are others now."""
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = weakref.ref(viewer)
@@ -54,6 +56,7 @@ class Session:
         events.renamed.connect(self._on_renamed)
         viewer.layers.selection.events.active.connect(self._on_selected)
         viewer.events.theme.connect(self._on_theme)
+        get_settings().appearance.events.font_size.connect(self._on_theme, position="last")
         self._follow(viewer.layers.selection.active)
         self._on_layers()
 
@@ -170,7 +173,8 @@ class Session:
         self.layers_changed.emit()
 
     def _on_theme(self, event: Any = None) -> None:
-        self.theme_changed.emit(self.viewer.theme)
+        if self.open:  # settings outlive the window
+            self.theme_changed.emit(self.viewer.theme)
 
 
 _SESSIONS: weakref.WeakKeyDictionary[Viewer, Session] = weakref.WeakKeyDictionary()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+from napari.settings import get_settings
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtCore import QCoreApplication, QEvent, QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap, QPolygonF
 from qtpy.QtWidgets import QWidget
 
@@ -19,6 +20,7 @@ _SHEET = """
 [role="primary"] {{ background: {accent}; color: {on_accent}; font-weight: 600; padding: 6px 12px; }}
 [role="primary"]:hover {{ background: {accent_hover}; }}
 [role="primary"]:disabled {{ background: {primary}; color: {faint}; border: 0px; }}
+QToolButton, QTableView {{ font-size: {size}pt; }}
 [role="title"] {{ font-size: {large}pt; font-weight: 600; }}
 QToolButton[role="heading"] {{ background: transparent; color: {muted}; border: 1px solid transparent;
   border-radius: 3px; padding: 2px 4px; }}
@@ -49,10 +51,11 @@ QPushButton:focus, QToolButton:focus, QComboBox:focus, QLineEdit:focus, QCheckBo
 
 
 def sheet(theme: str) -> str:
-    """The style sheet of a page under napari's theme of that name."""
+    """The style sheet of a page under napari's theme of that name, with texts as large as napari's."""
     colours = get_theme(theme)
     dark = colours.type == "dark"
     text, accent = _colour(colours.text), _colour(colours.current)
+    size = int(get_settings().appearance.font_size)
     return _SHEET.format(
         accent=accent.name(),
         on_accent=("#ffffff" if accent.lightness() < 150 else text.name()),
@@ -64,7 +67,8 @@ def sheet(theme: str) -> str:
         primary=_colour(colours.primary).name(),
         warning=_colour(colours.warning).name(),
         error="#e5484d",
-        large=int(str(colours.font_size).removesuffix("pt")) + 3,
+        size=size,
+        large=size + 3,
     )
 
 
@@ -74,6 +78,8 @@ def give_role(widget: QWidget, role: Role) -> None:
     # Qt looks a property up once, when it polishes the widget; a later change has to be asked for.
     widget.style().unpolish(widget)
     widget.style().polish(widget)
+    # Only this tells a label how much room the new role leaves beside its text.
+    QCoreApplication.sendEvent(widget, QEvent(QEvent.Type.StyleChange))
 
 
 def eye(theme: str, open_: bool) -> QIcon:

@@ -23,7 +23,7 @@ class Job(QObject):
     """One call of `work(control)` in a thread of Qt's pool.
 
     All signals arrive in the thread that made the job. Exactly one of `returned`, `failed` and
-    `stopped` is sent, then `ended`.
+    `stopped` is sent, then `ended`; none is once the owner is gone, who would hear them.
 
     Parameters
     ----------
@@ -40,6 +40,7 @@ class Job(QObject):
     failed = Signal(object)
     stopped = Signal()
     ended = Signal()
+    _stepped = Signal(object)
     _done = Signal(object, object)
 
     def __init__(self, work: Callable[[Control], Any], title: str = "", owner: QObject | None = None) -> None:
@@ -48,10 +49,11 @@ class Job(QObject):
         self._stop = Event()
         self._bar = _ActivityBar(title)
         self.running = False
-        self.progressed.connect(self._bar.show)
+        self._orphaned = False
+        self._stepped.connect(self._on_step)
         self._done.connect(self._deliver)
         if owner is not None:
-            owner.destroyed.connect(self._stop.set)
+            owner.destroyed.connect(self._on_owner_gone)
 
     @property
     def stopping(self) -> bool:
@@ -74,7 +76,7 @@ class Job(QObject):
         """In the thread of the pool."""
         result = error = None
         try:
-            result = self._work(Control(self.progressed.emit, self._stop.is_set))
+            result = self._work(Control(self._stepped.emit, self._stop.is_set))
         except Stopped:
             self._stop.set()
         # Whatever it is, it belongs to the person who waits, not to a thread that nobody watches.
@@ -82,8 +84,20 @@ class Job(QObject):
             error = raised
         self._done.emit(result, error)
 
+    def _on_owner_gone(self) -> None:
+        self._orphaned = True
+        self._stop.set()
+
+    def _on_step(self, progress: Progress) -> None:
+        self._bar.show(progress)
+        if not self._orphaned:
+            self.progressed.emit(progress)
+
     def _deliver(self, result: Any, error: Exception | None) -> None:
         """In the thread that made the job. A stop that came after the result still counts."""
+        if self._orphaned:
+            self._close()
+            return
         if error is not None:
             self.failed.emit(error)
         elif self._stop.is_set():

@@ -145,3 +145,9 @@ def test_a_ring_shows_the_place_and_goes_with_it(viewer, page, asked, layer, qtb
     page.hide()
     assert all(x.name != "look here" for x in viewer.layers)
     page.show()
+
+
+def test_labels_with_nothing_in_them_are_not_called_sound(viewer, page):
+    add_segmentation(viewer, np.zeros_like(sagittal_labels()))
+    wait_until(lambda: page.doubts._job is None)
+    assert page.doubts.count.words == "Nothing is labelled yet: choose a structure below and paint it."

@@ -15,6 +15,7 @@ from napari_spineseg.widgets.correct.history import History
 from napari_spineseg.widgets.correct.keys import CORRECT_KEYS
 from napari_spineseg.widgets.correct.page import CorrectPage
 from napari_spineseg.widgets.dock import SpineSegDock
+from napari_spineseg.widgets.parts import bring_into_sight
 
 
 def test_it_is_a_step_of_the_dock(viewer, qtbot, spineseg_home):
@@ -51,6 +52,29 @@ def test_keys_whose_controls_may_be_out_of_sight_say_what_they_set(viewer, page,
     assert said["D"] == ("The brush paints through several slices.",) * 2
     assert said["]"] == ("Brush of 22.0 mm.",) * 2
     assert said["2"] == (f"Drawing {page.picker.choice.currentText()}.",) * 2
+
+
+def test_the_status_bar_names_the_keys_of_the_page(viewer, page, layer, qtbot):
+    """napari's own, 1 to 7 for its tools, choose structures here."""
+    key(viewer, "P")
+    assert "<1> to <5> for the structures" in viewer.help and "eraser" not in viewer.help
+    viewer.layers.selection.active = page.session.scan
+    assert "structures" not in viewer.help
+    viewer.layers.selection.active = layer
+    assert "structures" in viewer.help
+    page.hide()
+    assert "structures" not in viewer.help and "eraser" in viewer.help
+    page.show()
+
+
+def test_what_unfolds_below_the_edge_comes_into_sight(viewer, page, layer, qtbot):
+    page.resize(page.width(), 500)
+    fold = page.advanced
+    bring_into_sight(fold)
+    qtbot.wait(50)
+    click(qtbot, fold.toggleButton())
+    note = page.review.note
+    qtbot.waitUntil(lambda: note.visibleRegion().boundingRect() == note.rect())
 
 
 def test_a_stroke_paints_where_the_mouse_was_and_nowhere_else(viewer, page, layer, qtbot):

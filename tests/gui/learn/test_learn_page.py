@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -263,6 +265,31 @@ def test_an_interrupted_run_is_offered_and_can_be_dropped(toy, toy_store, open_p
     assert page.running.resume.isVisible() and page.run_bar.isVisible()
     click(qtbot, page.running.drop)
     assert not page.running.isVisible() and run.status == "stopped"
+
+
+@pytest.mark.parametrize("how", ["keep", "discard"])
+def test_a_run_that_takes_long_to_stop_can_be_ended_at_once(
+    toy, toy_store, open_page, qtbot, monkeypatch, how
+):
+    """On a busy machine a step takes minutes, and the page said nothing but that it was stopping."""
+    monkeypatch.setattr("napari_spineseg.widgets.learn.running.PATIENCE_MS", 100)
+    page, run = open_page(), a_run(toy_store(1))
+    run._process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    run._started_at = time.monotonic()
+    say(run, StateEvent(phase="training"))
+    page._follow(run)
+    assert not page.running.at_once.isVisible()
+    click(qtbot, page.running.keep if how == "keep" else page.running.discard)
+    qtbot.waitUntil(page.running.at_once.isVisible)
+    assert "busy" in page.running.words.words
+    qtbot.wait(50)
+    click(qtbot, page.running.at_once)
+    qtbot.waitUntil(lambda: page.run is None)
+    run._process.wait(60)
+    if how == "keep":
+        assert page.running.resume.isVisible() and run.status == "interrupted"
+    else:
+        assert not page.running.isVisible() and page.card.headline.words == "Stopped"
 
 
 def test_versions_are_used_moved_and_compared(toy, toy_weights, tmp_path, open_page, model, qtbot):

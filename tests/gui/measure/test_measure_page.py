@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from napari.layers import Layer
 
 from napari_spineseg.errors import ScanError
 from napari_spineseg.io.layers import layer_tuple_for_segmentation
+from napari_spineseg.measurement import Measurements
 from napari_spineseg.widgets.correct.history import history_of
 from napari_spineseg.widgets.measure.page import LABELS_CHANGED, SETTINGS_CHANGED
 from napari_spineseg.widgets.measure.result import Watch
@@ -368,6 +370,34 @@ def test_next_goes_from_one_doubtful_figure_to_the_other(page, layer, fake, qtbo
     fake.doubtful = False
     measure(page, qtbot)
     assert not page.panel.next.isVisible()
+
+
+def test_going_to_a_figure_shows_the_labels_that_were_measured(page, layer, fake, qtbot):
+    """The lines were drawn over the picture of another patient, which was in front."""
+    viewer = page.session.viewer
+    fake.also_doubtful = ("slip", 203)
+    measure(page, qtbot)
+    away = np.eye(4)
+    away[0, 3] = 500.0
+    other = column_scan("other")
+    theirs = add_labels(viewer, replace(other, affine=away @ other.affine))
+    layer.visible = page.session.scan_of(layer).visible = False
+    viewer.layers.selection.active = layer
+    click(qtbot, page.panel.next)
+    assert layer.visible and page.session.scan_of(layer).visible
+    assert not any(each.visible for each in theirs)
+
+
+def test_where_nothing_could_be_measured_there_is_no_table_and_nothing_to_save(
+    page, layer, qtbot, monkeypatch
+):
+    monkeypatch.setattr(
+        "napari_spineseg.widgets.measure.work.measure",
+        lambda *_: Measurements((), ("There is no vertebra.",)),
+    )
+    measure(page, qtbot)
+    assert page.card.headline.words == "Nothing measured" and page.card.sentences == ["There is no vertebra."]
+    assert not page.panel.isVisible() and not page.saver.isVisible()
 
 
 def test_columns_are_chosen_and_one_always_stays(page, layer, qtbot):

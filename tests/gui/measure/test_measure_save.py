@@ -12,7 +12,7 @@ from gui_kit import click
 from qtpy.QtCore import Qt
 
 from napari_spineseg.errors import OutputError
-from napari_spineseg.widgets.measure.saving import FigureFiles, check_folder
+from napari_spineseg.widgets.measure.saving import FigureFiles, check_folder, suggested_folder
 
 NAMES = ["column_measures.csv", "column_measures.json", "column_report.html"]
 
@@ -31,6 +31,13 @@ def saver(page, layer, fake, qtbot, tmp_path):
 def save(saver, qtbot) -> None:
     click(qtbot, saver.write)
     qtbot.waitUntil(lambda: saver.job is None)
+
+
+def test_the_folder_of_a_scan_that_was_opened_by_a_relative_path_is_said_in_full(tmp_path, monkeypatch):
+    """Nobody knows which folder napari was started in."""
+    (tmp_path / "scan.nii.gz").touch()
+    monkeypatch.chdir(tmp_path)
+    assert suggested_folder("scan.nii.gz") == tmp_path
 
 
 def test_three_files_in_the_folder(saver, qtbot, tmp_path):

@@ -108,6 +108,29 @@ def test_what_is_safe_is_repaired_in_copies(page, qtbot, folder, tmp_path):
     assert page.audit.card.headline.words == "Labels of 1 scan repaired"
 
 
+def test_repaired_labels_never_replace_files(page, qtbot, folder, tmp_path):
+    """Somebody may have gone on with those of the last time by hand."""
+    audit(page, qtbot, folder)
+    kept = tmp_path / "data_repaired" / "2_t2_levels.nii.gz"
+    kept.parent.mkdir()
+    kept.write_bytes(b"drawn by hand")
+    click(qtbot, page.audit.repair_button)
+    assert page.audit.repair_folder.text() == str(tmp_path / "data_repaired_2")
+    page.audit.repair_folder.setText(str(kept.parent))
+    click(qtbot, page.audit.repair_now)
+    qtbot.waitUntil(lambda: bool(page.audit.card.sentences))
+    assert "holds files already" in page.audit.card.sentences[0] and kept.read_bytes() == b"drawn by hand"
+
+
+def test_while_a_case_is_read_the_page_says_so(page, qtbot, folder):
+    audit(page, qtbot, folder)
+    said = []
+    page.audit.opener.opening.connect(lambda _: said.append(page.audit.hint.words))
+    with qtbot.waitSignal(page.audit.opener.ended):
+        double_click(page, qtbot, row_of(page, "2_t2"))
+    assert said == ["Opening 2_t2 …"] and page.audit.hint.words == ""
+
+
 def test_a_folder_without_scans_is_refused_in_words(page, qtbot, tmp_path):
     page.audit.folder.setText(str(tmp_path))
     click(qtbot, page.audit.run_bar.button)

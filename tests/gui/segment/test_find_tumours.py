@@ -6,7 +6,7 @@ from threading import Event
 
 import numpy as np
 import pytest
-from gui_kit import add_scan, click, segment
+from gui_kit import add_scan, click, go_on, open_page, open_window, segment, start
 from qtpy.QtCore import Qt
 
 from napari_spineseg.corrections.click import Hints
@@ -99,6 +99,51 @@ def test_findings_are_listed_and_lead_to_their_place(viewer, page, qtbot, layer)
     qtbot.mouseClick(page.tumours.list.viewport(), Qt.MouseButton.LeftButton, pos=item)
     assert layer.world_to_data(viewer.dims.point)[0] == pytest.approx(2, abs=0.5)
     assert layer.selected_label == 301
+
+
+def test_a_long_finding_is_whole_in_a_narrow_panel(page, qtbot, layer):
+    """A bar to scroll sideways lay over the last one."""
+    find(layer)
+    finding = {**FINDING, "where": "intradural at L4/L5", "mm": 16, "ml": 10.5, "confidence": 0.98}
+    layer.metadata[KEY] = {**about(layer), "provenance": {"tumours": [finding]}}
+    page.setFixedWidth(280)
+    page.tumours.show_layer(layer)
+    rows = page.tumours.list
+    qtbot.waitUntil(lambda: rows.isVisible() and rows.viewport().width() < 280)
+    qtbot.wait(50)
+    assert not rows.horizontalScrollBar().isVisible()
+    row = rows.visualItemRect(rows.item(0))
+    # On two lines, all of it in sight.
+    assert row.right() <= rows.viewport().width() and row.bottom() <= rows.viewport().height()
+    assert row.height() > 1.5 * rows.fontMetrics().height()
+
+
+def test_tumours_are_not_looked_for_twice_at_once(viewer, page, qtbot, fake):
+    """The button was pressed in vain while a scan was segmented."""
+    add_scan(viewer)
+    start(page, fake, qtbot)
+    assert not page.tumours.find.isEnabled()
+    go_on(page, fake, qtbot)
+    assert page.tumours.find.isEnabled()
+
+
+def test_what_is_undone_with_napari_s_key_is_gone_from_the_page(make_napari_viewer, qtbot, fake, clicks):
+    viewer = open_window(make_napari_viewer, qtbot)
+    page = open_page(viewer, qtbot)
+    add_scan(viewer)
+    segment(page, qtbot)
+    viewer.window._qt_window.activateWindow()
+    start_clicking(page, qtbot)
+    page.tumours.clicks.take(Gesture([(2.0, 10.0, 8.0)]))
+    qtbot.waitUntil(lambda: page.tumours.list.count() == 1)
+    assert "ml" in page.tumours.words.words and "1 tumour" in page.card.headline.words
+    canvas = viewer.window._qt_viewer.canvas.native
+    qtbot.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: page.tumours.list.count() == 0)
+    assert (
+        page.tumours.words.words == "Undone: outlined a tumour." and "tumour" not in page.card.headline.words
+    )
+    assert 301 not in page.legend.chips and page.tumours.tool.active
 
 
 def test_the_list_says_what_is_there_after_corrections(page, qtbot, layer):

@@ -113,9 +113,10 @@ def test_answered_doubts_go_and_other_warnings_follow_the_names(page, qtbot, vie
     layer = page.session.segmentation
     known = about(layer)
     doubt = "No disc was found below the lowest vertebra, so the lumbosacral junction is not certain."
+    left_out = "What was painted below the lowest disc looks like a part of S1 and was left out."
     layer.metadata["spineseg"] = {
         **known,
-        "warnings": (doubt, "L5 is painted only in part.", "N4 failed on 3T."),
+        "warnings": (doubt, left_out, "L5 is painted only in part.", "N4 failed on 3T."),
     }
     page._say_result(layer)
     click(qtbot, page.numberings.buttons[0])

@@ -6,10 +6,14 @@ import nibabel as nib
 import numpy as np
 import pytest
 from gui_kit import add_scan, column_scan, sagittal_labels, segment
+from napari.layers import Layer
 from qtpy.QtCore import Qt
 
 from napari_spineseg.io import read_segmentation, write_scan
+from napari_spineseg.io.layers import segmentation_from_layer
+from napari_spineseg.io.napari import read_layers
 from napari_spineseg.scan import Scan
+from napari_spineseg.widgets.session import KEY, about
 
 
 @pytest.fixture
@@ -74,3 +78,38 @@ def test_cancel_writes_nothing(panel, qtbot, tmp_path):
     qtbot.mouseClick(panel.cancel, Qt.MouseButton.LeftButton)
     assert panel.open_button.isVisible() and not panel.path.isVisible()
     assert [file.name for file in tmp_path.iterdir()] == ["knee_no.nii.gz"]
+
+
+def made_by_a_model(panel, layer) -> None:
+    """As a real run leaves it: the model, and what its labels are known again by."""
+    checksum = segmentation_from_layer(layer).checksum()
+    model = {"name": "lumbar", "version": "1", "sha256": "0" * 64}
+    layer.metadata[KEY] = {**about(layer), "provenance": {"model": model, "labels": checksum}}
+    panel.look()
+
+
+def opened(path):
+    return Layer.create(*read_layers(str(path))[0])
+
+
+def test_which_model_made_the_labels_is_kept_beside_them(panel, page, qtbot, tmp_path):
+    layer = page.session.segmentation
+    made_by_a_model(panel, layer)
+    (tmp_path / "knee_no_seg.json").write_text("of another run")
+    panel.look()
+    assert "knee_no_seg.json is there already and would be replaced" in panel.notice.words
+    with qtbot.waitSignal(panel.saved):
+        qtbot.mouseClick(panel.write, Qt.MouseButton.LeftButton)
+    again = about(opened(tmp_path / "knee_no_seg.nii.gz"))
+    assert again["provenance"]["model"]["name"] == "lumbar" and "Look at L5." in again["warnings"]
+
+
+def test_labels_that_were_corrected_say_so_when_they_are_opened_again(panel, page, qtbot, tmp_path):
+    layer = page.session.segmentation
+    made_by_a_model(panel, layer)
+    layer.data_setitem((np.array([0]), np.array([0]), np.array([0])), 3)
+    with qtbot.waitSignal(panel.saved):
+        qtbot.mouseClick(panel.write, Qt.MouseButton.LeftButton)
+    again = about(opened(tmp_path / "knee_no_seg.nii.gz"))
+    assert "model" not in again["provenance"]
+    assert any("changed since they were segmented (by lumbar 1" in words for words in again["warnings"])

@@ -16,7 +16,7 @@ from napari_spineseg.errors import ModelError
 from napari_spineseg.instances.numbering import Alternative
 from napari_spineseg.tumours.scan import WARNING
 from napari_spineseg.widgets.picker import LayerPicker
-from napari_spineseg.widgets.segment.page import describe
+from napari_spineseg.widgets.segment.words import describe
 from napari_spineseg.widgets.session import KEY, about
 
 
@@ -94,6 +94,48 @@ def test_scan_closed_during_the_run(viewer, page, qtbot, fake, notifications):
     assert any("closed meanwhile" in message for message in notifications())
     assert not viewer.layers["column_seg"].visible and viewer.layers.selection.active is None
     assert page.session.scan is other and not page.card.isVisible()
+
+
+def test_whoever_went_over_to_another_scan_stays_there(viewer, page, qtbot, fake, notifications):
+    """The result took the picture and the choice away from a person in the middle of something else."""
+    other = add_scan(viewer, column_scan("other"))
+    add_scan(viewer)
+    start(page, fake, qtbot)
+    viewer.layers.selection.active = other
+    assert page.hint.words == "column is being segmented."
+    go_on(page, fake, qtbot)
+    assert (
+        page.hint.words == ""
+        and viewer.layers.selection.active is other
+        and page.session.scan is other
+        and other.visible
+    )
+    result = viewer.layers["column_seg"]
+    assert not result.visible and page.session.segmentation is None and not page.card.isVisible()
+    assert "column_seg is ready; choose the scan column to see it." in notifications()
+    picker = page.findChild(LayerPicker)
+    picker.setCurrentIndex(picker.findText("column"))
+    picker.activated.emit(picker.currentIndex())
+    assert page.session.segmentation is result and result.visible and not other.visible
+
+
+def test_a_run_can_be_stopped_when_its_scan_was_closed(viewer, page, qtbot, fake):
+    """With the last scan the progress and *Stop* were gone, and the run went on unseen."""
+    scan_layer = add_scan(viewer)
+    start(page, fake, qtbot)
+    viewer.layers.remove(scan_layer)
+    assert page.run_bar.stop.isVisible() and page.hint.words == "column is being segmented."
+    qtbot.wait(50)
+    click(qtbot, page.run_bar.stop)
+    go_on(page, fake, qtbot)
+    assert page.empty.isVisible() and len(viewer.layers) == 0
+
+
+def test_nothing_found_is_no_place_to_look_at(viewer, page, qtbot, fake):
+    add_scan(viewer, replace(column_scan(), voxels=np.zeros_like(column_scan().voxels)))
+    segment(page, qtbot)
+    assert page.card.headline.words == "Nothing found" and page.card.sentences
+    assert page.card.remark.words == ""
 
 
 def test_tab_goes_through_the_page_as_the_eye_does(viewer, page, qtbot, fake):
@@ -249,8 +291,7 @@ def test_a_result_that_was_drawn_on_says_so_until_that_is_undone(page, layer, qt
     came = page.card.footnote.words
     layer.data_setitem((np.array([0]), np.array([0]), np.array([0])), 2)
     qtbot.waitUntil(lambda: page.card.footnote.words == f"{came} · changed by hand since")
-    layer.undo()
-    layer.events.paint(value=[])
+    assert page.session.histories[layer].undo()  # as napari's key does
     qtbot.waitUntil(lambda: page.card.footnote.words == came)
 
 

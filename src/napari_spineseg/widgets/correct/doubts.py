@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QHideEvent, QShowEvent
@@ -175,6 +176,8 @@ class DoubtPanel(QWidget):
         total, doubt = len(self.doubts), self.current
         if self._job is not None:
             words = "Looking for doubtful places …"
+        elif not total and self._layer is not None and not np.any(self._layer.data):
+            words = "Nothing is labelled yet: choose a structure below and paint it."
         elif not total and self.asking.busy:
             words = "The rules of anatomy find nothing; now the model is asked."
         elif not total:

@@ -40,7 +40,7 @@ class OfferPanel(QFrame):
         """Ask about an offer."""
         self._offer = offer
         crashed = offer.path is not None
-        self.words.say(f"{offer.words} {'Bring them back?' if crashed else 'Go on from there?'}")
+        self.words.say(f"{offer.words} {'Bring back what was drawn?' if crashed else 'Go on from there?'}")
         self.yes.setText("Bring back" if crashed else "Go on")
         self.no.setText("Leave")
         self.show()

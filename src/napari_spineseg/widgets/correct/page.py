@@ -29,6 +29,7 @@ from napari_spineseg.widgets.correct.linked import LinkedDock
 from napari_spineseg.widgets.correct.offer import OfferPanel
 from napari_spineseg.widgets.correct.picker import StructurePicker
 from napari_spineseg.widgets.correct.review import ReviewPanel
+from napari_spineseg.widgets.correct.status_keys import StatusKeys
 from napari_spineseg.widgets.correct.tools import ALL_SLICES, Place, ToolGrid, edit_of, place_of
 from napari_spineseg.widgets.correct.undo import UndoBar
 from napari_spineseg.widgets.correct.work import Offer
@@ -68,6 +69,7 @@ class CorrectPage(Page):
         self.column = ColumnPanel()
         self.review = ReviewPanel()
         self.undo_bar = UndoBar(lambda: self.history)
+        self.status_keys = StatusKeys(self.session, self)
         self.actions = actions_of(self)
         self._lay_out()
         self._connect()
@@ -187,6 +189,7 @@ class CorrectPage(Page):
             return
         self._brush = Brush(layer)
         self._keys = LayerKeys(layer, self.actions)
+        self.status_keys.take(layer)
         self.draw.show_layer(layer, self._brush)
         self.gestures.fix.start(layer)
         if hidden := uncover(self.session, layer):
@@ -197,6 +200,7 @@ class CorrectPage(Page):
         self.gestures.fix.stop()
         if self._keys is not None:
             self._keys.release()
+            self.status_keys.release()
             self._brush.release()
             self._keys = self._brush = None
             self.draw.show_layer(None, None)

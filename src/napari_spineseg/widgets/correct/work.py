@@ -190,7 +190,7 @@ def _numbering(layer: Labels) -> dict[str, int]:
 def _restore_words(found: Recovered) -> str:
     changes = "1 change" if found.unsaved == 1 else f"{found.unsaved} changes"
     were = "was" if found.unsaved == 1 else "were"
-    return f"SpineSeg ended before {changes} of {_when(found.last)} {were} saved as a version."
+    return f"{changes} of {_when(found.last)} {were} not saved as a version."
 
 
 def _when(stamp: str) -> str:

@@ -181,6 +181,7 @@ class LearnPage(Page):
         self.browse.clicked.connect(self._browse)
         self.store.editingFinished.connect(self.look)
         self.running.stopped.connect(lambda how: self.run.stop(how) if self.run else None)
+        self.running.ended_at_once.connect(lambda: self.run.end_at_once() if self.run else None)
         self.running.resumed.connect(self._resume)
         self.running.discarded.connect(self._discard)
         self.outlives.toggled.connect(self._on_outlives)
@@ -254,13 +255,17 @@ class LearnPage(Page):
         self.cost.say(use_in_words(verdict, used))
 
     def _on_ended(self, how: str) -> None:
+        run, discarded = self.follower.run, self.running.stopping == "discard"
         self.running.end()
         self.run_bar.show()
         self.outlives.setEnabled(True)
+        if how == "interrupted" and discarded:
+            run.stop("discard")  # it was ended before it could do that itself
+            how = "stopped"
         if how == "stopped" and self._verdict is None:
             self.card.say("Stopped", "Discarded; no model was made.")
         if how == "interrupted":
-            self.running.offer(self.follower.run)
+            self.running.offer(run)
         self._models_changed()
         self.look()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_spineseg.learning.client import LearningRun
@@ -11,23 +11,31 @@ from napari_spineseg.widgets.learn.words import left_in_words
 from napari_spineseg.widgets.parts import Words, tooltip
 from napari_spineseg.widgets.style import give_role
 
+PATIENCE_MS = 15_000
+"""A step that takes longer after *Stop* is one on a busy machine."""
+
 
 class RunningPanel(QWidget):
     """Stands in the place of the button while a run goes on; offers one that was interrupted."""
 
     stopped = Signal(str)
     """"keep" or "discard"."""
+    ended_at_once = Signal()
     resumed = Signal(object)
     discarded = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._offered: LearningRun | None = None
+        self.stopping = ""
+        """How a run is being stopped, "keep" or "discard"; empty while it is not."""
+        self._patience = QTimer(self, singleShot=True)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.words = Words("", "muted", self)
         self.keep = _button("stop_keep", "Stop and keep best", "The best so far goes through the gate")
         self.discard = _button("stop_discard", "Stop and discard", "Nothing is kept")
+        self.at_once = _button("end_at_once", "End at once", "In the middle of the step; it can be resumed")
         self.resume = _button("resume", "Resume", "Go on where it was")
         give_role(self.resume, "primary")
         self.drop = _button("drop", "Discard", "Nothing is kept")
@@ -37,7 +45,7 @@ class RunningPanel(QWidget):
         layout.addWidget(self.words)
         # Two long names beside each other are too wide for a narrow panel.
         for direction, pair in (
-            (QBoxLayout.Direction.TopToBottom, (self.keep, self.discard)),
+            (QBoxLayout.Direction.TopToBottom, (self.keep, self.discard, self.at_once)),
             (QBoxLayout.Direction.LeftToRight, (self.resume, self.drop)),
         ):
             buttons = QBoxLayout(direction)
@@ -46,6 +54,8 @@ class RunningPanel(QWidget):
             layout.addLayout(buttons)
         self.keep.clicked.connect(lambda: self._stop("keep"))
         self.discard.clicked.connect(lambda: self._stop("discard"))
+        self.at_once.clicked.connect(self._end)
+        self._patience.timeout.connect(self._say_busy)
         self.resume.clicked.connect(lambda: self.resumed.emit(self._offered))
         self.drop.clicked.connect(lambda: self.discarded.emit(self._offered))
         self.end()
@@ -58,7 +68,8 @@ class RunningPanel(QWidget):
 
     def end(self) -> None:
         """It is over."""
-        self._offered = None
+        self._offered, self.stopping = None, ""
+        self._patience.stop()
         self.hide()
 
     def offer(self, run: LearningRun) -> None:
@@ -85,13 +96,26 @@ class RunningPanel(QWidget):
             button.setEnabled(True)
         for button in (self.resume, self.drop):
             button.setVisible(not running)
+        self.at_once.hide()
         self.show()
 
     def _stop(self, how: str) -> None:
         self.keep.setEnabled(False)
         self.discard.setEnabled(False)
         self.say("Stopping after this step …")
+        self.stopping = how
+        self._patience.start(PATIENCE_MS)
         self.stopped.emit(how)
+
+    def _say_busy(self) -> None:
+        """A step takes minutes where other programs have the processor: say so, and offer not to wait."""
+        self.say("Still in this step: the computer is busy with something else.")
+        self.at_once.show()
+
+    def _end(self) -> None:
+        self.at_once.hide()
+        self.say("Ending …")
+        self.ended_at_once.emit()
 
 
 def _button(name: str, words: str, help_text: str) -> QPushButton:

@@ -23,7 +23,7 @@ from napari_spineseg.widgets.measure.words import headline_of, remark_of
 from napari_spineseg.widgets.measure.work import about_scan, take, why_not, work
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label
-from napari_spineseg.widgets.picker import LayerPicker
+from napari_spineseg.widgets.picker import LayerPicker, uncover
 from napari_spineseg.widgets.session import layers_of, while_alive
 from napari_spineseg.widgets.settings_form import SettingsForm, settings_from
 from napari_spineseg.widgets.style import give_role
@@ -149,8 +149,10 @@ class MeasurePage(Page):
         before, was_old = self._shown, self._old
         self._shown = measured
         self._old = bool(self.out_of_date)
+        # Without a figure there is no table to look at, and nothing to save.
+        some = measured is not None and bool(measured.result.measurements.figures)
         for part in (self.panel, self.saver):
-            part.setVisible(measured is not None)
+            part.setVisible(some)
         self.panel.show_measurements(measured.result.measurements if measured is not None else None)
         if measured is not before or self._old != was_old:
             self._draw(self.panel.table.current)
@@ -204,6 +206,8 @@ class MeasurePage(Page):
     def _on_chosen(self, figure: Figure) -> None:
         """Go where a figure was taken; where it is missing, to its level."""
         if self._shown is not None:
+            # Lines of one patient over the picture of another would be believed.
+            uncover(self.session, self._shown.layer)
             said = self.guide.go(figure, self._shown.result, self._shown.layer)
             self._draw(figure)
             if said:

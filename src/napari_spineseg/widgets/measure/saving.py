@@ -53,7 +53,8 @@ class FigureFiles:
 
 def suggested_folder(source: str | None) -> Path:
     """The folder of the scan; the home folder for one from nowhere."""
-    return Path(source).parent if source is not None and Path(source).exists() else Path.home()
+    # Absolute: nobody knows which folder napari was started in.
+    return Path(source).absolute().parent if source is not None and Path(source).exists() else Path.home()
 
 
 def check_folder(text: str) -> Path:

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 class CaseOpener(QObject):
     """Opens cases of a dataset; one that is open already is not opened twice."""
 
+    opening = Signal(str)
+    """A case is read: large ones take their time."""
     opened = Signal(object)
     failed = Signal(object)
+    ended = Signal()
 
     def __init__(self, session: Session, parent: QObject) -> None:
         super().__init__(parent)
@@ -44,6 +47,8 @@ class CaseOpener(QObject):
         )
         job.returned.connect(lambda read: self._show(folder, finding, *read))
         job.failed.connect(self.failed)
+        job.ended.connect(self.ended)
+        self.opening.emit(finding.case)
         job.start()
 
     def _there(self, folder: Path, case: str) -> Labels | None:

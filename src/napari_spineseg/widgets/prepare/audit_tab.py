@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from napari_spineseg.datasets.findings import AuditReport, Finding
+from napari_spineseg.errors import OutputError
 from napari_spineseg.widgets.card import Card
 from napari_spineseg.widgets.parts import Words, tooltip
 from napari_spineseg.widgets.prepare.audit_open import CaseOpener
@@ -118,6 +120,8 @@ class AuditTab(QWidget):
         self.run_bar.started.connect(self.audit)
         self.table.chosen.connect(lambda _: self.open_button.setEnabled(True))
         self.table.opened.connect(self._open)
+        self.opener.opening.connect(lambda case: self.hint.say(f"Opening {case} …"))
+        self.opener.ended.connect(lambda: self.hint.say(""))
         self.open_button.clicked.connect(lambda: self._open(self.table.current()))
         self.repair_button.clicked.connect(self._unfold_repair)
         self.repair_now.clicked.connect(self.repair)
@@ -167,8 +171,8 @@ class AuditTab(QWidget):
             self.opener.open(self._folder, finding)
 
     def _unfold_repair(self) -> None:
-        if not self.repair_folder.text():
-            self.repair_folder.setText(str(self._folder.with_name(f"{self._folder.name}_repaired")))
+        if not self.repair_folder.text() or _holds_files(Path(self.repair_folder.text()).expanduser()):
+            self.repair_folder.setText(str(_unused(self._folder.with_name(f"{self._folder.name}_repaired"))))
         self.repair_panel.show()
 
     def _on_repaired(self, done: dict[str, list[Finding]], out: Path) -> None:
@@ -190,6 +194,17 @@ def _path_line(name: str, help_text: str) -> QLineEdit:
     line.setAccessibleName(help_text)
     line.setPlaceholderText(help_text)
     return line
+
+
+def _holds_files(folder: Path) -> bool:
+    """Whether something is there already that repaired labels might replace."""
+    return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+
+
+def _unused(folder: Path) -> Path:
+    """`folder`, or the first of `folder_2`, `folder_3`, … with nothing in it."""
+    names = (folder.with_name(f"{folder.name}_{n}") for n in itertools.count(2))
+    return folder if not _holds_files(folder) else next(name for name in names if not _holds_files(name))
 
 
 def _counts(findings: tuple[Finding, ...]) -> str:
@@ -215,4 +230,7 @@ def _audit(folder: Path, control: Control) -> AuditReport:
 def _repair(folder: Path, out: Path, control: Control) -> dict[str, list[Finding]]:
     from napari_spineseg.datasets.audit import repair
 
+    # The dataset itself is refused with a sentence of its own.
+    if _holds_files(out) and out.resolve() != folder.resolve():
+        raise OutputError(f"{out} holds files already; name a new folder, so that none is replaced.")
     return repair(folder, out, control=control)

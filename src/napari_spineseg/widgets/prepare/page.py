@@ -26,7 +26,7 @@ from napari_spineseg.widgets.prepare.preview import RecipePreview
 from napari_spineseg.widgets.prepare.recipes import RecipeBar
 from napari_spineseg.widgets.prepare.steps import StepList
 from napari_spineseg.widgets.prepare.swipe import SwipeRow
-from napari_spineseg.widgets.segment.page import describe
+from napari_spineseg.widgets.segment.words import describe
 from napari_spineseg.widgets.session import about, is_scan, layers_of, unwrapped, while_alive
 from napari_spineseg.widgets.style import give_role
 from napari_spineseg.widgets.worker import report

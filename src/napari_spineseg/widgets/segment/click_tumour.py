@@ -15,6 +15,7 @@ from napari_spineseg.io.layers import LayerView, scan_from
 from napari_spineseg.models import get_model
 from napari_spineseg.progress import Control
 from napari_spineseg.widgets.correct.clicks import ClickTool, Gesture
+from napari_spineseg.widgets.correct.history import History, history_of
 from napari_spineseg.widgets.legend import labels_in, scheme_of
 from napari_spineseg.widgets.picker import uncover
 from napari_spineseg.widgets.segment.result_layers import empty_layer
@@ -44,10 +45,12 @@ class ClickTumour(QObject):
         self._of: tuple[Image, Any] | None = None
         self._job: Job | None = None
         self._wanted = False
+        self._history: History | None = None
         self.tool = ClickTool(self)
         self._forget()
         self.tool.made.connect(lambda _, gesture: self.take(gesture))
         self.tool.ended.connect(self.stop)
+        self.destroyed.connect(lambda: self._follow(None))
 
     @property
     def ready(self) -> bool:
@@ -98,8 +101,7 @@ class ClickTumour(QObject):
             self._number(layer, outline)
         edit = edit_for(layer, current or self._before, outline, self._label, self._under)
         self._outline, self._before = outline, None
-        if len(edit):
-            layer.data_setitem(edit.index, edit.values)
+        history_of(self._session, layer).apply(edit)
         layer.selected_label = self._label
         self._say_size(layer)
 
@@ -221,14 +223,27 @@ class ClickTumour(QObject):
         self._session.viewer.layers.selection.active = layer
         uncover(self._session, layer)
         self.tool.start(MODEL, layer)
+        self._follow(history_of(self._session, layer))
         self.said.emit(_ASK)
 
     def _end(self) -> None:
         self._forget()
+        self._follow(None)
         if self.tool.active:
             self.tool.stop()
         self.said.emit("")
         self.ended.emit()
+
+    def _follow(self, history: History | None) -> None:
+        """Say what is undone while clicks are answered: of that outline a size was said."""
+        if self._history is not None:
+            self._history.told.disconnect(self._on_told)
+        self._history = history
+        if history is not None:
+            history.told.connect(self._on_told)
+
+    def _on_told(self, words: str) -> None:
+        self.said.emit(words)
 
     def _forget(self) -> None:
         """The next click begins another tumour."""

@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QHideEvent
-from qtpy.QtWidgets import QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from napari_spineseg.anatomy import FIRST_TUMOUR_LABEL, Numbering, Structure, colour_of
 from napari_spineseg.errors import SpineSegError
@@ -20,11 +20,9 @@ from napari_spineseg.widgets.legend import scheme_of
 from napari_spineseg.widgets.parts import Words, tooltip
 from napari_spineseg.widgets.picker import uncover
 from napari_spineseg.widgets.segment.click_tumour import MODEL, ClickTumour
+from napari_spineseg.widgets.segment.findings_list import FindingsList
 from napari_spineseg.widgets.session import Session, about, layers_of, while_alive
-from napari_spineseg.widgets.style import swatch
 from napari_spineseg.widgets.view import go_to
-
-_ROWS, _SWATCH = 5, 10
 
 
 class FindTumours(QWidget):
@@ -50,8 +48,7 @@ class FindTumours(QWidget):
             "Tumours are experimental: learnt from painted ones, not validated on patients.", "muted"
         )
         self.words = Words("", "muted")
-        self.list = QListWidget()
-        self.list.setObjectName("findings")
+        self.list = FindingsList()
         self.list.setToolTip(tooltip("Click a finding to go there"))
         self.clicks = ClickTumour(session, self)
         self._lay_out()
@@ -81,14 +78,7 @@ class FindTumours(QWidget):
             self._listed = (None, numbering, [])
         findings = findings_of(layer, self._listed[2])
         self._listed = (layer, numbering, findings or [])
-        self.list.clear()
-        for finding in findings or ():
-            item = QListWidgetItem(swatch(colour_of(finding["label"], scheme), _SWATCH), words_of(finding))
-            item.setData(256, finding)
-            self.list.addItem(item)
-        height = self.list.sizeHintForRow(0) * min(len(findings or ()), _ROWS) + 6
-        self.list.setFixedHeight(max(height, 0))
-        self.list.setVisible(bool(findings))
+        self.list.show_findings((colour_of(f["label"], scheme), words_of(f), f) for f in findings or ())
         if not self.tool.active:
             self.words.say("No tumour was found." if findings == [] else "")
 
@@ -101,7 +91,7 @@ class FindTumours(QWidget):
         self.clicks.start() if on else self.clicks.stop()
 
     def _go(self, item: QListWidgetItem) -> None:
-        finding, layer = item.data(256), self._session.segmentation
+        finding, layer = self.list.finding_of(item), self._session.segmentation
         if layer is None or layer not in layers_of(self._session.viewer):
             return
         uncover(self._session, layer)

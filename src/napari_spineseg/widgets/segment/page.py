@@ -14,8 +14,8 @@ from napari_spineseg.io.layers import scan_from_layer
 from napari_spineseg.models import ModelEntry, get_model, list_models, model_in_use
 from napari_spineseg.progress import Control
 from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
-from napari_spineseg.tumours.scan import WARNING as EXPERIMENTAL
-from napari_spineseg.widgets.legend import Legend, scheme_of
+from napari_spineseg.widgets.correct.history import history_of
+from napari_spineseg.widgets.legend import Legend, labels_in, scheme_of
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label, tooltip
 from napari_spineseg.widgets.picker import LayerPicker, uncover
@@ -30,6 +30,7 @@ from napari_spineseg.widgets.segment.result_layers import (
     uncertainty_layer,
 )
 from napari_spineseg.widgets.segment.save_panel import SavePanel
+from napari_spineseg.widgets.segment.words import describe, places_to_look
 from napari_spineseg.widgets.session import about, layers_of, while_alive
 from napari_spineseg.widgets.settings_form import Choices, SettingsForm, settings_from
 from napari_spineseg.widgets.worker import Job, report
@@ -58,6 +59,9 @@ class SegmentPage(Page):
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
         self._job: Job | None = None
+        self._segmenting: Image | None = None
+        self._elsewhere = ""
+        """What to say of a run while another scan than its own is chosen."""
         self._scan_words = Words("", "muted")
         picker = LayerPicker(self.session, "scan")
         self.inputs.addRow(row_label("Scan", picker), picker)
@@ -84,6 +88,10 @@ class SegmentPage(Page):
         """The run that is going on, if one is."""
         return self._job
 
+    def has_input(self) -> bool:
+        """A run stays in sight, with its *Stop*, also when its scan was closed meanwhile."""
+        return super().has_input() or self._job is not None
+
     def current_settings(self) -> SegmentSettings:
         """What the form says."""
         return settings_from(SegmentSettings, self.main_form, self.advanced_form)
@@ -107,6 +115,7 @@ class SegmentPage(Page):
             return
         self.preview.stop()
         self.card.clear()
+        self._segmenting, self._elsewhere = layer, f"{layer.name} is being segmented."
         job = self._job = Job(
             lambda control: _run(scan, settings, control), f"Segmenting {layer.name}", owner=self
         )
@@ -115,6 +124,7 @@ class SegmentPage(Page):
         job.stopped.connect(self._on_stopped)
         job.ended.connect(self._on_ended)
         self.run_bar.follow(job)
+        self.tumours.find.setEnabled(False)
         job.start()
 
     def _add_preview(self) -> None:
@@ -172,11 +182,13 @@ class SegmentPage(Page):
             viewer.layers.insert(place, uncertainty_layer(result, scan, layer))
         if not there:
             # Over whatever scan is open now it would lie on another person's spine.
-            active, shown, layer.visible = viewer.layers.selection.active, self.session.segmentation, False
-            viewer.layers.insert(place, layer)
-            viewer.layers.selection.active, self.session.segmentation = active, shown
-            self._show_labels(shown)
+            self._add_aside(layer, place)
             show_info(f"The scan {scan.name} was closed meanwhile. {layer.name} is kept, hidden.")
+            return
+        if self.session.scan is not scan_layer:
+            # Whoever went over to another patient is not to be torn away from there.
+            self._add_aside(layer, place)
+            show_info(f"{layer.name} is ready; choose the scan {scan_layer.name} to see it.")
             return
         viewer.layers.insert(place, layer)
         viewer.layers.selection.active = layer
@@ -185,6 +197,14 @@ class SegmentPage(Page):
         if hidden:
             # What was corrected by hand must not seem to be gone.
             self.say_briefly(f"Hidden, and kept as it was: {', '.join(hidden)}.")
+
+    def _add_aside(self, layer: Labels, place: int) -> None:
+        """Keep a result, hidden, and leave what is worked on as it is."""
+        layers, shown = self.session.viewer.layers, self.session.segmentation
+        active, layer.visible = layers.selection.active, False
+        layers.insert(place, layer)
+        layers.selection.active, self.session.segmentation = active, shown
+        self._show_labels(shown)
 
     def _hide_older(self, scan_layer: Image) -> list[str]:
         """Two segmentations of one scan on top of each other cannot be told apart. Their names."""
@@ -205,9 +225,15 @@ class SegmentPage(Page):
 
     def _on_ended(self) -> None:
         self._job = None
+        self.tumours.find.setEnabled(True)
+        if self.hint.words == self._elsewhere:
+            self.hint.say("")
+        self.refresh()
 
     def _show_scan(self, layer: Image | None) -> None:
         self._scan_words.say(describe(layer) if layer is not None else "")
+        if self._job is not None:
+            self.hint.say(self._elsewhere if layer is not self._segmenting else "")
         self.refresh()
         self._tell_result()
 
@@ -222,6 +248,8 @@ class SegmentPage(Page):
             self.numberings.show_layer(None)
             self.card.clear()
             return
+        # It says when a step is undone, which napari alone does not.
+        history_of(self.session, layer)
         self._say_result(layer)
 
     def _tell_result(self) -> None:
@@ -239,8 +267,7 @@ class SegmentPage(Page):
         headline = summary_of(layer) if levels else known.get("summary") or summary_of(layer)
         self.card.say(
             headline[:1].upper() + headline[1:],
-            # That the tumour model is experimental is no place in the picture.
-            places_to_look(sum(warning != EXPERIMENTAL for warning in warnings)),
+            places_to_look(warnings) if labels_in(layer) else "",
             (*self._whose(layer), *warnings),
             footnote_of(layer, changed_by_hand(self.session, layer)),
         )
@@ -290,26 +317,3 @@ def _is_in_use(entry: ModelEntry) -> bool:
         return get_model(entry.name).key == entry.key
     except ModelError:  # the version that was in use is gone; segmenting with the name says so
         return False
-
-
-def describe(layer: Image) -> str:
-    """Sequence, slices and spacing of a scan layer, in one line."""
-    slices, height, width = layer.data.shape
-    known = about(layer)
-    spacing = " × ".join(f"{step:.2g}" for step in layer.scale[-3:])
-    sequence = known.get("sequence", "unknown")
-    parts = [] if sequence == "unknown" else [sequence]
-    parts += [f"{slices} × {height} × {width}", f"{spacing} mm"]
-    if not known:
-        unknown = all(step == 1 for step in layer.scale[-3:])
-        parts.append("no spacing, 1 mm assumed" if unknown else "spacing from the layer")
-    return " · ".join(parts)
-
-
-def places_to_look(number: int) -> str:
-    """How many places the person should look at.
-
-    >>> places_to_look(0), places_to_look(1)
-    ('', '1 place to look at')
-    """
-    return f"{number} place{'s' if number != 1 else ''} to look at" if number else ""

@@ -1,19 +1,21 @@
-"""*Save…*: the segmentation that is shown, to a file beside its scan."""
+"""*Save…*: the segmentation that is shown, to a file beside its scan, with a record of how it was made."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from napari.layers import Labels
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_spineseg.io.layers import scan_from_layer, segmentation_from_layer
+from napari_spineseg.io.record import names_a_model, place_of_record, write_record
 from napari_spineseg.io.write import ENDINGS
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Segmentation
 from napari_spineseg.widgets.save_fold import SaveFold
-from napari_spineseg.widgets.segment.saving import check_path, suggested_path, would_replace
+from napari_spineseg.widgets.segment.saving import check_path, record_of, suggested_path, would_replace
 from napari_spineseg.widgets.session import Session, about, while_alive
 
 
@@ -37,14 +39,20 @@ class SavePanel(SaveFold):
         """The file."""
         layer = self._session.segmentation
         path = check_path(text, self._source(layer) if layer is not None else None)
-        return path, would_replace(path), f"On the scan's own grid, in {path.parent}."
+        record = place_of_record(path)
+        if layer is None or not _has_record(layer):
+            return path, would_replace(path), f"On the scan's own grid, in {path.parent}."
+        there = [record] if record.exists() else []
+        words = f"On the scan's own grid, in {path.parent}; how it was made is in {record.name}."
+        return path, [*would_replace(path), *there], words
 
     def work(self, target: Path) -> Callable[[Control], Path]:
         """The labels on the grid of their scan, as they are now."""
         layer = self._session.segmentation
         scan = self._session.scan_of(layer)
         segmentation = segmentation_from_layer(layer, scan_from_layer(scan) if scan is not None else None)
-        return lambda control: _write(segmentation, target, control)
+        record = record_of(layer, segmentation) if _has_record(layer) else None
+        return lambda control: _write(segmentation, target, record, control)
 
     def in_words(self, written: Path) -> str:
         """Its path."""
@@ -71,9 +79,15 @@ class SavePanel(SaveFold):
         return (scan if scan is not None else layer).name.removesuffix("_seg")
 
 
-def _write(segmentation: Segmentation, path: Path, control: Control) -> Path:
+def _has_record(layer: Labels) -> bool:
+    return names_a_model(about(layer).get("provenance") or {})
+
+
+def _write(segmentation: Segmentation, path: Path, record: dict[str, Any] | None, control: Control) -> Path:
     from napari_spineseg.io import write_segmentation
 
     control.check()
     write_segmentation(segmentation, path)
+    if record is not None:
+        write_record(record, place_of_record(path))
     return path

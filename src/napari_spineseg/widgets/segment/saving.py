@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+from napari.layers import Labels
 
 from napari_spineseg.errors import OutputError
 from napari_spineseg.io import stem_of
+from napari_spineseg.io.record import structures_of
 from napari_spineseg.io.write import ENDINGS, written_files
+from napari_spineseg.scan import Segmentation
+from napari_spineseg.widgets.segment.result_layers import summary_of
+from napari_spineseg.widgets.session import about
 
 
 def suggested_path(name: str, source: str | None) -> Path:
@@ -46,3 +53,20 @@ def would_replace(path: Path) -> list[Path]:
 
 def _same_file(path: Path, other: Path) -> bool:
     return path.exists() and other.exists() and path.samefile(other)
+
+
+def record_of(layer: Labels, segmentation: Segmentation) -> dict[str, Any]:
+    """What to keep of a model's labels beside their file, as `spineseg segment` does.
+
+    The checksum in there stays that of what the model said: whoever opens the file is told if it was changed.
+    """
+    provenance = {key: value for key, value in segmentation.provenance.items() if key != "source"}
+    scan = provenance.get("scan") or {}
+    source = {"input": {"path": scan["source"]}} if scan.get("source") else {}
+    return {
+        **source,
+        **provenance,
+        "summary": summary_of(layer),
+        "structures": structures_of(segmentation),
+        "warnings": list(about(layer).get("warnings", ())),
+    }

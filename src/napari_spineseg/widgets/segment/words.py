@@ -1,0 +1,34 @@
+"""What the page *Segment* says of a scan, and of what a result warns of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from napari.layers import Image
+
+from napari_spineseg.tumours.scan import WARNING as EXPERIMENTAL
+from napari_spineseg.widgets.session import about
+
+
+def describe(layer: Image) -> str:
+    """Sequence, slices and spacing of a scan layer, in one line."""
+    slices, height, width = layer.data.shape
+    known = about(layer)
+    spacing = " × ".join(f"{step:.2g}" for step in layer.scale[-3:])
+    sequence = known.get("sequence", "unknown")
+    parts = [] if sequence == "unknown" else [sequence]
+    parts += [f"{slices} × {height} × {width}", f"{spacing} mm"]
+    if not known:
+        unknown = all(step == 1 for step in layer.scale[-3:])
+        parts.append("no spacing, 1 mm assumed" if unknown else "spacing from the layer")
+    return " · ".join(parts)
+
+
+def places_to_look(warnings: Iterable[str]) -> str:
+    """How many places the person should look at: that a model is experimental is none in the picture.
+
+    >>> places_to_look([]), places_to_look(["Look at L5.", EXPERIMENTAL])
+    ('', '1 place to look at')
+    """
+    number = sum(warning != EXPERIMENTAL for warning in warnings)
+    return f"{number} place{'s' if number != 1 else ''} to look at" if number else ""
