@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -14,10 +15,24 @@ from napari_spineseg.scan import Scan
 REPOSITORY = Path(__file__).parents[1]
 SHARED_DATA = REPOSITORY.parent / "shared" / "data"
 
+# Workers of pytest-xdist run side by side: each with PyTorch on every processor, all would take longer.
+# It is asked for here because PyTorch looks once, when it is first imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # The same examples in every run, so that a change is judged by itself; set the variable to look for new ones.
 settings.register_profile("same", derandomize=True)
 if not os.environ.get("SPINESEG_TEST_EXPLORE"):
     settings.load_profile("same")
+
+
+def pytest_collection_finish() -> None:
+    """Look only at what tests make when garbage is collected, not at PyTorch and napari again and again.
+
+    napari collects with every layer that goes, which took a sixth of the time of tests with a window.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -150,7 +150,8 @@ print('torch' in sys.modules)
 
 
 def test_importing_the_package_is_quick():
-    code = "import time; t = time.perf_counter(); import napari_spineseg; print(time.perf_counter() - t)"
+    """Processor time, because the machine that tests may be busy."""
+    code = "import time; t = time.process_time(); import napari_spineseg; print(time.process_time() - t)"
     assert min(float(run_python(code)) for _ in range(3)) < 0.060
 
 

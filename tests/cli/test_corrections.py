@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,10 +13,23 @@ from napari_spineseg.scan import Segmentation
 MODEL = {"name": "lumbar", "version": "1", "sha256": "ab" * 32}
 
 
-def spineseg(*words, status=0):
+@pytest.fixture
+def corrections(spineseg):
+    """`spineseg corrections` with these words, in this process."""
+
+    def run(*words, status=0):
+        returned, stdout, stderr = spineseg("corrections", *words)
+        assert returned == status, stderr
+        return SimpleNamespace(stdout=stdout, stderr=stderr)
+
+    return run
+
+
+def in_a_process(*words):
+    """The same in a process of its own, as a person runs it."""
     command = [sys.executable, "-c", "from napari_spineseg.cli import main; main()", "corrections"]
     done = subprocess.run([*command, *map(str, words)], capture_output=True, text=True, timeout=120)
-    assert done.returncode == status, done.stderr
+    assert done.returncode == 0, done.stderr
     return done
 
 
@@ -34,50 +48,50 @@ def files(tmp_path, small_scan):
     return tmp_path
 
 
-def test_add_list_export(files):
+def test_add_list_export(corrections, files):
     store = ("--store", files / "store")
     scan = (files / "small.nii.gz", files / "labels.nii.gz")
-    done = spineseg("add", *scan, *store, "--prediction", files / "small_seg.nii.gz", "--json")
+    done = in_a_process("add", *scan, *store, "--prediction", files / "small_seg.nii.gz", "--json")
     row = json.loads(done.stdout)
     assert row["model"] == MODEL and row["state"] == "done"
     assert row["changed"]["voxels"] == 96 and (row["version"], row["warnings"]) == (1, [])
-    assert "version 2" in spineseg("add", *scan, *store, "--state", "in-progress").stdout
-    listed = spineseg("list", *store).stdout
+    assert "version 2" in corrections("add", *scan, *store, "--state", "in-progress").stdout
+    listed = corrections("list", *store).stdout
     assert "small" in listed and "lumbar@1" in listed and "in-progress" in listed
-    assert spineseg("list", *store, "--state", "done", "--json").stdout == ""
-    spineseg("export", *store, "-o", files / "out", "--layout", "nnunet")
+    assert corrections("list", *store, "--state", "done", "--json").stdout == ""
+    corrections("export", *store, "-o", files / "out", "--layout", "nnunet")
     assert (files / "out" / "Dataset001_SpineSeg" / "labelsTr" / "small.nii.gz").exists()
 
 
-def test_a_prediction_that_was_changed_since_is_no_models(files, small_scan):
+def test_a_prediction_that_was_changed_since_is_no_models(corrections, files, small_scan):
     """Moved by a row: as many voxels as before."""
     moved = io.read_segmentation(files / "small_seg.nii.gz")
     io.write_segmentation(replace(moved, labels=np.roll(moved.labels, 1, 1)), files / "small_seg.nii.gz")
     add = ("add", files / "small.nii.gz", files / "labels.nii.gz", "--store", files / "store")
-    done = spineseg(*add, "--prediction", files / "small_seg.nii.gz", "--json")
+    done = corrections(*add, "--prediction", files / "small_seg.nii.gz", "--json")
     assert json.loads(done.stdout)["model"] == {}
     assert "warning: " in done.stderr and "changed since they were segmented (by lumbar 1" in done.stderr
-    named = spineseg(*add, "--prediction", files / "small_seg.nii.gz", "--model", "mine", "--json")
+    named = corrections(*add, "--prediction", files / "small_seg.nii.gz", "--model", "mine", "--json")
     assert json.loads(named.stdout)["model"] == {"name": "mine"} and "changed since" not in named.stderr
 
 
-def test_bad_input_is_one_line_and_stores_nothing(files):
+def test_bad_input_is_one_line_and_stores_nothing(corrections, files):
     store = ("--store", files / "store")
     io.write_segmentation(Segmentation(np.ones((3, 3, 3), np.uint16), np.eye(4)), files / "other.nii.gz")
-    done = spineseg("add", files / "small.nii.gz", files / "other.nii.gz", *store, status=2)
+    done = corrections("add", files / "small.nii.gz", files / "other.nii.gz", *store, status=2)
     assert done.stderr.count("\n") == 1 and "not on the grid" in done.stderr
-    assert "not a corrections store" in spineseg("list", "--store", files / "none", status=2).stderr
+    assert "not a corrections store" in corrections("list", "--store", files / "none", status=2).stderr
     assert not (files / "store").exists()
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_what_cannot_be_labels_is_refused_and_stores_nothing(files, small_scan, swapped):
+def test_what_cannot_be_labels_is_refused_and_stores_nothing(corrections, files, small_scan, swapped):
     """The scan twice, or the two files the wrong way round; and numbers that name nothing."""
     odd = np.zeros(small_scan.voxels.shape, np.uint16)
     odd[4:12, 8:20, 1:4] = 7000
     io.write_segmentation(Segmentation(odd, small_scan.affine), files / "odd.nii.gz")
     wrong = files / ("odd.nii.gz" if swapped else "small.nii.gz")
-    done = spineseg("add", files / "small.nii.gz", wrong, "--store", files / "store", status=2)
+    done = corrections("add", files / "small.nii.gz", wrong, "--store", files / "store", status=2)
     assert done.stderr.count("\n") == 1 and wrong.name in done.stderr
     assert ("7000" if swapped else "not labels") in done.stderr
     assert not (files / "store").exists()

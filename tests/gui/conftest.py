@@ -15,10 +15,14 @@ from gui_kit import PATIENCE_MS, FakeSegment, held, open_page, open_window, show
 
 
 def _start_screen() -> subprocess.Popen | None:
-    """Start a virtual screen where there is none."""
+    """Start a virtual screen where there is none of one's own.
+
+    Workers of pytest-xdist do not share one: what is active or under the mouse is so once a screen.
+    """
     if os.environ.get("QT_QPA_PLATFORM") in ("offscreen", "minimal"):
         pytest.exit("GUI tests need a platform that draws; unset QT_QPA_PLATFORM.", returncode=1)
-    if not sys.platform.startswith("linux") or os.environ.get("DISPLAY"):
+    own = os.environ.get("DISPLAY") and "PYTEST_XDIST_WORKER" not in os.environ
+    if not sys.platform.startswith("linux") or own:
         return None
     if shutil.which("Xvfb") is None:
         pytest.exit(

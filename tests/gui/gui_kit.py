@@ -34,6 +34,16 @@ def open_page(viewer, qtbot):
     return widget.show_page("Segment")
 
 
+def narrow(viewer, page, qtbot, width: int) -> None:
+    """Make the dock `width` pixels wide."""
+    from qtpy.QtCore import Qt
+
+    dock = page.window()
+    docked = viewer.window.dock_widgets["SpineSeg (spineseg)"].parent()
+    dock.resizeDocks([docked], [width], Qt.Orientation.Horizontal)
+    qtbot.waitUntil(lambda: docked.width() <= width)
+
+
 def sagittal_labels() -> np.ndarray:
     """(6, 80, 40): four vertebrae and discs above one another, a canal behind them."""
     labels = np.zeros((6, 80, 40), np.uint16)

@@ -6,31 +6,11 @@ import os
 import subprocess
 import sys
 
-import pytest
-from gui_kit import add_scan, clipped, segment, shown_alone
+from gui_kit import add_scan, clipped, narrow, segment, shown_alone
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QApplication, QDialog, QLabel
+from qtpy.QtWidgets import QLabel
 
-from napari_spineseg.widgets.dock import PAGES, SpineSegDock
-from napari_spineseg.widgets.page import Page
-
-NARROW = 320
-LONG_NAME = "sub-0123_ses-20240131_acq-sagittal_run-02_T2w_with_a_very_long_name"
-
-
-class Other(Page):
-    """A second page, as a later step brings it."""
-
-    title = "Other"
-    verb = "Do it"
-
-
-def narrow(viewer, page, qtbot, width: int = NARROW) -> None:
-    """Make the dock `width` pixels wide."""
-    dock = page.window()
-    docked = viewer.window.dock_widgets["SpineSeg (spineseg)"].parent()
-    dock.resizeDocks([docked], [width], Qt.Orientation.Horizontal)
-    qtbot.waitUntil(lambda: docked.width() <= width)
+from napari_spineseg.widgets.dock import SpineSegDock
 
 
 def test_opens_without_torch_and_without_a_dialog():
@@ -55,43 +35,6 @@ def test_is_reached_from_the_menus(viewer, qtbot):
         assert [name for name in viewer.window.dock_widgets if page in name]
 
 
-def test_one_page_needs_no_step_bar(viewer, page):
-    dock = viewer.window.dock_widgets["SpineSeg (spineseg)"]
-    assert len(dock.steps) == len(PAGES)
-    assert [step.isVisible() for step in dock.steps.values()] == [len(PAGES) > 1] * len(PAGES)
-
-
-def test_pages_share_the_scan_and_are_made_when_shown(viewer, qtbot, monkeypatch):
-    monkeypatch.setattr("napari_spineseg.widgets.page.Other", Other, raising=False)
-    places = (("Segment", dict(PAGES)["Segment"]), ("Other", "napari_spineseg.widgets.page:Other"))
-    dock = SpineSegDock(viewer, pages=places)
-    viewer.window.add_dock_widget(dock, name="steps")
-    scan = add_scan(viewer)
-    assert dock.findChildren(Other) == []
-    qtbot.mouseClick(dock.steps["Other"], Qt.MouseButton.LeftButton)
-    (other,) = dock.findChildren(Other)
-    qtbot.waitUntil(other.isVisible)
-    assert other.session.scan is scan
-    qtbot.keyClick(dock.steps["Segment"], Qt.Key.Key_Space)
-    assert not other.isVisible() and dock.steps["Segment"].isChecked()
-
-
-@pytest.mark.parametrize("theme", ["dark", "light"])
-def test_nothing_is_cut_off_in_a_narrow_dock(viewer, page, qtbot, fake, theme):
-    viewer.theme = theme
-    narrow(viewer, page, qtbot)
-    assert clipped(page) == []
-    scan = add_scan(viewer)
-    scan.name = LONG_NAME
-    segment(page, qtbot)
-    page.advanced.expand(animate=False)
-    qtbot.mouseClick(page.save_panel.open_button, Qt.MouseButton.LeftButton)
-    page.save_panel.path.setText("/nowhere/at_all/" + LONG_NAME)
-    qtbot.wait(250)
-    assert clipped(page) == []
-    assert page.width() <= NARROW
-
-
 def test_larger_letters_fit_too(viewer, page, qtbot, fake):
     from napari.settings import get_settings
 
@@ -101,22 +44,6 @@ def test_larger_letters_fit_too(viewer, page, qtbot, fake):
     narrow(viewer, page, qtbot, 360)
     qtbot.wait(50)
     assert clipped(page) == []
-
-
-def test_colours_follow_the_theme(viewer, page, qtbot):
-    viewer.theme = "dark"
-    dark = page.grab().toImage().pixelColor(2, 2)
-    viewer.theme = "light"
-    light = page.grab().toImage().pixelColor(2, 2)
-    assert dark.lightness() < 100 < light.lightness()
-
-
-def test_nothing_is_modal(viewer, page, qtbot, fake):
-    add_scan(viewer)
-    segment(page, qtbot)
-    qtbot.mouseClick(page.save_panel.open_button, Qt.MouseButton.LeftButton)
-    assert QApplication.activeModalWidget() is None
-    assert not [dialog for dialog in page.findChildren(QDialog) if dialog.isVisible()]
 
 
 def test_reader_offer_is_made_once_and_can_be_declined(viewer, qtbot):

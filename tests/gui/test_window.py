@@ -9,15 +9,11 @@ from gui_kit import (
     add_scan,
     click,
     column_scan,
-    go_on,
     open_page,
     open_window,
     sagittal_labels,
-    segment,
     start,
 )
-
-from napari_spineseg.errors import ModelError
 
 
 def test_two_viewers_do_not_disturb_each_other(viewer, page, qtbot, fake, make_napari_viewer):
@@ -49,35 +45,3 @@ def test_closing_the_window_stops_the_job(qtbot, fake, make_napari_viewer):
     with qtbot.waitSignal(job.stopped):
         fake.may_go_on.set()
     qtbot.waitUntil(lambda: not job.running)
-
-
-def test_labels_land_on_the_right_voxels(viewer, page, qtbot, fake):
-    scan_layer = add_scan(viewer)
-    segment(page, qtbot)
-    labels = viewer.layers[-1]
-    assert labels.name == "column_seg" and viewer.layers.selection.active is labels
-    np.testing.assert_array_equal(labels.data, sagittal_labels())
-    np.testing.assert_allclose(labels.scale, scan_layer.scale)
-    np.testing.assert_allclose(labels.extent.world, scan_layer.extent.world)
-    assert labels.units == scan_layer.units
-
-
-def test_stop_leaves_everything_as_it_was(viewer, page, qtbot, fake):
-    add_scan(viewer)
-    start(page, fake, qtbot)
-    click(qtbot, page.run_bar.stop)
-    assert not page.run_bar.stop.isEnabled()
-    go_on(page, fake, qtbot)
-    assert [layer.name for layer in viewer.layers] == ["column"]
-    assert "Nothing was changed" in page.hint.words
-    segment(page, qtbot)
-    assert len(viewer.layers) == 2
-
-
-def test_an_error_is_one_sentence(viewer, page, qtbot, fake, notifications):
-    add_scan(viewer)
-    fake.error = ModelError("lumbar.safetensors differs from what its card describes; install it again.")
-    segment(page, qtbot)
-    assert notifications() == [str(fake.error)]
-    assert page.card.sentences == [str(fake.error)] and not page.legend.isVisible()
-    assert len(viewer.layers) == 1

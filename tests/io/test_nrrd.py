@@ -81,6 +81,7 @@ def test_spaces_agree_with_itk(tmp_path, space, order):
     ("encoding", "content"),
     [("gzip", gzip.compress(DATA)), ("gz", gzip.compress(DATA)), ("bzip2", bz2.compress(DATA)),
      ("hex", DATA.hex().encode()), ("ascii", " ".join(map(str, range(24))).encode())],
+    ids=["gzip", "gz", "bzip2", "hex", "ascii"],  # gzip writes the time: no name for a test
 )  # fmt: skip
 def test_encodings(tmp_path, encoding, content):
     scan = read_scan(put(tmp_path, header(encoding=encoding) + content))

@@ -124,6 +124,7 @@ class SaveFold(Part):
 
     def look(self, *_: object) -> Any | None:
         """Say what saving would do. Returns the target if it may be done."""
+        self._settle.stop()  # looking once more would take away what a failure says meanwhile
         if self.suggestion() is None:
             return None
         try:

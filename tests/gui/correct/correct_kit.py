@@ -41,6 +41,8 @@ def one_window() -> Iterator[napari.Viewer]:
     from napari.plugins import _initialize_plugins
     from napari.settings import get_settings
 
+    gc.collect()
+    gc.freeze()  # what earlier modules loaded; see the hook in tests/conftest.py
     app = NapariApplication("one_window")
     app.injection_store.namespace = _napari_names
     circle = "napari._vispy.overlays.brush_circle.VispyBrushCircleOverlay"

@@ -71,6 +71,7 @@ def test_a_failure_is_told_and_can_be_tried_again(panel, qtbot, monkeypatch, not
     qtbot.mouseClick(panel.write, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: notifications() != [])
     qtbot.waitUntil(panel.write.isEnabled)
+    qtbot.wait(200)  # longer than it waits before it looks at a place that was typed
     assert notifications() == ["The disk is full."] == [panel.notice.words]
 
 
