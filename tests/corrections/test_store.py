@@ -115,6 +115,10 @@ def test_review_states_and_notes(store, small_scan):
     entry.say("done", "second look wanted")
     entry.say(note="seen")
     assert entry.state == "done" and entry.notes == ["second look wanted", "seen"]
+    entry.add_version(
+        Segmentation(np.zeros(small_scan.voxels.shape, np.uint16), small_scan.affine), note="redrawn"
+    )
+    assert sorted(entry.notes) == ["redrawn", "second look wanted", "seen"]
     assert [e.name for e in store.entries(state="done")] == ["small"]
     assert store.entries(state="excluded") == []
     with pytest.raises(StoreError, match="no review state"):

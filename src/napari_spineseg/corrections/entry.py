@@ -140,8 +140,10 @@ class Entry:
 
     @property
     def notes(self) -> list[str]:
-        """What was noted, oldest first."""
-        return [str(line["note"]) for line in self._review() if line.get("note")]
+        """What was noted of versions and in review, oldest first."""
+        said = [(v.about.get("created"), v.about.get("note")) for v in self.versions]
+        said += [(line.get("at"), line.get("note")) for line in self._review()]
+        return [str(note) for when, note in sorted(said, key=lambda one: str(one[0] or "")) if note]
 
     def say(self, state: ReviewState | None = None, note: str = "", author: str = "") -> None:
         """Set the review state, add a note, or both. Earlier ones stay on record.
