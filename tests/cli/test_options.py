@@ -79,3 +79,10 @@ def test_what_only_the_settings_know_is_said_in_one_sentence():
 
     with pytest.raises(SettingsError, match="--number: Input should be a multiple of 2"):
         only_even(number=3)
+
+
+@pytest.mark.parametrize("words", [("",), ("x", "--name", ""), ("x", "--name=")])
+def test_what_is_empty_is_refused(call, words):
+    result = call(*words)
+    assert isinstance(result.exception, SettingsError) and "is empty" in str(result.exception)
+    assert seen == []
