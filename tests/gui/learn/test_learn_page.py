@@ -328,6 +328,16 @@ def test_a_run_that_was_stopped_while_it_waited_says_so(toy, toy_store, open_pag
     assert "before training began" in page.card.remark.words
 
 
+def test_a_run_that_ended_while_napari_was_closed_is_told_once(toy, toy_weights, toy_store, open_page, qtbot):
+    """It was let go on; whoever came back found another version in the list, and no verdict."""
+    add_version("toy", toy_weights, {"promoted": False, "parent": "toy@1"})
+    say(a_run(toy_store(1)), verdict(False), StateEvent(phase="finished"))
+    page = open_page()
+    qtbot.waitUntil(lambda: page.run is None)
+    assert page.card.headline.words == "Not promoted" and page.anyway.isVisible()
+    assert open_page().run is None
+
+
 def test_an_interrupted_run_is_offered_again_after_another(toy, toy_store, open_page, qtbot):
     left, other = (a_run(store) for store in [toy_store(1)] * 2)
     say(left, StateEvent(phase="training"))

@@ -28,7 +28,7 @@ from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.models.versions import use_model
 from napari_spineseg.widgets.learn.again import SegmentAgain
 from napari_spineseg.widgets.learn.curves import LearnCurves
-from napari_spineseg.widgets.learn.follow import RunFollower, run_to_attach, run_to_resume
+from napari_spineseg.widgets.learn.follow import RunFollower, run_to_attach, run_to_resume, run_to_tell
 from napari_spineseg.widgets.learn.pictures import LearnPictures
 from napari_spineseg.widgets.learn.running import RunningPanel
 from napari_spineseg.widgets.learn.versions import VersionPanel, key_in_use
@@ -198,10 +198,12 @@ class LearnPage(Page):
         while_alive(self, self.session.layers_changed, self._show_again)
 
     def _attach(self) -> None:
-        """Go on showing a run that lives, or offer one that was interrupted."""
+        """Go on showing a run that lives, tell of one that ended unseen, or offer an interrupted one."""
         run = run_to_attach()
         if run is not None:
             self._follow(run, lives=True)  # this window does not end it
+        elif (run := run_to_tell()) is not None:
+            self._follow(run)
         else:
             self._offer_what_was_left()
 
@@ -285,6 +287,7 @@ class LearnPage(Page):
         if how == "interrupted":
             self.running.offer(run)
         else:
+            run.folder.mark_seen()
             self._offer_what_was_left()
         self._models_changed()
         self.look()
@@ -301,6 +304,7 @@ class LearnPage(Page):
 
     def _discard(self, run: LearningRun) -> None:
         run.stop("discard")
+        run.folder.mark_seen()
         self.running.end()
 
     def _on_corrected(self) -> None:
