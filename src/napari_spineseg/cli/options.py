@@ -29,6 +29,10 @@ Series = Annotated[
 ]
 
 
+_NOTHING = "''"
+"""What an empty name among others is called, as a shell writes it; there is no such file."""
+
+
 class _Command(TyperCommand):
     """Takes no empty words, and its usage line reads SCAN... where newer typers write {SCAN}..."""
 
@@ -41,8 +45,12 @@ class _Command(TyperCommand):
         for parameter in self.params:
             values = given.get(parameter.name)
             values = values if isinstance(values, list | tuple) else (values,)
-            if "" in values and parameter.default != "":
+            if "" not in values or parameter.default == "":
+                continue
+            if parameter.nargs != -1 or not any(values):
                 raise SettingsError(f"{_called(parameter)} is empty; name something, or leave it out.")
+            # One bad scan among others, which are still done: it gets a line of its own.
+            args = [word or _NOTHING for word in args]
         return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
