@@ -116,3 +116,9 @@ def test_a_repair_with_nothing_to_do_says_so(call, data, tmp_path):
         file.replace(next(data.rglob(file.name)))
     _, _, err = call("audit", data, "--repair", tmp_path / "twice")
     assert "no labels were written" in err and not (tmp_path / "twice").exists()
+
+
+def test_an_export_names_the_folder_it_was_given(call, data, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    status, _, err = call("export-slices", data, "-o", tmp_path / "file")
+    assert (status, err) == (2, f"error: {tmp_path / 'file'} is not a folder; name one with --output.\n")

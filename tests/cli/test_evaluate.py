@@ -55,6 +55,8 @@ def test_one_bad_file_does_not_stop_the_others(call, folders):
     assert len(err.splitlines()) == 1
     assert "1_t2_image_seg.nii.gz" in err
     assert json.loads(out.splitlines()[-1])["summary"]["scans"] == 2
+    (failed,) = (line for line in map(json.loads, out.splitlines()) if line.get("status") == "failed")
+    assert failed["scan"] == "1_t2" and failed["error"] in err
 
 
 def test_folders_that_do_not_match_are_a_bad_call(call, tmp_path):

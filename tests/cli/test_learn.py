@@ -1,6 +1,8 @@
 """`spineseg learn` in this process; the worker it starts is a real one."""
 
 import json
+import os
+import signal
 
 import pytest
 from typer.testing import CliRunner
@@ -123,3 +125,30 @@ def test_runs_are_listed(told_run, capsys):
 def test_an_unknown_run_is_named(spineseg_home, capsys):
     code, _, err = call(capsys, "--resume", "nothing")
     assert code == 2 and "no learning run 'nothing'" in err
+
+
+@pytest.mark.parametrize("option", ["--follow", "--stop", "--resume", "--corrections"])
+def test_an_empty_word_starts_nothing(spineseg_home, capsys, option):
+    """`--follow "$RUN"` with an empty variable trained a model."""
+    code, out, err = call(capsys, option, "")
+    assert (code, out, err.count("\n")) == (2, "", 1) and "is empty" in err
+    assert not (spineseg_home / "learning").exists()
+
+
+def test_of_two_calls_in_one_none_is_left_undone_silently(told_run, capsys):
+    code, out, err = call(capsys, "--runs", "--stop", told_run.id)
+    assert (code, out) == (2, "") and "--runs and --stop do not go together" in err
+
+
+def test_a_scheduler_stops_a_run_as_ctrl_c_does(told_run, capsys, monkeypatch):
+    said = []
+    monkeypatch.setattr(LearningRun, "stop", lambda run, how: said.append(how))
+
+    def follow(run):
+        if not said:
+            os.kill(os.getpid(), signal.SIGTERM)
+        yield from run.new_events()
+
+    monkeypatch.setattr(LearningRun, "follow", follow)
+    code, _, err = call(capsys, "--follow", told_run.id)
+    assert (code, said) == (0, ["keep"]) and "keeping the best so far" in err

@@ -2,6 +2,7 @@ import json
 import os
 from functools import partial
 
+import numpy as np
 import pytest
 
 
@@ -80,3 +81,27 @@ def test_results_of_a_comparison_need_a_folder(own, tmp_path):
     (tmp_path / "file").write_text("mine")
     status, _, err = own("compare", "tiny@1", "tiny@2", "x.nii", "-o", tmp_path / "file")
     assert (status, err) == (2, f"error: {tmp_path / 'file'} is not a folder; name one with --output.\n")
+
+
+def test_a_comparison_warns_and_replaces_nothing(own, tmp_path, monkeypatch):
+    from napari_spineseg import io
+    from napari_spineseg.learning import compare
+    from napari_spineseg.models import get_model
+    from napari_spineseg.scan import Scan, Segmentation
+
+    scan = tmp_path / "x.nii.gz"
+    io.write_scan(Scan(np.zeros((2, 4, 4), np.int16), np.eye(4)), scan)
+    labels = Segmentation(np.ones((2, 4, 4), np.uint16), np.eye(4), warnings=("Look at L5.",))
+    models = (get_model("tiny@1"), get_model("tiny@2"))
+    found = compare.Comparison(models, (labels, labels), labels, {}, {})
+    monkeypatch.setattr(compare, "compare_models", lambda *words: found)
+    words = ("compare", "tiny@1", "tiny@2", scan, "-o", tmp_path / "out")
+    status, _, err = own(*words)
+    assert (status, err) == (0, f"warning: {scan}: Look at L5.\n")
+    (tmp_path / "out" / "x_second.nii.gz").write_text("mine")
+    (tmp_path / "out" / "x_first.nii.gz").unlink()
+    status, _, err = own(*words)
+    assert status == 2 and "x_second.nii.gz is there already" in err and "--overwrite" in err
+    assert (tmp_path / "out" / "x_second.nii.gz").read_text() == "mine"
+    assert not (tmp_path / "out" / "x_first.nii.gz").exists()
+    assert own(*words, "--overwrite")[0] == 0

@@ -79,3 +79,22 @@ def test_what_only_the_settings_know_is_said_in_one_sentence():
 
     with pytest.raises(SettingsError, match="--number: Input should be a multiple of 2"):
         only_even(number=3)
+
+
+@pytest.mark.parametrize("words", [("",), ("x", "--name", ""), ("x", "--name=")])
+def test_what_is_empty_is_refused(call, words):
+    result = call(*words)
+    assert isinstance(result.exception, SettingsError) and "is empty" in str(result.exception)
+    assert seen == []
+
+
+def test_an_empty_name_among_others_is_a_bad_scan_and_the_others_are_done():
+    app = command_app()
+    told = []
+
+    @app.command()
+    def scans(names: list[str]) -> None:
+        told.extend(names)
+
+    assert CliRunner().invoke(app, ["", "x"]).exit_code == 0 and told == ["''", "x"]
+    assert isinstance(CliRunner().invoke(app, ["", ""]).exception, SettingsError)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from functools import partial
 
 import pytest
@@ -96,3 +98,19 @@ def test_a_bad_call_is_one_line(call, tmp_path, monkeypatch, words, reason):
     assert code == 2
     assert out == ""
     assert len(err.strip().splitlines()) == 1 and reason in err
+
+
+def test_a_scheduler_stops_a_measurement_as_ctrl_c_does(call, tmp_path, monkeypatch):
+    from napari_spineseg.learning.chen2024 import reproduce as tumours
+
+    monkeypatch.setattr(tumours, "chen2024", lambda *words: os.kill(os.getpid(), signal.SIGTERM))
+    assert call("chen2024", "--data", tmp_path) == (130, "", "Stopped; there are no figures.\n")
+
+
+def test_where_the_table_goes_is_looked_at_first(call, tmp_path):
+    """All data were read before the folder was found to be none."""
+    (tmp_path / "file").write_text("mine")
+    status, _, err = call("ahmed2024", "--data", tmp_path / "nowhere", "-o", tmp_path / "file")
+    assert (status, err) == (2, f"error: {tmp_path / 'file'} is not a folder; name one with --output.\n")
+    assert call("ahmed2024", "--data", tmp_path / "nowhere", "-o", tmp_path / "out")[0] == 2
+    assert not (tmp_path / "out").exists()

@@ -236,3 +236,14 @@ def test_a_dataset_is_never_repaired_in_place(tmp_path):
     with_one(tmp_path, levels())
     with pytest.raises(OutputError, match="itself"):
         repair(tmp_path, tmp_path)
+
+
+def test_an_earlier_repair_stays(tmp_path):
+    labels = levels()
+    labels[4, 40, 40] = 150
+    folder, out = with_one(tmp_path / "data", labels), tmp_path / "better"
+    repair(folder, out)
+    (out / "7_t2_levels.nii.gz").write_bytes(b"looked over")
+    with pytest.raises(OutputError, match="there already"):
+        repair(folder, out)
+    assert (out / "7_t2_levels.nii.gz").read_bytes() == b"looked over"

@@ -70,6 +70,15 @@ def test_a_run_that_may_not_outlive_its_starter_is_left_and_can_be_resumed(toy_s
     assert again.wait(SECONDS) == "finished" and again.verdict is not None
 
 
+def test_a_run_is_ended_at_once_by_one_who_did_not_start_it(toy_store, learn_settings):
+    with device_lock("cpu"):
+        run = LearningRun.start(learn_settings(toy_store(1)), outlives=True)
+        wait_for(lambda: run.status == "queued")
+        open_run(run.id).end_at_once()
+        assert run.wait(SECONDS) == "interrupted"
+    run._process.wait(SECONDS)
+
+
 def test_nothing_to_learn_from_fails_with_one_sentence(toy_store, learn_settings):
     run = LearningRun.start(learn_settings(toy_store(1, state="excluded")))
     assert run.wait(SECONDS) == "failed"

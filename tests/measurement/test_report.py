@@ -12,6 +12,7 @@ from measure_kit import block_spine, scan_of
 from napari_spineseg.measurement import MeasureSettings
 from napari_spineseg.measurement.catalogue import CATALOGUE
 from napari_spineseg.measurement.figures import Figure, Measurements
+from napari_spineseg.measurement.picture import pictures_of
 from napari_spineseg.measurement.record import record_of
 from napari_spineseg.measurement.report import report_html
 from napari_spineseg.measurement.table import shown
@@ -203,3 +204,13 @@ def test_nothing_measured_is_a_page_too():
     assert page.all("img") == []
     assert "Nothing was measured." in html
     assert "no picture" in html
+
+
+def test_every_tumour_is_counted_and_a_picture_counts_its_own_section():
+    spine = block_spine()
+    labels = spine.labels.copy()
+    labels[0, :2, :2], labels[-1, -2:, -2:] = 301, 302
+    marked = replace(spine, labels=labels)
+    assert "2 tumours" in record_of(MEASUREMENTS, marked)["summary"]
+    (levels, *_) = pictures_of(MEASUREMENTS, marked)
+    assert levels.caption.startswith("Labelled in this section: ")

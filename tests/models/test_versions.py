@@ -76,6 +76,15 @@ def test_a_new_version_of_the_model_in_use_waits_to_be_chosen(weights, monkeypat
     assert get_model().key == "lumbar@2" and rollback().key == "lumbar@1"
 
 
+def test_a_refused_version_is_not_meant_by_its_name_once_it_was_rolled_back(weights):
+    for name, promoted in (("other", True), ("own", True), ("own", False)):
+        add_version(name, weights, {"promoted": promoted})
+    use_model("other")
+    use_model("own@2")
+    assert get_model("own").key == "own@2"
+    assert rollback().key == "other@1" and get_model("own").key == "own@1"
+
+
 def test_rollback_passes_over_what_was_removed(weights):
     for _ in range(3):
         add_version("own", weights)

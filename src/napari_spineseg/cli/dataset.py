@@ -1,7 +1,5 @@
 """`spineseg dataset`: import, audit, repair and export labelled scans."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -9,11 +7,11 @@ import typer
 
 from napari_spineseg.cli.console import Console, show, strict
 from napari_spineseg.cli.options import JsonLines, OutputFolder, command_app, takes
-from napari_spineseg.cli.outputs import make_folder
+from napari_spineseg.cli.outputs import folder_for
 from napari_spineseg.datasets.cases import find_cases
 from napari_spineseg.datasets.export import ExportSettings, export_slices, why_none
 from napari_spineseg.datasets.findings import AuditReport
-from napari_spineseg.errors import DatasetError, SpineSegError
+from napari_spineseg.errors import DatasetError
 
 app = command_app(help="Import, audit, repair and export labelled scans.", no_args_is_help=True)
 
@@ -121,7 +119,7 @@ def export_(
             f"{folder} holds no images with labels" + (f" of {sequence}." if sequence else ".")
         )
     there: list[int] = []
-    with console.hushed(), console.bar(folder.name) as control:
+    with folder_for(output), console.hushed(), console.bar(folder.name) as control:
         written = export_slices(
             cases, output, settings, control, lambda case, kept, slices: there.append(slices)
         )
@@ -147,7 +145,7 @@ def prepare_(
     console = Console(json)
     if not folder.is_dir():
         raise DatasetError(f"{folder} is not a folder.")
-    with _folder_for(output), console.hushed(), console.bar(folder.name) as control:
+    with folder_for(output), console.hushed(), console.bar(folder.name) as control:
         if masks:
             labels = [case.labels for case in find_cases(folder) if not case.slices]
             written = prepare_masks(labels, output, seed, control)
@@ -157,17 +155,3 @@ def prepare_(
             written = prepare_scans(folder, output, control)
     console.say(f"{len(written)} prepared volumes -> {show(output)}")
     console.record({"volumes": written})
-
-
-@contextmanager
-def _folder_for(output: Path) -> Iterator[None]:
-    """Make the folder for results; where the call turns out to be bad, none is left that was not there."""
-    new = not output.exists()
-    make_folder(output)
-    try:
-        yield
-    except SpineSegError:
-        if new:
-            with suppress(OSError):
-                output.rmdir()
-        raise

@@ -72,6 +72,7 @@ def _compared(pairs: list[Pair], console: Console) -> Iterator[CaseReport]:
                 report = compare(pair)
         except SpineSegError as error:
             console.fail(pair.predicted, error)
+            console.record({"scan": pair.scan, "status": "failed", "error": str(error)})
         else:
             yield report
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 import typer
 
 from napari_spineseg.cli.console import Console
 from napari_spineseg.cli.options import command_app, takes
+from napari_spineseg.cli.run import terminated_like_interrupted
 from napari_spineseg.errors import SettingsError
 from napari_spineseg.learning.client import LearningRun, interrupted_runs, list_runs, living_runs, open_run
 from napari_spineseg.learning.events import (
@@ -41,12 +42,15 @@ def learn(
         bool, typer.Option("--detach", help="Return at once; the run goes on by itself.")
     ] = False,
     resume: Annotated[
-        str, typer.Option("--resume", metavar="RUN", help="Go on with a run that was interrupted.")
-    ] = "",
+        str | None, typer.Option("--resume", metavar="RUN", help="Go on with a run that was interrupted.")
+    ] = None,
     follow: Annotated[
-        str, typer.Option("--follow", metavar="RUN", help="Show a run that goes on, whoever started it.")
-    ] = "",
-    stop: Annotated[str, typer.Option("--stop", metavar="RUN", help="Stop a run and keep its best.")] = "",
+        str | None,
+        typer.Option("--follow", metavar="RUN", help="Show a run that goes on, whoever started it."),
+    ] = None,
+    stop: Annotated[
+        str | None, typer.Option("--stop", metavar="RUN", help="Stop a run and keep its best.")
+    ] = None,
     runs: Annotated[bool, typer.Option("--runs", help="List the runs there are.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print each event as one JSON object a line.")] = False,
 ) -> None:
@@ -57,6 +61,7 @@ def learn(
     best so far; a second one leaves the run as it is, to be resumed.
     """
     console = Console(json)
+    _one_of({"--runs": runs, "--stop": stop, "--follow": follow, "--resume": resume})
     if runs:
         _list(console)
     elif stop:
@@ -69,6 +74,12 @@ def learn(
         sys.exit(DONE if detach else _follow(console, run))
     else:
         sys.exit(_start(console, settings, detach))
+
+
+def _one_of(asked: Mapping[str, object]) -> None:
+    """Each is a call of its own: one of two would be left undone without a word."""
+    if len(chosen := [name for name, value in asked.items() if value]) > 1:
+        raise SettingsError(f"{' and '.join(chosen)} do not go together; name one of them.")
 
 
 def _stop(console: Console, run: LearningRun) -> None:
@@ -98,13 +109,14 @@ def _start(console: Console, settings: LearnSettings, detach: bool) -> int:
 
 def _follow(console: Console, run: LearningRun) -> int:
     """Show a run until it ends; returns the exit status."""
-    with console.bar("Learning") as control:
+    with terminated_like_interrupted(), console.bar("Learning") as control:
         for event in _until_it_ends(console, run):
             console.record({"run": run.id} | event.model_dump(mode="json"))
             _tell(console, event, control)
             if not console.heard:
                 # Whoever followed has left (`| head`); waiting for the end would keep them waiting too.
                 os._exit(DONE)
+    run.folder.mark_seen()
     if run.error is not None:
         console.note(f"error: {run.error.sentence}")
         if run.error.bug:

@@ -7,9 +7,10 @@ from typing import Annotated, Any, Literal
 import typer
 
 from napari_spineseg.cli.console import Console
-from napari_spineseg.cli.options import JsonLines, command_app
+from napari_spineseg.cli.console import show as show_path
+from napari_spineseg.cli.options import JsonLines, Overwrite, command_app
 from napari_spineseg.cli.outputs import make_folder
-from napari_spineseg.errors import ModelError
+from napari_spineseg.errors import ModelError, OutputError
 from napari_spineseg.models import ModelEntry, get_model, list_models
 from napari_spineseg.models.archive import export_model, import_model
 from napari_spineseg.models.versions import remove_version, rollback, use_model
@@ -70,23 +71,23 @@ def compare(
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"], typer.Option("--device", help="Where the networks run.")
     ] = "auto",
+    overwrite: Overwrite = False,
     json: JsonLines = False,
 ) -> None:
     """Segment one scan with two models and say where they differ."""
     from napari_spineseg import io
+    from napari_spineseg.cli.run import terminated_like_interrupted
     from napari_spineseg.learning.compare import compare_models
 
     console = Console(json)
-    if output is not None:
-        make_folder(output)
-    with console.hushed(), console.bar(scan.name) as control:
+    files = {} if output is None else _files_of_comparison(scan, output, overwrite)
+    with terminated_like_interrupted(), console.hushed(), console.bar(scan.name) as control:
         found = compare_models(io.read_scan(scan), first, second, device, control)
-        parts = zip(("first", "second", "difference"), (*found.results, found.difference), strict=True)
-        files = {}
-        if output is not None:
-            for name, part in parts:
-                files[name] = output / f"{io.stem_of(scan)}_{name}.nii.gz"
-                io.write_segmentation(part, files[name])
+        parts = (*found.results, found.difference)
+        for path, part in zip(files.values(), parts, strict=bool(files)):
+            io.write_segmentation(part, path)
+    for warning in dict.fromkeys(w for result in found.results for w in result.warnings):
+        console.warn(f"{show_path(scan)}: {warning}")
     console.say(found.sentence)
     keys = [entry.key for entry in found.models]
     console.record({"models": keys, "dice": found.dice, "ml": found.ml, "files": files})
@@ -130,6 +131,19 @@ def import_(
 ) -> None:
     """Add a model from a file. Nothing in the file is executed."""
     _tell(Console(json), import_model(file, name), "was added")
+
+
+def _files_of_comparison(scan: Path, folder: Path, overwrite: bool) -> dict[str, Path]:
+    """What goes into `folder`. Files of an earlier comparison, of other models perhaps, stay."""
+    from napari_spineseg import io
+
+    make_folder(folder)
+    names = ("first", "second", "difference")
+    files = {name: folder / f"{io.stem_of(scan)}_{name}.nii.gz" for name in names}
+    there = next((path for path in files.values() if path.exists()), None)
+    if there is not None and not overwrite:
+        raise OutputError(f"{there} is there already; choose another folder, or pass --overwrite.")
+    return files
 
 
 def _cost(entry: ModelEntry) -> str:

@@ -29,14 +29,41 @@ Series = Annotated[
 ]
 
 
+_NOTHING = "''"
+"""What an empty name among others is called, as a shell writes it; there is no such file."""
+
+
 class _Command(TyperCommand):
-    """A command whose usage line reads SCAN... where newer typers write {SCAN}..."""
+    """Takes no empty words, and its usage line reads SCAN... where newer typers write {SCAN}..."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse what is empty, as a script with an empty variable writes it.
+
+        A path of no letters would mean the folder one is in, and a name of none the default.
+        """
+        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        for parameter in self.params:
+            values = given.get(parameter.name)
+            values = values if isinstance(values, list | tuple) else (values,)
+            if "" not in values or parameter.default == "":
+                continue
+            if parameter.nargs != -1 or not any(values):
+                raise SettingsError(f"{_called(parameter)} is empty; name something, or leave it out.")
+            # One bad scan among others, which are still done: it gets a line of its own.
+            args = [word or _NOTHING for word in args]
+        return super().parse_args(ctx, args)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The words of the usage line."""
         pieces = (re.sub(r"^\{(.*)\}", r"\1", piece) for piece in super().collect_usage_pieces(ctx))
         # A metavar of an argument that may be repeated brings dots of its own in older typers.
         return [re.sub(r"(\.\.\.)+$", "...", piece) for piece in pieces]
+
+
+def _called(parameter: Any) -> str:
+    """A parameter as the help page calls it: `--output`, `SCAN`."""
+    name = max(parameter.opts, key=len)
+    return name if name.startswith("-") else parameter.metavar or name.upper()
 
 
 class _App(typer.Typer):

@@ -7,13 +7,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from napari_spineseg.cli.console import show, strict
-from napari_spineseg.errors import OutputError
+from napari_spineseg.errors import OutputError, SpineSegError
 from napari_spineseg.io import stem_of
 
 
@@ -192,6 +192,20 @@ def make_folder(folder: Path) -> None:
         raise OutputError(f"{show(folder)} is not a folder; name one with --output.") from None
     except OSError as error:
         raise _cannot_write(folder, error) from None
+
+
+@contextmanager
+def folder_for(output: Path) -> Iterator[None]:
+    """Make the folder for results; where the call turns out to be bad, none is left that was not there."""
+    new = not output.exists()
+    make_folder(output)
+    try:
+        yield
+    except SpineSegError:
+        if new:
+            with suppress(OSError):
+                output.rmdir()
+        raise
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from napari_spineseg.cli.console import Console
+from napari_spineseg.cli.console import Console, show
 from napari_spineseg.cli.options import command_app
 
 app = command_app(help="Train a model from prepared data, as a recipe says.")
@@ -32,6 +32,7 @@ def pretrain(
 
     The log is DIR/log.jsonl, a line for every 50 or so steps and one for every validation.
     """
+    from napari_spineseg.cli.run import terminated_like_interrupted
     from napari_spineseg.learning.pretrain import find_recipe, pretrain, read_recipe
     from napari_spineseg.learning.tumour import TumourSettings, is_tumour_recipe, pretrain_tumour
 
@@ -41,8 +42,13 @@ def pretrain(
         settings, train = read_recipe(path, TumourSettings), pretrain_tumour
     else:
         settings, train = read_recipe(path), pretrain
-    with console.hushed(), console.bar(settings.name) as control:
-        card = train(settings, data, out, device, control)
+    try:
+        with terminated_like_interrupted(), console.hushed(), console.bar(settings.name) as control:
+            card = train(settings, data, out, device, control)
+    except KeyboardInterrupt:
+        kept = f"the state is in {show(out)}, and the same call goes on from there"
+        console.note(f"Stopped; {kept if out.is_dir() else 'training had not begun'}.")
+        raise typer.Exit(130) from None
     console.say(
         f"Wrote {out / settings.name}.safetensors; its card is beside it, the log is {out / 'log.jsonl'}."
     )

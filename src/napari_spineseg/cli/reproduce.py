@@ -7,7 +7,9 @@ import typer
 
 from napari_spineseg.cli.console import Console, show
 from napari_spineseg.cli.options import JsonLines, command_app, takes
+from napari_spineseg.cli.outputs import folder_for
 from napari_spineseg.cli.reproduce_chen2024 import chen2024
+from napari_spineseg.files import write_whole
 from napari_spineseg.learning.ahmed2024.settings import ReproduceSettings
 
 app = command_app(help="Train published systems anew and fill their tables.", no_args_is_help=True)
@@ -52,13 +54,18 @@ def ahmed2024_(
         )
 
     try:
-        with terminated_like_interrupted(), console.hushed(), console.bar("ahmed2024") as control:
+        with (
+            folder_for(output),
+            terminated_like_interrupted(),
+            console.hushed(),
+            console.bar("ahmed2024") as control,
+        ):
             reproduce(settings, data, output, control, tell)
     except KeyboardInterrupt:
         console.note(f"Stopped; the state is in {show(output)}, and the same call goes on from there.")
         raise typer.Exit(130) from None
     table = output / "table.md"
-    table.write_text(as_markdown(load_results(output)), encoding="utf-8")
+    write_whole(table, as_markdown(load_results(output)))
     for line in table.read_text(encoding="utf-8").splitlines():
         console.line(line)
     console.note(f"The table is in {show(table)}.")

@@ -21,12 +21,17 @@ def chen2024(
     Trains nothing: `spineseg pretrain tumour` does. No open spinal tumour MRI with masks is known, so
     the published row and ours are not the same task; the table says so.
     """
+    from napari_spineseg.cli.run import terminated_like_interrupted
     from napari_spineseg.learning.chen2024.reproduce import chen2024 as measure
     from napari_spineseg.learning.chen2024.table import as_markdown
 
     console = Console(json)
-    with console.hushed(), console.bar("chen2024") as control:
-        result = measure(settings, data, control)
+    try:
+        with terminated_like_interrupted(), console.hushed(), console.bar("chen2024") as control:
+            result = measure(settings, data, control)
+    except KeyboardInterrupt:
+        console.note("Stopped; there are no figures.")
+        raise typer.Exit(130) from None
     console.record(result)
     for line in as_markdown(result).splitlines():
         console.line(line)

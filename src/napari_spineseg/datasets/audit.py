@@ -131,7 +131,7 @@ def repair(
     Raises
     ------
     OutputError
-        If `out` is the dataset itself, or cannot be written.
+        If `out` is the dataset itself, holds labels of these cases already, or cannot be written.
     DatasetError
         If a case holds PNG slices, whose repair is `preprocessing.apta`.
     """
@@ -139,6 +139,9 @@ def repair(
     if out.resolve() == folder.resolve():
         raise OutputError(f"{out} is the dataset itself; choose another folder for the repaired labels.")
     cases = [case for case in find_cases(folder) if names is None or case.name in names]
+    # They may be of an earlier repair, and have been looked over since.
+    if there := [p for case in cases if (p := out / case.labels.relative_to(folder)).exists()]:
+        raise OutputError(f"{there[0]} is there already; choose another folder for the repaired labels.")
     written: dict[str, list[Finding]] = {}
     for number, case in enumerate(cases, start=1):
         if case.slices:

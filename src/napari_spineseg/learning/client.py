@@ -167,7 +167,8 @@ class LearningRun:
             self._discard()
 
     def end_at_once(self) -> None:
-        """End the process amid its step, if this object started it; the run can be resumed then."""
+        """End the process amid its step, whoever started it; the run can be resumed then."""
+        self.folder.command("end")
         if self._process is not None:
             self._process.kill()
 

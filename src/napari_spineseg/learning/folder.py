@@ -8,6 +8,7 @@
     prepared/        volumes made from the corrections   } gone when
     train/           state of the training               } the run has ended
     preview-*.npz    pictures of held-back slices
+    seen             there once somebody was shown how it ended
     candidate.*      the trained model, before it is in the registry
 <home>/learning/device-cpu.lock   held by the run that trains there; others queue for it
 """
@@ -18,6 +19,7 @@ import json
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,7 +33,7 @@ from napari_spineseg.learning.events import FINAL, Event, StateEvent, read_event
 from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.models.registry import home
 
-_JOB, _EVENTS, _COMMANDS = "job.json", "events.jsonl", "commands.jsonl"
+_JOB, _EVENTS, _COMMANDS, _SEEN = "job.json", "events.jsonl", "commands.jsonl", "seen"
 
 
 def runs_folder() -> Path:
@@ -121,6 +123,16 @@ class RunFolder:
         """Whether it finished, was stopped or failed: nothing more will come."""
         state = self.state
         return state is not None and state.phase in FINAL
+
+    @property
+    def seen(self) -> bool:
+        """Whether somebody was shown how it ended."""
+        return (self.path / _SEEN).exists()
+
+    def mark_seen(self) -> None:
+        """Somebody was shown how it ended. Where the disk refuses they are shown again."""
+        with suppress(OSError):
+            (self.path / _SEEN).touch()
 
     def command(self, words: str) -> None:
         """Tell the worker something."""

@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import torch
@@ -42,6 +42,10 @@ class Stage(BaseModel):
     )
 
 
+RecipeName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+"""What its files are called in the folder for results, which they do not leave."""
+
+
 class PretrainSettings(BaseModel):
     """One recipe: everything that a model's figures depend on.
 
@@ -51,7 +55,7 @@ class PretrainSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = "lumbar"
+    name: RecipeName = "lumbar"
     network: str = "spine_net"
     arguments: dict[str, Any] = Field(default_factory=dict)
     input: InputSpec = InputSpec()
@@ -95,8 +99,17 @@ def read_recipe(path: Path, kind: type[Recipe] = PretrainSettings) -> Recipe:
     """
     try:
         return kind.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
+    except ValidationError as error:
+        raise SettingsError(f"{path} is not a recipe: {_first_fault(error)}.") from error
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError(f"{path} is not a recipe: {' '.join(str(error).split())}.") from error
+
+
+def _first_fault(error: ValidationError) -> str:
+    """Where a recipe says what, in the words of the check, without its codes and addresses."""
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place}: {first['msg']}" if place else str(first["msg"])
 
 
 def pretrain(

@@ -1,8 +1,9 @@
 """The process that trains: `python -m napari_spineseg.learning.worker JOB.json [--outlives]`.
 
 It says what it does as JSON lines on stdout, and keeps the same lines in the folder of JOB.json. It is
-told to stop by a line on stdin or in the folder's commands.jsonl: `stop keep` or `stop discard`. When stdin
-ends it leaves the run as it is, to be resumed, unless it is to outlive whoever started it.
+told to stop by a line on stdin or in the folder's commands.jsonl: `stop keep` or `stop discard`. `end` in
+commands.jsonl ends it amid its step. When stdin ends it leaves the run as it is, to be resumed, unless it is
+to outlive whoever started it.
 
 Exit status: 0 ended (whatever the verdict), 2 an error that a person can mend, 1 a bug, 3 left to be resumed,
 4 another process works on this run.
@@ -15,6 +16,7 @@ import contextlib
 import os
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,6 +47,7 @@ class Orders:
         self._folder = folder
         self._said: list[str] = []
         self._ended = False
+        threading.Thread(target=self._end_when_told, name="end", daemon=True).start()
         if not outlives:
             threading.Thread(target=self._listen, name="orders", daemon=True).start()
 
@@ -56,6 +59,12 @@ class Orders:
                 # Who asked to keep may think better of it.
                 return "stop discard" if "stop discard" in said else words
         return "leave" if self._ended and "outlive" not in said else ""
+
+    def _end_when_told(self) -> None:
+        """Not at the next step, as the others: whoever asks for it has waited for that in vain."""
+        while "end" not in self._folder.commands():
+            time.sleep(_POLL_SECONDS)
+        os._exit(LEFT)
 
     def _listen(self) -> None:
         for line in sys.stdin:

@@ -105,8 +105,8 @@ def _levels(section: Section, numbering: Numbering) -> Picture:
     ground = "MR image" if section.image is not None else "labels"
     return Picture(
         np.asarray(picture),
-        f"Sagittal {ground}, {section.words}, with outlines and names of what was labelled: {there}.",
-        f"What was labelled: {there}. {section.words[:1].upper()}{section.words[1:]}.",
+        f"Sagittal {ground}, {section.words}, with outlines and names of what is labelled there: {there}.",
+        f"Labelled in this section: {there}. {section.words[:1].upper()}{section.words[1:]}.",
     )
 
 

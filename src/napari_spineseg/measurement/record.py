@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_spineseg import __version__
+from napari_spineseg.anatomy import Structure, structure_of
 from napari_spineseg.anatomy_words import summarise
 from napari_spineseg.measurement.figures import Measurements
 from napari_spineseg.measurement.settings import MeasureSettings
@@ -54,8 +55,14 @@ def summary_of(measurements: Measurements, segmentation: Segmentation) -> str:
     labels = {figure.label for figure in measurements.figures if figure.label}
     if not labels:
         return "nothing to measure"
+    labels |= _tumours(segmentation)
     figures = measurements.figures
     known = sum(figure.value is not None for figure in figures)
     doubtful = sum(bool(figure.caution) for figure in figures)
     words = f"{summarise(labels, segmentation.numbering)}: {known} of {len(figures)} figures known"
     return f"{words}, {doubtful} of them doubtful" if doubtful else words
+
+
+def _tumours(segmentation: Segmentation) -> set[int]:
+    """Tumours have no figures of their own, and are counted all the same."""
+    return {int(n) for n in np.unique(segmentation.labels) if structure_of(int(n)) is Structure.TUMOUR}

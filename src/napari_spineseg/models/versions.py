@@ -86,7 +86,7 @@ def rollback() -> ModelEntry:
         entry, history = _earlier(chosen)
         if entry is None:
             raise ModelError("There is no earlier model to go back to.")
-        _write_choice(chosen, entry, history)
+        _write_choice(_without_overruling(chosen), entry, history)
         return entry
 
 
@@ -123,6 +123,18 @@ def _forget(entry: ModelEntry) -> None:
         if names.get(entry.name) == entry.version:
             del names[entry.name]
             _write(chosen | {"names": names})
+
+
+def _without_overruling(chosen: dict[str, Any]) -> dict[str, Any]:
+    """The choice without a version that the gate refused: what is left must not be meant by its bare name."""
+    name, names = chosen.get("default"), dict(chosen.get("names", {}))
+    try:
+        refused = get_model().card.get("promoted") is False
+    except ModelError:
+        refused = False
+    if refused:
+        names.pop(name, None)
+    return chosen | {"names": names}
 
 
 def _earlier(chosen: dict[str, Any]) -> tuple[ModelEntry | None, list[str]]:

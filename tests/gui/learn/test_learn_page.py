@@ -12,6 +12,7 @@ import pytest
 from gui_kit import add_scan, click, clipped
 from learning_kit import kit
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog
 
 from napari_spineseg.corrections.store import CorrectionsStore
 from napari_spineseg.learning.client import LearningRun, living_runs
@@ -292,6 +293,70 @@ def test_a_run_that_takes_long_to_stop_can_be_ended_at_once(
         assert not page.running.isVisible() and page.card.headline.words == "Stopped"
 
 
+def test_a_scan_that_is_opened_after_the_verdict_can_be_segmented_anew(
+    toy, toy_weights, toy_store, open_page, model, qtbot
+):
+    add_version("toy", toy_weights, {"parent": "toy@1"})
+    page, run = open_page(), a_run(toy_store(1))
+    page._follow(run)
+    say(run, verdict(True), StateEvent(phase="finished"))
+    qtbot.waitUntil(lambda: page.run is None)
+    assert not page.again.bar.isVisible()
+    layer = add_scan(model)
+    assert page.again.bar.isVisible()
+    model.layers.remove(layer)
+    assert not page.again.bar.isVisible()
+
+
+def test_a_verdict_comes_into_sight(toy, toy_weights, toy_store, open_page, qtbot):
+    """The curves stand above it: whoever waited saw the button come back, and nothing else."""
+    add_version("toy", toy_weights, {"promoted": False, "parent": "toy@1"})
+    page, run = open_page(), a_run(toy_store(1))
+    page.resize(320, 420)
+    page._follow(run)
+    figures = FiguresEvent(step=5, steps=5, loss=0.4, held_back={"vertebra": 0.6})
+    say(run, figures, verdict(False), StateEvent(phase="finished"))
+    qtbot.waitUntil(lambda: page.run is None)
+    qtbot.waitUntil(lambda: not page.card.headline.visibleRegion().isEmpty())
+
+
+def test_a_run_that_was_stopped_while_it_waited_says_so(toy, toy_store, open_page, qtbot):
+    page, run = open_page(), a_run(toy_store(1))
+    page._follow(run)
+    say(run, StateEvent(phase="stopped", sentence="Stopped before training began; no model was made."))
+    qtbot.waitUntil(lambda: page.run is None)
+    assert "before training began" in page.card.remark.words
+
+
+def test_a_run_that_ended_while_napari_was_closed_is_told_once(toy, toy_weights, toy_store, open_page, qtbot):
+    """It was let go on; whoever came back found another version in the list, and no verdict."""
+    add_version("toy", toy_weights, {"promoted": False, "parent": "toy@1"})
+    say(a_run(toy_store(1)), verdict(False), StateEvent(phase="finished"))
+    page = open_page()
+    qtbot.waitUntil(lambda: page.run is None)
+    assert page.card.headline.words == "Not promoted" and page.anyway.isVisible()
+    assert open_page().run is None
+
+
+def test_an_interrupted_run_is_offered_again_after_another(toy, toy_store, open_page, qtbot):
+    left, other = (a_run(store) for store in [toy_store(1)] * 2)
+    say(left, StateEvent(phase="training"))
+    page = open_page()
+    page._follow(other)
+    say(other, StateEvent(phase="stopped", sentence="Stopped."))
+    qtbot.waitUntil(lambda: page.run is None)
+    assert page.running.resume.isVisible()
+
+
+def test_an_export_gets_the_ending_that_import_looks_for(toy, open_page, qtbot):
+    panel = open_page().versions
+    panel.choose("toy@1")
+    click(qtbot, panel.buttons["export"])
+    (dialog,) = panel.findChildren(QFileDialog)
+    assert dialog.defaultSuffix() == "zip"
+    dialog.reject()
+
+
 def test_versions_are_used_moved_and_compared(toy, toy_weights, tmp_path, open_page, model, qtbot):
     add_version("toy", toy_weights, {"parent": "toy@1"})
     scan, _ = kit.make_toy(3, known=True)
@@ -354,6 +419,7 @@ def test_there_is_nothing_to_roll_back_to_until_another_model_was_used(
     click(qtbot, panel.buttons["use"])
     assert panel.buttons["rollback"].isEnabled() and bundled in panel.buttons["rollback"].toolTip()
     click(qtbot, panel.buttons["rollback"])
+    assert panel.words.words == f"{bundled} is used again."
     assert get_model().key == bundled and not panel.buttons["rollback"].isEnabled()
 
 
@@ -367,6 +433,28 @@ def test_curves_keep_their_contrast_when_the_theme_changes(qtbot):
         assert (pen_of(curves, "loss").lightness() > 128) is bright
         assert (pen_of(curves, "guard (mean)").lightness() > 128) is bright
         assert pen_of(curves, "vertebra") == vertebra
+
+
+def test_curves_begin_at_step_0_and_a_name_stays_with_its_mark(qtbot):
+    curves = LearnCurves("dark")
+    qtbot.addWidget(curves)
+    curves.add(FiguresEvent(step=20, steps=40, loss=0.4, guard={"mean": 0.9}))
+    curves.loss.getViewBox().updateAutoRange()
+    assert curves.loss.viewRange()[0][0] >= 0
+    assert curves.legend.text().endswith("╌&nbsp;guard&nbsp;(mean)")
+
+
+def test_a_difference_says_what_its_colours_mean(toy, toy_weights, open_page, model, qtbot):
+    from napari_spineseg.learning.compare import Comparison
+    from napari_spineseg.scan import Segmentation
+
+    scan, labels = kit.make_toy(3, known=True)
+    layer = add_scan(model, scan)
+    changed = Segmentation((labels.labels > 0).astype(np.uint16) * 5, scan.affine, scheme="structures")
+    found = Comparison((get_model("toy"), get_model("toy")), (labels, labels), changed, {}, {})
+    panel = open_page().versions
+    panel._on_compared(found, layer)
+    assert panel.words.words.endswith("what toy@1 says instead; red-orange where it sees nothing.")
 
 
 def pen_of(curves: LearnCurves, name: str):

@@ -1,4 +1,6 @@
 import json
+from contextlib import suppress
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -133,3 +135,19 @@ def test_the_bundled_model_is_only_scored_on_patients_it_does_not_know(write_rel
     known = write_release(tmp_path / "b", {n: range(2) for n in ("11", "22", "24", "28")})
     with pytest.raises(SettingsError, match="learnt from patient"):
         reproduce(settings, known, tmp_path / "other")
+
+
+def test_settings_are_whole_whenever_the_computer_goes_off(tmp_path, monkeypatch):
+    """What was cut short could not be read by the call that was to go on."""
+    from napari_spineseg.learning.ahmed2024.reproduce import _same_settings
+
+    _same_settings(SETTINGS, tmp_path)
+
+    def cut_short(path, text, **_):
+        path.write_bytes(text[:9].encode())
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", cut_short)
+    with suppress(OSError):
+        _same_settings(SETTINGS, tmp_path)
+    assert json.loads((tmp_path / "settings.json").read_text())["protocol"] == SETTINGS.protocol

@@ -190,7 +190,7 @@ def _same_settings(settings: ReproduceSettings, place: Path) -> None:
                 "output folder or the same settings."
             )
     place.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(mine, indent=1))
+    write_whole(path, json.dumps(mine, indent=1))
 
 
 def load_results(out: Path) -> list[dict[str, Any]]:

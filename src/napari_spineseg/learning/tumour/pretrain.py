@@ -31,6 +31,7 @@ from napari_spineseg.core.networks.penn import (
 )
 from napari_spineseg.datasets.prepared import PreparedVolume, load_prepared
 from napari_spineseg.learning.calibration import best_temperature
+from napari_spineseg.learning.pretrain import RecipeName
 from napari_spineseg.learning.tumour.patches import PATCH_CLASSES, PatchBatch, PatchSampler, PatchSettings
 from napari_spineseg.progress import Control
 
@@ -58,7 +59,7 @@ class TumourSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     task: str = "tumour"
-    name: str = "tumour"
+    name: RecipeName = "tumour"
     network: str = "penn"
     arguments: dict[str, Any] = Field(default_factory=dict)
     input: InputSpec = InputSpec(spacing_mm=0.6, neighbours=1, neighbour_mm=4.0, stride=32)

@@ -100,6 +100,7 @@ def _plot(title: str) -> pg.PlotWidget:
     plot.setMouseEnabled(False, False)
     plot.hideButtons()
     plot.setMenuEnabled(False)
+    plot.setLimits(xMin=0)
     plot.getAxis("left").setWidth(38)
     return plot
 
@@ -114,4 +115,5 @@ def _key(name: str) -> str:
     sign = "╌" if name == _GUARD else "━"
     colour = _colour(name)
     mark = f'<span style="color:{colour}">{sign}</span>' if colour else sign
-    return f"{mark} {name}"
+    # A line breaks between curves, not between a mark and its name.
+    return f"{mark}&nbsp;{name.replace(' ', '&nbsp;')}"

@@ -7,7 +7,7 @@ from collections import deque
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_spineseg.learning.client import LearningRun, interrupted_runs, living_runs
+from napari_spineseg.learning.client import LearningRun, interrupted_runs, list_runs, living_runs
 from napari_spineseg.learning.events import FINAL, Event, StateEvent
 
 _POLL_MS = 200
@@ -81,3 +81,9 @@ def run_to_attach() -> LearningRun | None:
 def run_to_resume() -> LearningRun | None:
     """The latest run whose process is gone."""
     return next(iter(interrupted_runs()), None)
+
+
+def run_to_tell() -> LearningRun | None:
+    """The latest run, if it came to its end while nobody looked."""
+    run = next(iter(list_runs()), None)
+    return run if run is not None and run.folder.ended and not run.folder.seen else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
@@ -27,7 +28,7 @@ from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.models.versions import use_model
 from napari_spineseg.widgets.learn.again import SegmentAgain
 from napari_spineseg.widgets.learn.curves import LearnCurves
-from napari_spineseg.widgets.learn.follow import RunFollower, run_to_attach, run_to_resume
+from napari_spineseg.widgets.learn.follow import RunFollower, run_to_attach, run_to_resume, run_to_tell
 from napari_spineseg.widgets.learn.pictures import LearnPictures
 from napari_spineseg.widgets.learn.running import RunningPanel
 from napari_spineseg.widgets.learn.versions import VersionPanel, key_in_use
@@ -40,7 +41,7 @@ from napari_spineseg.widgets.learn.words import (
     use_in_words,
 )
 from napari_spineseg.widgets.page import Page
-from napari_spineseg.widgets.parts import Words, row_label, tooltip
+from napari_spineseg.widgets.parts import Words, bring_into_sight, row_label, tooltip
 from napari_spineseg.widgets.path_line import PathLine
 from napari_spineseg.widgets.segment.page import DEVICES, model_choices
 from napari_spineseg.widgets.session import while_alive
@@ -66,6 +67,9 @@ class LearnPage(Page):
         self.seen: Outlook | None = None
         self._verdict: VerdictEvent | None = None
         self.follower = RunFollower(self)
+        # When Qt has laid out the card: only then is its place known.
+        self._in_sight = QTimer(self, singleShot=True, interval=0)
+        self._in_sight.timeout.connect(self._show_card)
         self._add_inputs()
         self._add_settings()
         self._add_running()
@@ -191,14 +195,26 @@ class LearnPage(Page):
         self.again.failed.connect(lambda words: self.card.say_error("Not segmented", words))
         self.versions.changed.connect(self._models_changed)
         while_alive(self, self.session.corrections_changed, self._on_corrected)
+        while_alive(self, self.session.layers_changed, self._show_again)
 
     def _attach(self) -> None:
-        """Go on showing a run that lives, or offer one that was interrupted."""
+        """Go on showing a run that lives, tell of one that ended unseen, or offer an interrupted one."""
         run = run_to_attach()
         if run is not None:
             self._follow(run, lives=True)  # this window does not end it
-        elif (run := run_to_resume()) is not None:
+        elif (run := run_to_tell()) is not None:
+            self._follow(run)
+        else:
+            self._offer_what_was_left()
+
+    def _offer_what_was_left(self) -> None:
+        """Another run that was interrupted; its offer gave way to the run that is over now."""
+        if (run := run_to_resume()) is not None:
             self.running.offer(run)
+
+    def _show_card(self) -> None:
+        if self.card.isVisible():
+            bring_into_sight(self.card)
 
     def _follow(self, run: LearningRun, lives: bool = False) -> None:
         self._verdict = None
@@ -246,8 +262,12 @@ class LearnPage(Page):
         self.anyway.setText("Use it" if verdict.promoted else "Use anyway")
         self._show_use(verdict)
         self.again.key = verdict.key
-        self.again.bar.setVisible(bool(self.session.scans()))
+        self._show_again()
         self.result.show()
+
+    def _show_again(self) -> None:
+        """There is something to segment anew as soon as a scan is open."""
+        self.again.bar.setVisible(self.again.running or bool(self.session.scans()))
 
     def _show_use(self, verdict: VerdictEvent) -> None:
         used = key_in_use() == verdict.key
@@ -263,11 +283,16 @@ class LearnPage(Page):
             run.stop("discard")  # it was ended before it could do that itself
             how = "stopped"
         if how == "stopped" and self._verdict is None:
-            self.card.say("Stopped", "Discarded; no model was made.")
+            self.card.say("Stopped", _last_word(run))
         if how == "interrupted":
             self.running.offer(run)
+        else:
+            run.folder.mark_seen()
+            self._offer_what_was_left()
         self._models_changed()
         self.look()
+        # Below the curves nobody would know of it.
+        self._in_sight.start()
 
     def _resume(self, run: LearningRun) -> None:
         try:
@@ -279,6 +304,7 @@ class LearnPage(Page):
 
     def _discard(self, run: LearningRun) -> None:
         run.stop("discard")
+        run.folder.mark_seen()
         self.running.end()
 
     def _on_corrected(self) -> None:
@@ -302,3 +328,9 @@ class LearnPage(Page):
         super()._restyle(theme)
         if hasattr(self, "curves"):
             self.curves.restyle(theme)
+
+
+def _last_word(run: LearningRun) -> str:
+    """What a run said as it stopped: whether anything was made, and whether training had begun."""
+    state = run.folder.state
+    return state.sentence if state is not None and state.phase == "stopped" else "No model was made."

@@ -149,7 +149,7 @@ class VersionPanel(QWidget):
         self._guarded(lambda: use_model(key), f"{key} is used now.")
 
     def _roll_back(self) -> None:
-        self._guarded(rollback, "The model before is used again.")
+        self._guarded(rollback, lambda entry: f"{entry.key} is used again.")
 
     def _guarded(self, act: Callable[[], Any], words: str | Callable[[Any], str]) -> None:
         try:
@@ -181,7 +181,7 @@ class VersionPanel(QWidget):
         job.start()
 
     def _on_compared(self, found: Comparison, layer: Image) -> None:
-        self._say(found.sentence, "muted")
+        self._say(_compared(found), "muted")
         there = layers_of(self._session.viewer)
         if layer not in there:
             return  # over another scan it would be another person's
@@ -196,6 +196,7 @@ class VersionPanel(QWidget):
     def _browse_to_export(self) -> None:
         dialog = QFileDialog(self, "Export model", f"{self.chosen().replace('@', '-')}.zip", "Model (*.zip)")
         dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix("zip")  # *Import…* lists no others
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.fileSelected.connect(lambda name: self.export_to(Path(name)))
         dialog.open()
@@ -224,6 +225,14 @@ def key_in_use() -> str | None:
         return get_model().key
     except SpineSegError:
         return None
+
+
+def _compared(found: Comparison) -> str:
+    """How far two models agree, and what the layer of their difference shows."""
+    if not found.difference.labels.any():
+        return found.sentence
+    second = found.models[1].key
+    return f"{found.sentence} The layer shows what {second} says instead; red-orange where it sees nothing."
 
 
 def _about(entry: ModelEntry) -> str:
