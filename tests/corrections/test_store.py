@@ -118,6 +118,7 @@ def test_review_states_and_notes(store, small_scan):
     entry.add_version(
         Segmentation(np.zeros(small_scan.voxels.shape, np.uint16), small_scan.affine), note="redrawn"
     )
+    entry.say("done", "redrawn")
     assert sorted(entry.notes) == ["redrawn", "second look wanted", "seen"]
     assert [e.name for e in store.entries(state="done")] == ["small"]
     assert store.entries(state="excluded") == []

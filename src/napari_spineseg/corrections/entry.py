@@ -140,10 +140,11 @@ class Entry:
 
     @property
     def notes(self) -> list[str]:
-        """What was noted of versions and in review, oldest first."""
+        """What was noted of versions and in review, oldest first, each once."""
         said = [(v.about.get("created"), v.about.get("note")) for v in self.versions]
         said += [(line.get("at"), line.get("note")) for line in self._review()]
-        return [str(note) for when, note in sorted(said, key=lambda one: str(one[0] or "")) if note]
+        ordered = sorted(said, key=lambda one: str(one[0] or ""))
+        return list(dict.fromkeys(str(note) for _, note in ordered if note))
 
     def say(self, state: ReviewState | None = None, note: str = "", author: str = "") -> None:
         """Set the review state, add a note, or both. Earlier ones stay on record.
