@@ -21,7 +21,17 @@ PACKAGE = REPOSITORY / "src" / "napari_spineseg"
 
 # Each row may import from itself and from the rows above it, never from those below.
 FLOORS = [
-    {"errors", "progress", "files", "anatomy", "anatomy_maps", "anatomy_words", "grid", "scan"},
+    {
+        "errors",
+        "progress",
+        "files",
+        "strict_json",
+        "anatomy",
+        "anatomy_maps",
+        "anatomy_words",
+        "grid",
+        "scan",
+    },
     {"core"},
     {"preprocessing", "instances", "synthesis"},
     {"io", "models", "datasets", "corrections", "measurement", "learning", "sample_data", "tumours"}

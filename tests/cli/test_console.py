@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_spineseg.cli.console import Console, flat, show, strict
+from napari_spineseg.cli.console import Console, flat, show
 from napari_spineseg.errors import ScanError
 from napari_spineseg.io.guard import refuse
 from napari_spineseg.progress import Control
+from napari_spineseg.strict_json import strict
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from napari_spineseg.io import write_segmentation
 from napari_spineseg.io.layer_view import METADATA_KEY
 from napari_spineseg.io.napari import read_layers
+from napari_spineseg.io.record import write_record
 from napari_spineseg.scan import Segmentation
 
 TUMOUR = {"label": 301, "where": "L5 body", "centre": [1, 4, 4], "voxels": 8}
@@ -107,3 +108,9 @@ def test_a_record_of_something_else_is_left_alone(saved, text):
 
 def test_opened_labels_let_the_scan_show_through_as_fresh_ones_do(saved):
     assert read_layers(str(saved))[0][1]["opacity"] == 0.45
+
+
+def test_a_record_is_strict_json_whatever_it_tells_of(tmp_path):
+    write_record({"confidence": float("nan"), "input": {"path": tmp_path}}, tmp_path / "x_seg.json")
+    read = json.loads((tmp_path / "x_seg.json").read_text(), parse_constant=pytest.fail)
+    assert read == {"confidence": None, "input": {"path": str(tmp_path)}}

@@ -7,7 +7,6 @@ therefore lead nowhere, and the command speaks through copies that it made of th
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import sys
@@ -19,6 +18,7 @@ from typing import Any, TextIO
 
 from napari_spineseg.cli.streams import print_line
 from napari_spineseg.progress import Control, Progress
+from napari_spineseg.strict_json import as_text, strict
 
 _BREAKS = re.compile(r"[ \t]*[\n\r\t\v\f\x85\u2028\u2029]\s*")
 
@@ -33,25 +33,7 @@ def flat(text: object) -> str:
 
 def show(path: Path) -> str:
     """A path as a person typed it, on one line; what cannot be printed is spelt out."""
-    return _harmless(_as_text(path))
-
-
-def strict(value: Any) -> Any:
-    """`value` with what strict JSON cannot say put another way: NaN and infinities as null, paths as text."""
-    if isinstance(value, Mapping):
-        return {str(key): strict(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set):
-        return [strict(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, os.PathLike):
-        return _as_text(value)
-    # numpy scalars know how to become Python's own.
-    return strict(value.item()) if hasattr(value, "item") else str(value)
+    return _harmless(as_text(path))
 
 
 class Console:
@@ -152,10 +134,6 @@ def _copy_of(stream: TextIO) -> TextIO:
     except (OSError, ValueError, AttributeError):
         return stream
     return open(handle, "w", encoding="utf-8", errors="backslashreplace", buffering=1)
-
-
-def _as_text(path: os.PathLike[str]) -> str:
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _without_name(path: Path, reason: str) -> str:

@@ -5,13 +5,14 @@ from typing import Annotated
 
 import typer
 
-from napari_spineseg.cli.console import Console, show, strict
+from napari_spineseg.cli.console import Console, show
 from napari_spineseg.cli.options import JsonLines, OutputFolder, command_app, takes
 from napari_spineseg.cli.outputs import folder_for
 from napari_spineseg.datasets.cases import find_cases
 from napari_spineseg.datasets.export import ExportSettings, export_slices, why_none
 from napari_spineseg.datasets.findings import AuditReport
 from napari_spineseg.errors import DatasetError
+from napari_spineseg.strict_json import strict
 
 app = command_app(help="Import, audit, repair and export labelled scans.", no_args_is_help=True)
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from napari_spineseg.cli.console import show, strict
+from napari_spineseg.cli.console import show
 from napari_spineseg.errors import OutputError, SpineSegError
 from napari_spineseg.io import stem_of
+from napari_spineseg.strict_json import strict
 
 
 @dataclass(frozen=True)

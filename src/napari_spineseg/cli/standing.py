@@ -6,13 +6,14 @@ import json
 from typing import Any
 
 from napari_spineseg import io
-from napari_spineseg.cli.console import show, strict
+from napari_spineseg.cli.console import show
 from napari_spineseg.cli.outputs import Outputs
 from napari_spineseg.cli.run import Outcome, failed
 from napari_spineseg.cli.segment import SegmentRun
 from napari_spineseg.errors import SettingsError, SpineSegError
 from napari_spineseg.io.companion import changed_at
 from napari_spineseg.io.record import read_record
+from napari_spineseg.strict_json import strict
 
 # Where a network runs does not change what it finds; which one it is, its sha256 says.
 _NO_MATTER = {"device", "model"}

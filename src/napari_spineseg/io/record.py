@@ -15,6 +15,7 @@ from napari_spineseg.files import write_whole
 from napari_spineseg.io.guard import open_file, shown
 from napari_spineseg.io.identity import stem_of
 from napari_spineseg.scan import Segmentation
+from napari_spineseg.strict_json import strict
 
 # No record is longer; what is, is something else.
 _LONGEST = 1 << 24
@@ -162,6 +163,6 @@ def write_record(record: Mapping[str, Any], place: Path) -> None:
         If the disk refuses.
     """
     try:
-        write_whole(place, json.dumps(record, indent=1, allow_nan=False, default=str) + "\n")
+        write_whole(place, json.dumps(strict(record), indent=1, allow_nan=False) + "\n")
     except OSError as error:
         raise OutputError(f"{shown(place)} cannot be written: {error.strerror or error}.") from error

@@ -83,5 +83,5 @@ def test_a_structure_goes_whole_or_from_one_slice_and_nothing_else_does(column, 
     assert np.array_equal(sliced[4], whole[4]) and np.array_equal(
         np.delete(sliced, 4, 0), np.delete(column, 4, 0)
     )
-    assert erase_structure(whole, 2, spacing).words == "There is nothing of this structure in this scan."
+    assert erase_structure(whole, 2, spacing).words == "There is nothing of this structure on all slices."
     assert erase_structure(sliced, 2, spacing, (0, 4)).words.endswith("on this slice.")

@@ -119,7 +119,7 @@ def test_repaired_labels_never_replace_files(page, qtbot, folder, tmp_path):
     page.audit.repair_folder.setText(str(kept.parent))
     click(qtbot, page.audit.repair_now)
     qtbot.waitUntil(lambda: bool(page.audit.card.sentences))
-    assert "holds files already" in page.audit.card.sentences[0] and kept.read_bytes() == b"drawn by hand"
+    assert "is there already" in page.audit.card.sentences[0] and kept.read_bytes() == b"drawn by hand"
 
 
 def test_while_a_case_is_read_the_page_says_so(page, qtbot, folder):

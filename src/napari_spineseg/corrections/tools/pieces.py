@@ -6,6 +6,7 @@ import cc3d
 import numpy as np
 
 from napari_spineseg.corrections.edit import Edit, Spacing, box_of, boxes_of, edit_where, join, nothing
+from napari_spineseg.corrections.tools.within import restrict
 
 
 def erase_structure(
@@ -22,16 +23,11 @@ def erase_structure(
     plane
         (axis, index) of the only slice to work on; all by default.
     """
-    box = box_of(labels, label)
-    if box is not None and plane is not None:
-        axis, index = plane
-        there = box[axis].start <= index < box[axis].stop
-        box = tuple(slice(index, index + 1) if n == axis else b for n, b in enumerate(box)) if there else None
+    box = restrict(box_of(labels, label), plane)
+    where = "on this slice" if plane is not None else "on all slices"
     edit = nothing("") if box is None else edit_where(labels[box] == label, 0, box)
     if not len(edit):
-        where = "on this slice" if plane is not None else "in this scan"
         return nothing(f"There is nothing of this structure {where}.")
-    where = "on this slice" if plane is not None else "on all slices"
     return edit.saying(f"Erased all of it {where}, {_volume(len(edit), spacing)}.")
 
 

@@ -42,8 +42,9 @@ def in_words() -> str:
     """The keys that are used most.
 
     >>> in_words()
-    'use <P> to paint, <E> to erase, <1> to <5> for the structures used last, <F1> for all keys'
+    'use P to paint, E to erase, 1 to 5 for the structures used last, F1 for all keys'
     """
     paint, erase, sheet = (key_of(action).text for action in ("paint", "erase", "help"))
-    recent = f"<1> to <{RECENT}> for the structures used last"
-    return f"use <{paint}> to paint, <{erase}> to erase, {recent}, <{sheet}> for all keys"
+    recent = f"1 to {RECENT} for the structures used last"
+    # Without napari's brackets: <P> begins a paragraph, and the rest would be below the edge.
+    return f"use {paint} to paint, {erase} to erase, {recent}, {sheet} for all keys"

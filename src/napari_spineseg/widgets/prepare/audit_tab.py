@@ -10,7 +10,6 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from napari_spineseg.datasets.findings import AuditReport, Finding
-from napari_spineseg.errors import OutputError
 from napari_spineseg.widgets.card import Card
 from napari_spineseg.widgets.parts import Words, tooltip
 from napari_spineseg.widgets.prepare.audit_open import CaseOpener
@@ -230,7 +229,4 @@ def _audit(folder: Path, control: Control) -> AuditReport:
 def _repair(folder: Path, out: Path, control: Control) -> dict[str, list[Finding]]:
     from napari_spineseg.datasets.audit import repair
 
-    # The dataset itself is refused with a sentence of its own.
-    if _holds_files(out) and out.resolve() != folder.resolve():
-        raise OutputError(f"{out} holds files already; name a new folder, so that none is replaced.")
     return repair(folder, out, control=control)
