@@ -104,7 +104,7 @@ def test_a_run_that_was_left_goes_on_and_ends_as_if_it_had_not_been(toy_store, l
 
 
 def test_stop_and_keep_best_goes_through_the_gate(toy_store, learn_settings, run_session):
-    asked = iter([""] * 30)
+    asked = iter([""] * 60)
     _, verdict, _ = run_session(
         learn_settings(toy_store(1), steps=2000), order=lambda: next(asked, "stop keep")
     )
@@ -113,7 +113,7 @@ def test_stop_and_keep_best_goes_through_the_gate(toy_store, learn_settings, run
 
 
 def test_stop_and_discard_leaves_no_model(toy_store, learn_settings, run_session):
-    asked = iter([""] * 30)
+    asked = iter([""] * 60)
     said, verdict, _ = run_session(learn_settings(toy_store(1)), order=lambda: next(asked, "stop discard"))
     assert verdict is None and said[-1].phase == "stopped"
     assert [e.key for e in list_models() if e.name == "toy"] == ["toy@1"]

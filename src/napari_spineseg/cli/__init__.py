@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from napari_spineseg import __version__
+from napari_spineseg.cli.quick_start import collect_less, leave_out_unused
 from napari_spineseg.cli.streams import open_missing_streams, print_line
 from napari_spineseg.errors import SpineSegError
 
@@ -33,6 +34,7 @@ COMMANDS = {
 }
 """Every command in the order of the help page, with its line there."""
 
+_TRAINS_NOTHING = ("segment", "batch", "measure", "evaluate")
 _BAD_CALL, _INTERRUPTED = 2, 130
 _NOT_OURS = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENAMETOOLONG,
@@ -45,6 +47,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit: 0 all done, 2 bad input or a bad call, 1 a bug."""
     open_missing_streams()
     words = list(sys.argv[1:] if argv is None else argv)
+    if argv is None:
+        _start_quickly(*words[:1])
     try:
         _answer(words[0] if words else "", words[1:])
     except KeyboardInterrupt:
@@ -56,6 +60,13 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise
         name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else "A file"
         _fail(f"{name} cannot be written or read: {error.strerror}.")
+
+
+def _start_quickly(command: str = "") -> None:
+    """Where the process is the command's own."""
+    collect_less()
+    if command in _TRAINS_NOTHING:
+        leave_out_unused()
 
 
 def help_page() -> str:

@@ -11,11 +11,10 @@ import numpy as np
 from napari_spineseg.core.checkpoint import ModelCard
 from napari_spineseg.io.write import put
 from napari_spineseg.learning.events import Change, PreviewEvent, Scores
-from napari_spineseg.learning.guard import guard_scans, guard_tally
+from napari_spineseg.learning.guard import GuardScan, guard_tally
 from napari_spineseg.learning.lessons import Lesson
-from napari_spineseg.learning.reading import Reader, class_table, class_titles, evenly
+from napari_spineseg.learning.reading import Reader, class_titles, evenly
 from napari_spineseg.learning.scores import Tally, tally
-from napari_spineseg.learning.tumour.replay import looks_for_tumours_alone, tumour_guard
 from napari_spineseg.learning.workbook import Workbook
 from napari_spineseg.progress import Control
 
@@ -29,6 +28,11 @@ _PREVIEW_PX = 320
 class Exam:
     """Asks the parent once, and every candidate the same.
 
+    Parameters
+    ----------
+    guard
+        The guard set, 255 where it is not judged.
+
     Attributes
     ----------
     parent_held, parent_guard
@@ -37,11 +41,10 @@ class Exam:
         How long asking everything took.
     """
 
-    def __init__(self, book: Workbook, card: ModelCard, parent: Reader, control: Control) -> None:
-        self._book, self._titles = book, class_titles(card)
-        table = class_table(card)
-        tumours = looks_for_tumours_alone(table)
-        self._guard = tumour_guard(card.input) if tumours else guard_scans(card.input, table)
+    def __init__(
+        self, book: Workbook, card: ModelCard, parent: Reader, guard: list[GuardScan], control: Control
+    ) -> None:
+        self._book, self._titles, self._guard = book, class_titles(card), guard
         started = time.monotonic()
         self._control = control
         self.parent_held, self._before = self._held_back(parent)

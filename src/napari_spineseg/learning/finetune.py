@@ -27,6 +27,7 @@ from napari_spineseg.core.train import Trainer, TrainSettings
 from napari_spineseg.datasets.crops import Batch, CropSampler, CropSettings
 from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.learning.settings import LearnSettings
+from napari_spineseg.learning.style import Style
 
 _AVERAGE = 0.95
 # A model that forgets changes few pixels at first: the mean divergence is small beside the other loss.
@@ -85,13 +86,29 @@ class Replay(Protocol):
         """The batch of a step."""
 
 
+@dataclass(frozen=True)
+class Teacher:
+    """The parent, who answers for the replay: in the style of the corrections where they have one."""
+
+    parent: Engine
+    style: Style | None = None
+    pixel_mm: float = 1.0
+
+    def __call__(self, images: torch.Tensor) -> torch.Tensor:
+        """(n, channels, H, W) -> how likely each class is, (n, classes, H, W) float32."""
+        logits = self.parent(images)
+        if self.style is None:
+            return logits.softmax(1).cpu()
+        return self.style.shares(logits.argmax(1).cpu().numpy(), self.pixel_mm)
+
+
 class TeachingSampler:
-    """Joins corrections and replay into batches; the parent answers for the replay.
+    """Joins corrections and replay into batches; the teacher answers for the replay.
 
     `sampler.batch(step)` is a pure function of the step.
     """
 
-    def __init__(self, lessons: Replay, replay: Replay | None, count: int, teacher: Engine) -> None:
+    def __init__(self, lessons: Replay, replay: Replay | None, count: int, teacher: Teacher) -> None:
         self._lessons, self._replay, self._teacher = lessons, replay, teacher
         self._replayed = count // 2 if replay is not None else 0
         self._count = count - self._replayed
@@ -103,7 +120,7 @@ class TeachingSampler:
             none = torch.zeros(0, 1, *lesson.image.shape[2:])
             return TaughtBatch(lesson.image, lesson.target, lesson.weight, none)
         replay = self._replay.batch(step, self._replayed)
-        shares = self._teacher(replay.image).softmax(1).cpu()
+        shares = self._teacher(replay.image)
         joined = Batch.joined([lesson, replay])
         return TaughtBatch(joined.image, lesson.target, lesson.weight, shares)
 

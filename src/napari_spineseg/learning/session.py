@@ -35,6 +35,7 @@ from napari_spineseg.learning.events import (
 from napari_spineseg.learning.exam import Exam
 from napari_spineseg.learning.folder import RunFolder
 from napari_spineseg.learning.gate import judge
+from napari_spineseg.learning.guard import GuardScan, guard_scans
 from napari_spineseg.learning.orders import Left, Order, training_control, waiting_control
 from napari_spineseg.learning.reading import Reader, class_table
 from napari_spineseg.learning.register import (
@@ -47,8 +48,14 @@ from napari_spineseg.learning.register import (
     training_record,
 )
 from napari_spineseg.learning.replay import replay_maps
+from napari_spineseg.learning.style_search import FoundStyle, StyleSearch
 from napari_spineseg.learning.timetable import Timetable, steps_for
-from napari_spineseg.learning.tumour.replay import TumourReplay, looks_for_tumours_alone, square
+from napari_spineseg.learning.tumour.replay import (
+    TumourReplay,
+    looks_for_tumours_alone,
+    square,
+    tumour_guard,
+)
 from napari_spineseg.learning.workbook import Workbook, open_workbook
 
 
@@ -101,7 +108,8 @@ class Session:
         book = open_workbook(
             self.folder.path, self.settings, self.card, learnt_before(self.entry), self._parent_sees, control
         )
-        self._exam = Exam(book, self.card, self.reader, control)
+        guard = self._find_style(book)
+        self._exam = Exam(book, self.card, self.reader, guard, control)
         self.steps = self.settings.steps or steps_for(len(book.learnt))
         self._say(self._plan(book))
         self._say(StateEvent(phase="training", sentence=f"Training for at most {self.steps} steps."))
@@ -133,6 +141,17 @@ class Session:
             self._waiting.check()
             yield index
 
+    def _find_style(self, book: Workbook) -> list[GuardScan]:
+        """See whether the corrections follow a style of their own; returns the guard set to judge by."""
+        table = class_table(self.card)
+        self._style: FoundStyle | None = None
+        if looks_for_tumours_alone(table):
+            return tumour_guard(self.card.input)
+        kept = self.folder.path / "prepared" / "style.safetensors"
+        search = StyleSearch(book, self.card, self._parent_sees, kept)
+        self._style, guard = search.find(guard_scans(self.card.input, table))
+        return guard
+
     def _plan(self, book: Workbook) -> PlanEvent:
         return PlanEvent(
             parent=self.entry.key,
@@ -142,7 +161,7 @@ class Session:
             device=self.device.type,
             scans=book.plans(),
             split=book.split.sentence,
-            replay=book.replay_sentence(),
+            replay=" ".join([book.replay_sentence(), *([self._style.sentence] if self._style else [])]),
             figures_before=self._exam.parent_held.scores(),
             guard_before=self._exam.parent_guard.scores(),
         )
@@ -206,7 +225,9 @@ class Session:
                 replay_maps(spec, table), finetune.crop_settings(spec, shrink, replay=True), seed + 1
             )
         lessons = finetune.LessonSampler(book.drawn(), book.split.learn, crops, seed)
-        return finetune.TeachingSampler(lessons, replay, self.settings.batch, self.reader.engine)
+        style, pixel_mm = self._style and self._style.style, spec.spacing_mm
+        teacher = finetune.Teacher(self.reader.engine, style, pixel_mm)
+        return finetune.TeachingSampler(lessons, replay, self.settings.batch, teacher)
 
     def _every(self) -> int:
         """Steps between two points of the curves."""
@@ -292,5 +313,7 @@ class Session:
             self.device.type,
             precision_name(self.dtype),
         ) | {"share": share}
+        if self._style is not None:
+            training["style"] = self._style.record()
         data = data_record(self.entry.key, book.lessons, book.roles())
         return candidate_card(self.card, self.entry.key, self._name(), training, data)

@@ -1,0 +1,164 @@
+"""Another style of labels: what of the corrections follows from the labels alone, without the image.
+
+Who labels bodies without their arches, or discs inside their edges, does so everywhere. A network of a few
+thousand weights that sees distances to the parent's labels, and no image, can then turn these into the
+corrected ones. Where the parent was wrong because an image is poor or strange it cannot. So if it takes
+away at least half of what was corrected, on slices that it was not fitted to, there is a new style, and:
+
+- replay asks for phantoms labelled in it, in place of teaching the old style against the corrections;
+- the guard does not judge the pixels that the style changes.
+
+`style_search` decides whether there is one. Distances know no up and down, so labels that lie millimetres
+beside their image are no style.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import edt
+import numpy as np
+import torch
+from safetensors.torch import load, save
+from scipy import ndimage
+from torch import nn
+from torch.nn import functional
+
+from napari_spineseg.datasets.crops import UNLABELLED
+from napari_spineseg.io.write import put
+
+# How far from any label something may be labelled otherwise, and how far behind the canal's front is told.
+_REACH_MM, _BEHIND_MM = 12.0, 40.0
+_SMOOTH_MM = 20.0
+_WIDTH = 48
+_STEPS, _PIXELS, _LEARNING_RATE = 300, 4096, 0.01
+
+
+@dataclass(frozen=True, eq=False)
+class Style:
+    """Turns the parent's labels into those of another style.
+
+    Attributes
+    ----------
+    canal
+        The canal's class: the arches begin at its front edge. 0 where the model knows no canal.
+    """
+
+    network: nn.Sequential
+    classes: int
+    canal: int
+
+    @torch.no_grad()
+    def shares(self, labels: np.ndarray, pixel_mm: float) -> torch.Tensor:
+        """(n, height, width) classes -> (n, classes, height, width) float32: how likely each class is."""
+        parts = []
+        for seen in labels:
+            shares = functional.one_hot(torch.from_numpy(seen.astype(np.int64)), self.classes).float()
+            given = torch.from_numpy(features(seen, pixel_mm, self.classes, self.canal))
+            near = _near(given, self.classes)
+            shares[near] = self.network(given[:, near].T).softmax(1)
+            parts.append(shares.permute(2, 0, 1))
+        return torch.stack(parts)
+
+    def labels(self, labels: np.ndarray, pixel_mm: float) -> np.ndarray:
+        """(n, height, width) classes in this style, uint8."""
+        return self.shares(labels, pixel_mm).argmax(1).byte().numpy()
+
+
+def features(seen: np.ndarray, pixel_mm: float, classes: int, canal: int) -> np.ndarray:
+    """What a style may go by, (2 · classes, height, width) float32.
+
+    The signed distance to each class but the background (1 is 12 mm outside, -1 as much inside), which class
+    it is (one-hot), and how far it lies behind the canal's front edge (1 is 40 mm). Columns run from the
+    front to the back.
+    """
+    masks = [seen == number for number in range(classes)]
+    rows = [_signed_distance(mask, pixel_mm) for mask in masks[1:]]
+    return np.stack([*rows, *masks, _behind(masks[canal], pixel_mm) if canal else 0 * rows[0]]).astype(
+        np.float32
+    )
+
+
+def fit_style(
+    seen: Sequence[np.ndarray],
+    wanted: Sequence[np.ndarray],
+    pixel_mm: Sequence[float],
+    classes: int,
+    canal: int,
+) -> Style:
+    """The style that turns `seen` into `wanted`, scan by scan: (n, height, width) classes, 255 unknown."""
+    pairs = [
+        _samples(features(s, mm, classes, canal), w, classes)
+        for scan, truth, mm in zip(seen, wanted, pixel_mm, strict=True)
+        for s, w in zip(scan, truth, strict=True)
+    ]
+    given, answers = (torch.from_numpy(np.concatenate(part)) for part in zip(*pairs, strict=True))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = _network(classes)
+        _fit(network, given, answers.long())
+    return Style(network.eval().requires_grad_(False), classes, canal)
+
+
+def save_style(style: Style, path: Path) -> None:
+    """Keep a style for a resume."""
+    put(path, save(dict(style.network.state_dict())))
+
+
+def load_style(path: Path, classes: int, canal: int) -> Style:
+    """What `save_style` kept."""
+    network = _network(classes)
+    network.load_state_dict(load(path.read_bytes()))
+    return Style(network.eval().requires_grad_(False), classes, canal)
+
+
+def _network(classes: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Linear(2 * classes, _WIDTH),
+        nn.ReLU(),
+        nn.Linear(_WIDTH, _WIDTH),
+        nn.ReLU(),
+        nn.Linear(_WIDTH, classes),
+    )
+
+
+def _fit(network: nn.Sequential, given: torch.Tensor, answers: torch.Tensor) -> None:
+    optimiser = torch.optim.Adam(network.parameters(), _LEARNING_RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _STEPS)
+    for _ in range(_STEPS):
+        drawn = torch.randint(len(given), (_PIXELS,))
+        loss = functional.cross_entropy(network(given[drawn]), answers[drawn])
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+
+
+def _samples(given: np.ndarray, wanted: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    used = _near(torch.from_numpy(given), classes).numpy() & (wanted != UNLABELLED)
+    return given[:, used].T, wanted[used]
+
+
+def _near(given: torch.Tensor, classes: int) -> torch.Tensor:
+    """(height, width) bool: within reach of any label."""
+    return (given[: classes - 1] < 1).any(0)
+
+
+def _signed_distance(mask: np.ndarray, pixel_mm: float) -> np.ndarray:
+    if not mask.any():
+        return np.ones(mask.shape, np.float32)
+    outside, inside = (edt.edt(np.ascontiguousarray(m)) * pixel_mm for m in (~mask, mask))
+    return np.clip((outside - inside) / _REACH_MM, -1, 1)
+
+
+def _behind(canal: np.ndarray, pixel_mm: float) -> np.ndarray:
+    rows = np.flatnonzero(canal.any(1))
+    if not len(rows):
+        return np.zeros(canal.shape, np.float32)
+    front = canal[rows].argmax(1)
+    front = ndimage.median_filter(front, min(len(front), max(1, round(_SMOOTH_MM / pixel_mm))))
+    edge = np.interp(np.arange(len(canal)), rows, front)
+    behind = (np.arange(canal.shape[1])[None] - edge[:, None]) * pixel_mm
+    return np.clip(behind / _BEHIND_MM, -1, 1)

@@ -1,0 +1,159 @@
+"""Whether corrections follow a style of their own, and what follows from that. See `style`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_spineseg.anatomy import Structure
+from napari_spineseg.core.checkpoint import ModelCard
+from napari_spineseg.datasets.crops import UNLABELLED
+from napari_spineseg.learning.guard import GuardScan
+from napari_spineseg.learning.lessons import Lesson, Predict
+from napari_spineseg.learning.reading import class_table, class_titles
+from napari_spineseg.learning.scores import Tally, tally
+from napari_spineseg.learning.style import Style, fit_style, load_style, save_style
+from napari_spineseg.learning.workbook import Workbook
+
+# A style explains most of what was corrected; a poor image's errors are hardly explained by their labels
+# (benchmarks/learning_efficiency.md: .71 against .28 at most).
+LEAST_REMOVED = 0.5
+# Of each structure the guard must still see this share, or it would guard nothing.
+LEAST_GUARDED = 0.25
+# A style draws borders elsewhere; what turns more than this of a structure into another one is an error.
+MOST_RENAMED = 0.1
+# Below so little error there is nothing to learn a style from.
+_LEAST_ERROR = 0.05
+# Sizes that differ by less are not worth a word.
+_NOTABLE = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class FoundStyle:
+    """A style that was accepted.
+
+    Attributes
+    ----------
+    removed
+        The share of the held-back error (1 - Dice, mean over structures) that it takes away by itself.
+    sizes
+        How many times as large as the parent draws it each structure is, by title.
+    """
+
+    style: Style
+    removed: float
+    sizes: dict[str, float]
+
+    @property
+    def sentence(self) -> str:
+        """What it is, and what follows from it, in words."""
+        parts = [
+            f"{title} {abs(1 - size):.0%} {'smaller' if size < 1 else 'larger'}"
+            for title, size in self.sizes.items()
+            if abs(1 - size) >= _NOTABLE
+        ]
+        how = f" ({', '.join(parts)} than the model draws it)" if parts else ""
+        return (
+            f"Your labels follow a style of their own{how}. Phantoms are replayed in it, and the guard does "
+            "not judge what it changes."
+        )
+
+    def record(self) -> dict[str, Any]:
+        """For the card."""
+        return {
+            "error_removed_by_labels_alone": round(self.removed, 3),
+            "sizes": {title: round(size, 3) for title, size in self.sizes.items()},
+        }
+
+
+class StyleSearch:
+    """Looks for a style in a workbook's corrections.
+
+    Parameters
+    ----------
+    parent
+        What the parent sees.
+    kept
+        File that a fitted style is kept in, for a resume.
+    """
+
+    def __init__(self, book: Workbook, card: ModelCard, parent: Predict, kept: Path) -> None:
+        self._book, self._parent, self._kept = book, parent, kept
+        self._titles = class_titles(card)
+        self._classes, self._canal = len(card.structures), int(class_table(card)[Structure.CANAL])
+
+    def find(self, guard: Sequence[GuardScan]) -> tuple[FoundStyle | None, list[GuardScan]]:
+        """The style, if there is one, and the guard set with what may be judged under it."""
+        if not self._book.split.honest:
+            return None, list(guard)
+        held = [(x, *self._seen(x, self._book.split.held_back[x.volume.name])) for x in self._book.held_back]
+        before = Tally.joined([self._score(x, seen, wanted) for x, seen, wanted in held])
+        if _error(before) < _LEAST_ERROR:
+            return None, list(guard)
+        style = self._fitted()
+        after = Tally.joined(
+            [self._score(x, style.labels(seen, x.volume.spacing_mm), wanted) for x, seen, wanted in held]
+        )
+        removed = 1 - _error(after) / _error(before)
+        restyled = [style.labels(_drawn(scan), scan.volume.spacing_mm) for scan in guard]
+        if removed < LEAST_REMOVED or not self._is_harmless(guard, restyled):
+            return None, list(guard)
+        opened = [_open_to_judge(scan, new) for scan, new in zip(guard, restyled, strict=True)]
+        return FoundStyle(style, removed, self._sizes(before)), opened
+
+    def _fitted(self) -> Style:
+        if self._kept.exists():
+            return load_style(self._kept, self._classes, self._canal)
+        pairs = [self._seen(x, self._book.split.learn[x.volume.name]) for x in self._book.learnt]
+        pixels = [x.volume.spacing_mm for x in self._book.learnt]
+        style = fit_style(
+            [seen for seen, _ in pairs], [wanted for _, wanted in pairs], pixels, self._classes, self._canal
+        )
+        save_style(style, self._kept)
+        return style
+
+    def _seen(self, lesson: Lesson, slices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """What the parent sees in those slices, and what was wanted."""
+        return self._parent(lesson.volume, slices), lesson.volume.structures[list(slices)]
+
+    def _score(self, lesson: Lesson, seen: np.ndarray, wanted: np.ndarray) -> Tally:
+        return tally(seen, wanted, lesson.volume.spacing_mm, self._titles, lesson.taught)
+
+    def _sizes(self, before: Tally) -> dict[str, float]:
+        total = before.counts.sum(0)
+        return {
+            title: float(wanted / drawn)
+            for title, (_, drawn, wanted) in zip(before.titles, total, strict=True)
+            if drawn and wanted
+        }
+
+    def _is_harmless(self, guard: Sequence[GuardScan], restyled: Sequence[np.ndarray]) -> bool:
+        """Whether it leaves the guard enough to judge, and every structure its name."""
+        old, new = (np.concatenate([a.ravel() for a in arrays]) for arrays in (map(_drawn, guard), restyled))
+        for number in self._titles:
+            mine = new[old == number]
+            kept, renamed = np.mean(mine == number), np.mean((mine != number) & (mine > 0))
+            if len(mine) and (kept < LEAST_GUARDED or renamed > MOST_RENAMED):
+                return False
+        return True
+
+
+def _drawn(scan: GuardScan) -> np.ndarray:
+    """The slices of a guard scan that are looked at, as they are labelled."""
+    return scan.volume.structures[scan.slices]
+
+
+def _open_to_judge(scan: GuardScan, restyled: np.ndarray) -> GuardScan:
+    """255 wherever a style labels otherwise."""
+    structures = scan.volume.structures.copy()
+    structures[scan.slices] = np.where(restyled == _drawn(scan), restyled, UNLABELLED)
+    return replace(scan, volume=replace(scan.volume, structures=structures))
+
+
+def _error(counted: Tally) -> float:
+    mean = counted.scores()["mean"]
+    return 0.0 if mean is None else 1 - mean

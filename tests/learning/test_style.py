@@ -1,0 +1,178 @@
+"""Another style of labels is told from errors, and is learnt as one."""
+
+import numpy as np
+import pytest
+import torch
+
+from napari_spineseg.anatomy import levels_to_structures
+from napari_spineseg.core.checkpoint import load_model
+from napari_spineseg.corrections.store import CorrectionsStore
+from napari_spineseg.learning import style_search
+from napari_spineseg.learning.events import PlanEvent
+from napari_spineseg.learning.reading import Reader
+from napari_spineseg.learning.style import features, fit_style, load_style, save_style
+from napari_spineseg.models import get_model
+from napari_spineseg.scan import Segmentation
+
+PIXEL_MM = 2.0
+VERTEBRA, DISC, CANAL = 1, 2, 3
+
+
+def narrow(labels):
+    """Discs a row thinner on either side, and no arches: levels (slices, rows, columns) in, levels out."""
+    out = labels.copy()
+    discs = (labels > 200) & (labels < 300)
+    inner = discs & np.roll(discs, 1, 1) & np.roll(discs, -1, 1)
+    out[discs & ~inner] = 0
+    canal = (labels == 100).any((0, 1))
+    out[..., np.flatnonzero(canal)[-1] + 1 :] = 0
+    return out
+
+
+@pytest.fixture
+def structures(toy):
+    """`structures(seed, change)`: sagittal structures of a toy, of its levels as `change` leaves them."""
+
+    def make(seed, change=lambda levels: levels):
+        scan, labels = toy(seed)
+        sagittal = scan.grid.to_orientation().apply(change(labels.labels))
+        return levels_to_structures(sagittal).astype(np.uint8)
+
+    return make
+
+
+def agreement(first, second):
+    return min((first == second)[first == n].mean() for n in (0, VERTEBRA, DISC, CANAL) if (first == n).any())
+
+
+def test_what_follows_from_the_labels_is_learnt_from_one_scan_and_holds_for_another(structures):
+    style = fit_style([structures(1)], [structures(1, narrow)], [PIXEL_MM], 4, CANAL)
+    wanted = structures(2, narrow)
+    assert agreement(wanted, structures(2)) < 0.99 < agreement(wanted, style.labels(structures(2), PIXEL_MM))
+
+
+def test_shares_are_of_one_pixel_each(structures):
+    style = fit_style([structures(1)], [structures(1, narrow)], [PIXEL_MM], 4, CANAL)
+    shares = style.shares(structures(2), PIXEL_MM)
+    assert shares.shape == (len(structures(2)), 4, *structures(2).shape[1:])
+    torch.testing.assert_close(shares.sum(1), torch.ones_like(shares[:, 0]))
+
+
+def test_labels_that_lie_beside_the_image_are_no_style(structures):
+    moved = np.roll(structures(1), 2, 1)
+    style = fit_style([structures(1)], [moved], [PIXEL_MM], 4, CANAL)
+    off = (structures(1) != moved).mean()
+    assert (style.labels(structures(1), PIXEL_MM) != moved).mean() > 0.7 * off
+
+
+def test_unknown_pixels_teach_nothing(structures):
+    wanted = structures(1, narrow)
+    unknown = np.where(structures(1) == DISC, 255, wanted)
+    style = fit_style([structures(1)], [unknown], [PIXEL_MM], 4, CANAL)
+    assert not (style.labels(structures(1), PIXEL_MM) == 255).any()
+
+
+def test_distances_are_in_millimetres_and_nothing_is_told_of_what_is_not_there():
+    seen = np.zeros((20, 20), np.uint8)
+    seen[8:12, 8:12] = VERTEBRA
+    given = features(seen, 3.0, 4, CANAL)
+    assert given.shape == (8, 20, 20)
+    assert given[0, 9, 13] == pytest.approx(6 / 12) and given[0, 0, 0] == 1  # mm outside, of 12
+    assert given[0, 9, 9] < 0 and (given[1:3] == 1).all() and (given[7] == 0).all()
+
+
+def test_the_front_edge_of_the_canal_is_where_behind_begins():
+    seen = np.zeros((20, 30), np.uint8)
+    seen[:, 10:14] = CANAL
+    behind = features(seen, 2.0, 4, CANAL)[7]
+    assert (behind[:, 10] == 0).all() and behind[5, 15] == pytest.approx(10 / 40) and (behind[:, 9] < 0).all()
+
+
+def test_a_style_comes_back_from_disk(structures, tmp_path):
+    style = fit_style([structures(1)], [structures(1, narrow)], [PIXEL_MM], 4, CANAL)
+    save_style(style, tmp_path / "style.safetensors")
+    again = load_style(tmp_path / "style.safetensors", 4, CANAL)
+    torch.testing.assert_close(again.shares(structures(2), PIXEL_MM), style.shares(structures(2), PIXEL_MM))
+
+
+# --- the whole run ---
+
+
+@pytest.fixture
+def styled_store(tmp_path, toy):
+    """`styled_store(change)`: a store with one toy in the contrast that the parent knows, labels changed."""
+
+    def make(change):
+        store = CorrectionsStore(tmp_path / "styled", create=True)
+        scan, labels = toy(0, "1_t2", known=True)
+        changed = Segmentation(change(labels.labels), labels.affine, name=labels.name)
+        store.add_correction(scan, changed, labels)
+        store.find(scan).say("done")
+        return store.path
+
+    return make
+
+
+def discs_of(key, toy, seed):
+    """Pixels that a model calls disc in a toy, and those that are disc."""
+    scan, labels = toy(seed, known=True)
+    model = load_model(get_model(key).weights)
+    from napari_spineseg.datasets.prepared import PreparedVolume, windowed
+
+    turn = scan.grid.to_orientation()
+    truth = levels_to_structures(turn.apply(labels.labels)).astype(np.uint8)
+    volume = PreparedVolume("x", "x", "image", windowed(turn.apply(scan.voxels)), truth, 4.0, PIXEL_MM)
+    reader = Reader(model.network, model.card.input, torch.device("cpu"), torch.float32)
+    return int((reader.all_classes(volume, range(2, 7)) == DISC).sum()), int((truth[2:7] == DISC).sum())
+
+
+@pytest.mark.usefixtures("toy_guard")
+def test_a_run_learns_a_style_and_says_so(styled_store, toy, learn_settings, run_session):
+    said, verdict, _ = run_session(learn_settings(styled_store(narrow), model="toy@1"))
+    plan = next(event for event in said if isinstance(event, PlanEvent))
+    assert "a style of their own" in plan.replay and "disc" in plan.replay and "smaller" in plan.replay
+    record = get_model(verdict.key).card["training"]["style"]
+    assert record["error_removed_by_labels_alone"] > 0.5 and record["sizes"]["disc"] < 0.9
+    drawn, whole = discs_of(verdict.key, toy, 5)
+    before, _ = discs_of("toy@1", toy, 5)
+    assert before > 0.85 * whole > drawn
+
+
+@pytest.mark.usefixtures("toy_guard")
+def test_the_guard_does_not_judge_what_the_style_changes(
+    styled_store, learn_settings, run_session, monkeypatch
+):
+    from napari_spineseg.learning import session
+
+    given = []
+    real = session.Exam.__init__
+
+    def noted(self, book, card, parent, guard, control):
+        given.extend(guard)
+        real(self, book, card, parent, guard, control)
+
+    monkeypatch.setattr(session.Exam, "__init__", noted)
+    run_session(learn_settings(styled_store(narrow), model="toy@1", steps=2))
+    judged = given[0].volume.structures[given[0].slices]
+    whole = session.guard_scans(None, None)[0].volume.structures[given[0].slices]
+    assert 0 < (judged == 255).mean() < 0.2
+    assert (judged == whole)[judged != 255].all() and (whole[judged == 255] > 0).mean() > 0.5
+
+
+@pytest.mark.usefixtures("toy_guard")
+def test_errors_of_the_parent_are_no_style(toy_store, learn_settings, run_session):
+    """The toys of this store are in a contrast that the parent never saw."""
+    said, verdict, _ = run_session(learn_settings(toy_store(1), steps=2))
+    plan = next(event for event in said if isinstance(event, PlanEvent))
+    assert "style" not in plan.replay and "style" not in get_model(verdict.key).card["training"]
+
+
+@pytest.mark.usefixtures("toy_guard")
+@pytest.mark.parametrize("limit", ["LEAST_GUARDED", "MOST_RENAMED"])
+def test_a_style_that_would_blind_the_guard_or_rename_structures_is_none(
+    limit, styled_store, learn_settings, run_session, monkeypatch
+):
+    monkeypatch.setattr(style_search, limit, {"LEAST_GUARDED": 1.0, "MOST_RENAMED": -1.0}[limit])
+    said, _, _ = run_session(learn_settings(styled_store(narrow), model="toy@1", steps=2))
+    plan = next(event for event in said if isinstance(event, PlanEvent))
+    assert "style" not in plan.replay
