@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -59,6 +62,8 @@ class SegmentSettings(BaseModel):
 
 # No scanner's field of view is this long: the spacing must be wrong, and the network's grid without end.
 _LONGEST_MM = 3000.0
+_looking = threading.Lock()
+_WAIT_S = 0.1
 _NO_SPINE = "No spine was found in this scan, so the result is empty."
 
 
@@ -109,9 +114,23 @@ def segment(
     settings, control = settings or SegmentSettings(), control or Control()
     _check_size(scan)
     clock = _Clock()
-    seen = _look(scan, settings, control, clock)
+    with _alone(control, clock):
+        seen = _look(scan, settings, control, clock)
     control.check()
     return _numbered(scan, seen, settings, clock)
+
+
+@contextmanager
+def _alone(control: Control, clock: _Clock) -> Iterator[None]:
+    """Wait until no other scan is looked at: two would fight over processors and memory."""
+    if not _looking.acquire(blocking=False):
+        while not _looking.acquire(timeout=_WAIT_S):
+            control.check()
+        clock.lap("wait")
+    try:
+        yield
+    finally:
+        _looking.release()
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +140,7 @@ class _Seen:
     model: ModelEntry
     card: ModelCard
     prediction: Prediction
-    levels: LevelResult
+    counted: LevelResult | None
     companion: ModelEntry | None
 
 
@@ -138,8 +157,7 @@ def _look(scan: Scan, settings: SegmentSettings, control: Control, clock: _Clock
     if knows_anatomy(entry.structures):
         prediction = predict(scan, model, options, control)
         clock.lap("predict")
-        levels = _count(scan, prediction.structures)
-        return _Seen(entry, model.card, prediction, levels, None)
+        return _Seen(entry, model.card, prediction, None, None)
     companion = anatomy_model()
     anatomy = predict(scan, loaded_model(companion), PredictOptions(device=settings.device), control)
     clock.lap("predict anatomy")
@@ -163,7 +181,7 @@ def _numbered(scan: Scan, seen: _Seen, settings: SegmentSettings, clock: _Clock)
     """Add tumours to the levels, and go back to the scan's grid."""
     from napari_spineseg.tumours.scan import WARNING, findings_in, finds_tumours, tumour_record
 
-    prediction, result = seen.prediction, seen.levels
+    prediction, result = seen.prediction, seen.counted or _count(scan, seen.prediction.structures)
     labels, findings = result.levels, None
     if finds_tumours(seen.model.structures):
         found, findings = findings_in(

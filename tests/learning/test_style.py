@@ -131,6 +131,7 @@ def test_a_run_learns_a_style_and_says_so(styled_store, toy, learn_settings, run
     said, verdict, _ = run_session(learn_settings(styled_store(narrow), model="toy@1"))
     plan = next(event for event in said if isinstance(event, PlanEvent))
     assert "a style of their own" in plan.replay and "disc" in plan.replay and "smaller" in plan.replay
+    assert "a style of their own" in verdict.reason
     record = get_model(verdict.key).card["training"]["style"]
     assert record["error_removed_by_labels_alone"] > 0.5 and record["sizes"]["disc"] < 0.9
     drawn, whole = discs_of(verdict.key, toy, 5)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -14,8 +14,9 @@ from typing import Any, ClassVar, Literal
 from napari_spineseg import io
 from napari_spineseg.cli.console import Console, show
 from napari_spineseg.cli.outputs import Outputs
+from napari_spineseg.cli.overlap import Overlap
 from napari_spineseg.errors import SpineSegError
-from napari_spineseg.progress import Control
+from napari_spineseg.progress import Control, Progress
 from napari_spineseg.scan import Scan
 
 DONE, BUG, BAD, INTERRUPTED = 0, 1, 2, 130
@@ -71,6 +72,8 @@ class Run(ABC):
 
     faults_of_the_call: ClassVar[tuple[type[SpineSegError], ...]] = ()
     """Errors that end the call at once, because the other scans would fare no better."""
+    overlaps: ClassVar[bool] = False
+    """Whether two scans may be in work at once."""
 
     @abstractmethod
     def work(self, job: Outputs, control: Control) -> tuple[str, dict[str, Any]]:
@@ -117,13 +120,12 @@ def failed(job: Outputs, why: object) -> Outcome:
 
 
 def do_all(run: Run, jobs: Sequence[Outputs], console: Console) -> int:
-    """Do every job here, one after the other, whatever becomes of the others; returns the exit status."""
+    """Do every job here, in order, whatever becomes of the others; returns the exit status."""
     statuses: list[int] = []
     try:
         with terminated_like_interrupted():
-            for job in jobs:
-                with console.hushed(), console.bar(job.scan.name) as control:
-                    outcome = run.attempt(job, control)
+            work = _overlapped if run.overlaps and len(jobs) > 1 else _one_by_one
+            for job, outcome in work(run, jobs, console):
                 tell(console, job, outcome)
                 statuses.append(outcome.exit_status)
     except KeyboardInterrupt:
@@ -131,6 +133,34 @@ def do_all(run: Run, jobs: Sequence[Outputs], console: Console) -> int:
         console.note(f"Stopped: {statuses.count(DONE)} of {len(jobs)} {of}s are done.")
         return INTERRUPTED
     return worst(statuses)
+
+
+def _one_by_one(run: Run, jobs: Sequence[Outputs], console: Console) -> Iterator[tuple[Outputs, Outcome]]:
+    for job in jobs:
+        with console.hushed(), console.bar(job.scan.name) as control:
+            outcome = run.attempt(job, control)
+        yield job, outcome
+
+
+def _overlapped(run: Run, jobs: Sequence[Outputs], console: Console) -> Iterator[tuple[Outputs, Outcome]]:
+    overlap = Overlap(run.attempt)
+    try:
+        # Hushed throughout: the other scan's libraries may speak at any time.
+        with console.hushed(), closing(overlap.results(jobs)) as results:
+            for number in range(1, len(jobs) + 1):
+                with console.bar(f"{number} of {len(jobs)}") as control:
+                    overlap.on_progress = _teller(control)
+                    job, outcome = next(results)
+                yield job, outcome
+    except KeyboardInterrupt:
+        yield from ((job, outcome) for job, outcome in overlap.finished() if outcome.status == "done")
+        raise
+
+
+def _teller(control: Control) -> Callable[[Outputs, Progress], None]:
+    return lambda job, progress: control.step(
+        f"{job.scan.name}  {progress.stage}", progress.done, progress.total
+    )
 
 
 def worst(statuses: Iterable[int]) -> int:

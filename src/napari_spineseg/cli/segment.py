@@ -55,6 +55,7 @@ class SegmentRun(Run):
     settings: SegmentSettings
 
     faults_of_the_call = (ModelError, SettingsError)
+    overlaps = True
 
     def more_files(self, job: Outputs) -> tuple[Path, ...]:
         """The map of doubt, where it was asked for."""

@@ -161,10 +161,14 @@ class Session:
             device=self.device.type,
             scans=book.plans(),
             split=book.split.sentence,
-            replay=" ".join([book.replay_sentence(), *([self._style.sentence] if self._style else [])]),
+            replay=" ".join([book.replay_sentence(), *self._of_style()]),
             figures_before=self._exam.parent_held.scores(),
             guard_before=self._exam.parent_guard.scores(),
         )
+
+    def _of_style(self) -> list[str]:
+        """What is to be said of the corrections' style, if they have one of their own."""
+        return [self._style.sentence] if self._style is not None else []
 
     def _name(self) -> str:
         return self.settings.name or self.entry.name
@@ -264,12 +268,13 @@ class Session:
         network, share, on_guard = self._candidate()
         held_back = self._exam.held_back(self._reader(network))
         judgement = judge(held_back, on_guard, book.split.honest)
+        reason = " ".join([judgement.reason, *self._of_style()])
         for preview in self._exam.previews(self.folder.path):
             self._say(preview)
         seconds = self.clock.seconds()
         weights = self.folder.path / "candidate.safetensors"
         card = self._candidate_card(book, seconds, share)
-        figures = figures_record(held_back, on_guard, judgement.promoted, judgement.reason)
+        figures = figures_record(held_back, on_guard, judgement.promoted, reason)
         save_model(network, card.model_copy(update={"figures": figures}), weights)
         entry, in_use = register(
             self._name(), weights, self.folder.id, self.entry, judgement.promoted and self.settings.promote
@@ -279,14 +284,14 @@ class Session:
             in_use=in_use,
             key=entry.key,
             parent=self.entry.key,
-            reason=judgement.reason,
+            reason=reason,
             held_back=held_back,
             guard=on_guard,
             steps=self._best.step,
             seconds=round(seconds, 1),
         )
         self._say(verdict)
-        self._say(StateEvent(phase="finished", sentence=judgement.reason))
+        self._say(StateEvent(phase="finished", sentence=reason))
         return verdict
 
     def _candidate(self) -> tuple[nn.Module, float, dict[str, Change]]:
