@@ -264,7 +264,8 @@ def _structures(segmentation: Segmentation) -> np.ndarray:
 def _compare_levels(report: CaseReport, predicted: Segmentation, reference: Segmentation) -> None:
     names = reference.names()
     matches: dict[str, list[tuple[int, int, float]]] = {}
-    for label in reference.found():
+    # A number that names no level was warned about, and is no instance of anything.
+    for label in filter(structure_of, reference.found()):
         truth = reference.labels == label
         report.levels[names[label]] = _figures(truth, predicted.labels == label, reference.grid)
         if (structure := structure_of(label)) is not Structure.CANAL:  # there is only one
