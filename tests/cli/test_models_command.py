@@ -83,6 +83,13 @@ def test_results_of_a_comparison_need_a_folder(own, tmp_path):
     assert (status, err) == (2, f"error: {tmp_path / 'file'} is not a folder; name one with --output.\n")
 
 
+def test_a_comparison_of_what_is_no_scan_leaves_no_folder(own, tmp_path):
+    (tmp_path / "x.nii").write_text("no scan")
+    status, _, err = own("compare", "tiny@1", "tiny@2", tmp_path / "x.nii", "-o", tmp_path / "new" / "out")
+    assert (status, len(err.splitlines())) == (2, 1) and "x.nii" in err
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_comparison_warns_and_replaces_nothing(own, tmp_path, monkeypatch):
     from napari_spineseg import io
     from napari_spineseg.learning import compare
