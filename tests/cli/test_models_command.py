@@ -90,6 +90,16 @@ def test_a_comparison_of_what_is_no_scan_leaves_no_folder(own, tmp_path):
     assert not (tmp_path / "new").exists()
 
 
+def test_a_comparison_takes_one_volume_of_several(own, tmp_path):
+    import nibabel as nib
+
+    scan = tmp_path / "x.nii"
+    nib.save(nib.Nifti1Image(np.zeros((4, 24, 24, 2), np.int16), np.eye(4)), scan)
+    status, _, err = own("compare", "tiny@1", "tiny@2", scan)
+    assert status == 2 and "--volume (0 to 1)" in err
+    assert own("compare", "tiny@1", "tiny@2", scan, "--volume", "1")[0] == 0
+
+
 def test_a_comparison_warns_and_replaces_nothing(own, tmp_path, monkeypatch):
     from napari_spineseg import io
     from napari_spineseg.learning import compare

@@ -9,7 +9,7 @@ import typer
 
 from napari_spineseg.cli.console import Console
 from napari_spineseg.cli.console import show as show_path
-from napari_spineseg.cli.options import JsonLines, Overwrite, command_app
+from napari_spineseg.cli.options import JsonLines, Overwrite, Series, Volume, command_app
 from napari_spineseg.cli.outputs import folder_for
 from napari_spineseg.errors import ModelError, OutputError
 from napari_spineseg.models import ModelEntry, get_model, list_models
@@ -72,6 +72,8 @@ def compare(
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"], typer.Option("--device", help="Where the networks run.")
     ] = "auto",
+    volume: Volume = None,
+    series: Series = None,
     overwrite: Overwrite = False,
     json: JsonLines = False,
 ) -> None:
@@ -84,7 +86,8 @@ def compare(
     files = {} if output is None else _files_of_comparison(scan, output, overwrite)
     place = nullcontext() if output is None else folder_for(output)
     with place, terminated_like_interrupted(), console.hushed(), console.bar(scan.name) as control:
-        found = compare_models(io.read_scan(scan), first, second, device, control)
+        image = io.read_scan(scan, volume=volume, series=series)
+        found = compare_models(image, first, second, device, control)
         parts = (*found.results, found.difference)
         for path, part in zip(files.values(), parts, strict=bool(files)):
             io.write_segmentation(part, path)
