@@ -13,6 +13,7 @@ from napari_spineseg.anatomy_words import summarise
 from napari_spineseg.measurement.figures import Measurements
 from napari_spineseg.measurement.settings import MeasureSettings
 from napari_spineseg.measurement.table import as_dict
+from napari_spineseg.measurement.tumours import tumours_of
 from napari_spineseg.scan import Scan, Segmentation
 
 
@@ -47,6 +48,7 @@ def record_of(
         "versions": {"spineseg": __version__, "numpy": np.__version__},
         "summary": summary_of(measurements, segmentation),
         **as_dict(measurements),
+        "tumours": tumours_of(segmentation),
     }
 
 
