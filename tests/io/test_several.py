@@ -39,3 +39,9 @@ def test_a_scan_of_a_dataset_cannot_be_picked_either(several):
     (case,) = find_cases(several.parent)
     with pytest.raises(ScanError, match="spineseg preprocess 5_image"):
         case.read_scan()
+
+
+def test_a_file_of_one_volume_says_that_it_has_no_other(several):
+    nib.save(nib.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.eye(4)), several)
+    with pytest.raises(ScanError, match="holds one volume and has no volume 3; leave --volume out"):
+        read_scan(several, volume=3)

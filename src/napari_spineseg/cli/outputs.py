@@ -197,16 +197,15 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def folder_for(output: Path) -> Iterator[None]:
-    """Make the folder for results; where the call comes to nothing, none is left that was not there."""
+    """Make the folder for results; where nothing comes of the call, none is left that was not there."""
     new = [folder for folder in (output, *output.parents) if not folder.exists()]
     make_folder(output)
     try:
         yield
-    except BaseException:
-        with suppress(OSError):  # something was written there after all
+    finally:
+        with suppress(OSError):  # it holds something
             for folder in new:
                 folder.rmdir()
-        raise
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:

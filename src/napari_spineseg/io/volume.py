@@ -87,6 +87,8 @@ def pick_volume(path: Path, count: int, volume: int | None) -> int:
             how = f"pick one with --volume (0 to {count - 1})"
             raise SeveralScansError(shown(path), f"{count} volumes", "--volume 0", how)
         return 0
+    if count == 1 and volume != 0:
+        refuse(path, f"holds one volume and has no volume {volume}; leave --volume out")
     if not 0 <= volume < count:
         refuse(path, f"has no volume {volume}; --volume may be 0 to {count - 1}")
     return volume
