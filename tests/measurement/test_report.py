@@ -233,3 +233,5 @@ def test_every_tumour_has_a_line_with_its_place_and_size():
     at = words.index("tumour 1")
     assert words[at + 1 : at + 4] == [first["place"], f"{first['mm']:.1f}", f"{first['ml']:.2f}"]
     assert "Tumours" not in make(MEASUREMENTS, spine)
+    alone = replace(spine, labels=np.where(labels >= 301, labels, 0))
+    assert record_of(Measurements((), ()), alone)["summary"] == "2 tumours; no level to measure"

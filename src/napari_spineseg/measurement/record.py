@@ -55,9 +55,10 @@ def record_of(
 def summary_of(measurements: Measurements, segmentation: Segmentation) -> str:
     """In words: what was measured, and how many figures are known and doubtful."""
     labels = {figure.label for figure in measurements.figures if figure.label}
+    tumours = _tumours(segmentation)
     if not labels:
-        return "nothing to measure"
-    labels |= _tumours(segmentation)
+        return f"{summarise(tumours)}; no level to measure" if tumours else "nothing to measure"
+    labels |= tumours
     figures = measurements.figures
     known = sum(figure.value is not None for figure in figures)
     doubtful = sum(bool(figure.caution) for figure in figures)
