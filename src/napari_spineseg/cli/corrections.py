@@ -66,7 +66,9 @@ def add(
         version = kept.add_correction(image, corrected, predicted, model=by, author=author, note=note)
         entry = kept.find(image)
         entry.say(state, author=author)
-    warnings = [*image.warnings, *corrected.warnings, *filter(None, [doubt])]
+    told = ((scan, image.warnings), (labels, corrected.warnings))
+    warnings = [f"{show(path)}: {warning}" for path, some in told for warning in some]
+    warnings += filter(None, [doubt])
     for warning in warnings:
         console.warn(warning)
     console.record(_row(entry) | {"version": version.number, "warnings": warnings})
