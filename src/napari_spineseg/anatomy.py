@@ -19,8 +19,10 @@ Scheme = Literal["levels", "structures"]
 CANAL_LABEL = 100
 FIRST_DISC_LABEL = 201
 FIRST_TUMOUR_LABEL = 301
-# How many numbers of a kind a scan may hold: the scheme leaves 99 for each.
-_RANGE = 99
+MOST_LEVELS = 25
+"""SPIDER numbers 25 vertebrae (1 to 25) and the disc below each (201 to 225); 26 to 99 name none."""
+# There is room for as many tumours as a scan may hold.
+_MOST_TUMOURS = 99
 
 
 class Structure(IntEnum):
@@ -43,14 +45,16 @@ def structure_of(label: int) -> Structure:
 
     >>> structure_of(3).title, structure_of(100).title, structure_of(201).title
     ('vertebra', 'spinal canal', 'disc')
+    >>> structure_of(26).title, structure_of(150).title
+    ('background', 'background')
     """
     if label == CANAL_LABEL:
         return Structure.CANAL
-    if 1 <= label <= _RANGE:
+    if 1 <= label <= MOST_LEVELS:
         return Structure.VERTEBRA
-    if FIRST_DISC_LABEL <= label < FIRST_DISC_LABEL + _RANGE:
+    if FIRST_DISC_LABEL <= label < FIRST_DISC_LABEL + MOST_LEVELS:
         return Structure.DISC
-    if FIRST_TUMOUR_LABEL <= label < FIRST_TUMOUR_LABEL + _RANGE:
+    if FIRST_TUMOUR_LABEL <= label < FIRST_TUMOUR_LABEL + _MOST_TUMOURS:
         return Structure.TUMOUR
     return Structure.BACKGROUND
 
@@ -60,7 +64,7 @@ def levels_to_structures(labels: np.ndarray) -> np.ndarray:
 
     Labels outside the scheme become background.
     """
-    table = np.zeros(FIRST_TUMOUR_LABEL + _RANGE, np.uint8)
+    table = np.zeros(FIRST_TUMOUR_LABEL + _MOST_TUMOURS, np.uint8)
     for label in range(len(table)):
         table[label] = structure_of(label)
     inside = (labels >= 0) & (labels < len(table))
@@ -123,7 +127,8 @@ class Numbering:
         KeyError
             If no level of this spine has that name.
         """
-        for label in (*range(1, 27), *range(FIRST_DISC_LABEL, FIRST_DISC_LABEL + 26), CANAL_LABEL):
+        vertebrae, discs = range(1, MOST_LEVELS + 1), range(FIRST_DISC_LABEL, FIRST_DISC_LABEL + MOST_LEVELS)
+        for label in (*vertebrae, *discs, CANAL_LABEL):
             if self.name(label) == name:
                 return label
         raise KeyError(f"{name} is not a level of a spine with {self.lumbar} lumbar vertebrae")

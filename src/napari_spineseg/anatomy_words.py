@@ -20,6 +20,8 @@ def summarise(labels: Iterable[int], numbering: Numbering = Numbering()) -> str:
     'L5–L3, 2 discs, spinal canal'
     >>> summarise([1, 3])
     'L5, L3'
+    >>> summarise([1, 60])
+    'L5, 1 number without a meaning'
     >>> summarise([])
     'nothing found'
     """
@@ -32,6 +34,8 @@ def summarise(labels: Iterable[int], numbering: Numbering = Numbering()) -> str:
             parts.append(f"{number} {structure.title}{'s' if number > 1 else ''}")
     if Structure.CANAL in kinds:
         parts.insert(len(parts) - (Structure.TUMOUR in kinds), Structure.CANAL.title)
+    if strays := len(kinds.get(Structure.BACKGROUND, [])):
+        parts.append(f"{strays} number{'s' if strays > 1 else ''} without a meaning")
     return ", ".join(parts) or "nothing found"
 
 

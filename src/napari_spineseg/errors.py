@@ -13,6 +13,29 @@ class ScanError(SpineSegError):
     """A file is not a scan that can be segmented (damaged, wrong kind, no geometry)."""
 
 
+class SeveralScansError(ScanError):
+    """A file or folder holds several scans, and none was picked.
+
+    Attributes
+    ----------
+    what
+        What it holds, in words.
+    option
+        How the first of them is picked on the command line: "--volume 0".
+    """
+
+    def __init__(self, name: str, what: str, option: str, how: str) -> None:
+        super().__init__(f"{name}: holds {what}; {how}.")
+        self.name, self.what, self.option = name, what, option
+
+    def elsewhere(self) -> ScanError:
+        """The same, for where there is no such option: how to get a file of the one that is meant."""
+        return ScanError(
+            f"{self.name}: holds {self.what}, and one is needed; write it to a file of its own, for instance "
+            f"with `spineseg preprocess {self.name} {self.option} --step reorient -o DIR`."
+        )
+
+
 class OutputError(SpineSegError):
     """A result cannot be written where it was asked for."""
 

@@ -17,7 +17,7 @@ from napari_spineseg.errors import DatasetError
 from napari_spineseg.grid import Grid
 from napari_spineseg.io.guard import refuse
 from napari_spineseg.io.labels import is_surely_an_image, segmentation_of
-from napari_spineseg.io.read import read_volume
+from napari_spineseg.io.read import read_only_volume
 from napari_spineseg.scan import Segmentation
 
 # What the names of images, labels and results add to a scan's own name.
@@ -174,7 +174,7 @@ def read_labels(path: Path) -> Segmentation:
     ScanError
         If it cannot be read, or holds an image, of which every grey value would pass for a level.
     """
-    raw = read_volume(path)
+    raw = read_only_volume(path)
     if is_surely_an_image(raw):
         refuse(path, "holds an image, not labels; compare segmentations with reference labels")
     return segmentation_of(raw, path)
@@ -264,7 +264,8 @@ def _structures(segmentation: Segmentation) -> np.ndarray:
 def _compare_levels(report: CaseReport, predicted: Segmentation, reference: Segmentation) -> None:
     names = reference.names()
     matches: dict[str, list[tuple[int, int, float]]] = {}
-    for label in reference.found():
+    # A number that names no level was warned about, and is no instance of anything.
+    for label in filter(structure_of, reference.found()):
         truth = reference.labels == label
         report.levels[names[label]] = _figures(truth, predicted.labels == label, reference.grid)
         if (structure := structure_of(label)) is not Structure.CANAL:  # there is only one

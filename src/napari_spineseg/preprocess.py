@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_spineseg.errors import SettingsError
-from napari_spineseg.io import read_scan
+from napari_spineseg.io.read import read_only_scan
 from napari_spineseg.preprocessing import Pipeline, Tools
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Scan
@@ -66,7 +66,7 @@ def open_reference(name: str) -> Scan:
     """
     if not name:
         raise SettingsError("Choose the reference scan of this step.")
-    return read_scan(Path(name).expanduser())
+    return read_only_scan(Path(name).expanduser())
 
 
 def find_spine(scan: Scan, control: Control) -> np.ndarray:

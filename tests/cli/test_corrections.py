@@ -84,6 +84,17 @@ def test_bad_input_is_one_line_and_stores_nothing(corrections, files):
     assert not (files / "store").exists()
 
 
+def test_a_warning_names_the_file_that_it_is_about(corrections, files, small_scan):
+    odd = np.zeros(small_scan.voxels.shape, np.uint16)
+    odd[4:12, 8:20, 1:4], odd[4:12, 20:24, 1:4] = 1, 60
+    io.write_segmentation(Segmentation(odd, small_scan.affine), files / "odd.nii.gz")
+    words = ("--store", files / "store", "--json")
+    done = corrections("add", files / "small.nii.gz", files / "odd.nii.gz", *words)
+    (line,) = [line for line in done.stderr.splitlines() if "60" in line]
+    assert line.startswith(f"warning: {files / 'odd.nii.gz'}: Numbers outside the levels scheme")
+    assert line.removeprefix("warning: ") in json.loads(done.stdout)["warnings"]
+
+
 @pytest.mark.parametrize("swapped", [False, True])
 def test_what_cannot_be_labels_is_refused_and_stores_nothing(corrections, files, small_scan, swapped):
     """The scan twice, or the two files the wrong way round; and numbers that name nothing."""

@@ -78,7 +78,7 @@ def test_export_says_when_no_slice_was_kept_and_why(call, data, tmp_path, words,
         write_segmentation(Segmentation(labels, AFFINE), data / "3_t2_levels.nii.gz")
     small = ("--height-px", "64", "--width-px", "48")
     status, out, err = call("export-slices", data, "-o", tmp_path / "out", *small, *words)
-    assert status == 0 and out.startswith("0 of 6 slices of 1 scans")
+    assert status == 0 and out.startswith("0 of 6 slices of 1 scan ->")
     (line,) = err.splitlines()
     assert line.startswith("warning: None of 6 slices was kept") and why in line
 

@@ -85,6 +85,18 @@ def test_numbers_of_no_scheme_are_not_scored_in_silence(call, folders):
     assert warning in err
 
 
+def test_a_reference_number_that_names_no_level_is_not_scored_as_one(call, folders):
+    file = folders[1] / "1_t1_labels.nii.gz"
+    image = nib.load(file)
+    odd = image.get_fdata().astype(np.uint16)
+    odd[odd == 1] = 50
+    nib.save(nib.Nifti1Image(odd, image.affine), folders[1] / "odd.nii.gz")
+    status, out, err = call(file, folders[1] / "odd.nii.gz", "--json")
+    report = json.loads(out.splitlines()[0])
+    assert status == 0 and "odd.nii.gz: Numbers outside the levels scheme were kept: 50" in err
+    assert "label 50" not in report["levels"] and "background" not in report["instances"]
+
+
 def test_an_image_is_refused_on_either_side(call, folders):
     name = "1_t1.nii.gz"
     grey = np.random.default_rng(0).integers(0, 256, (3, 20, 40)).astype(np.uint8)

@@ -39,6 +39,13 @@ def test_a_name_that_cannot_be_one_is_refused_before_anything_starts(spineseg_ho
     assert not (spineseg_home / "learning").exists()
 
 
+def test_a_name_that_cannot_be_one_is_answered_with_what_a_good_one_is(spineseg_home, tmp_path, capsys):
+    for name in ("../x", "my model", "-x", "x" * 65):
+        code, out, err = call(capsys, "--corrections", tmp_path, f"--name={name}")
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "no good name for a model" in err and "my-spine" in err and "Known models" not in err
+
+
 def test_settings_out_of_range_are_one_line(spineseg_home, capsys):
     code, _, err = call(capsys, "--batch", "1")
     assert code == 2 and "batch" in err

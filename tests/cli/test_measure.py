@@ -207,6 +207,17 @@ def test_one_person_in_another_orientation_has_the_same_figures(call, labels, tm
         assert float(one["value"] or 0) == pytest.approx(float(other["value"] or 0), abs=0.02), one["key"]
 
 
+def test_a_number_that_names_no_level_is_said_and_not_measured(call, labels, tmp_path):
+    spine = block_spine()
+    odd = replace(spine, labels=np.where(spine.labels == 2, 60, spine.labels).astype(np.uint16))
+    io.write_segmentation(odd, labels)
+    status, _, err = call(labels, "-o", tmp_path / "out", "--no-report")
+    assert status == 0
+    assert "60; they name no level" in err
+    rows = csv.DictReader((tmp_path / "out" / "blocks_measures.csv").read_text(encoding="utf-8").splitlines())
+    assert not [row for row in rows if "60" in row["level"]]
+
+
 def bad_files(folder: Path) -> dict[str, str]:
     """Files that cannot be measured, and a word of why."""
     spine = block_spine()

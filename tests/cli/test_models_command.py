@@ -83,6 +83,23 @@ def test_results_of_a_comparison_need_a_folder(own, tmp_path):
     assert (status, err) == (2, f"error: {tmp_path / 'file'} is not a folder; name one with --output.\n")
 
 
+def test_a_comparison_of_what_is_no_scan_leaves_no_folder(own, tmp_path):
+    (tmp_path / "x.nii").write_text("no scan")
+    status, _, err = own("compare", "tiny@1", "tiny@2", tmp_path / "x.nii", "-o", tmp_path / "new" / "out")
+    assert (status, len(err.splitlines())) == (2, 1) and "x.nii" in err
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_comparison_takes_one_volume_of_several(own, tmp_path):
+    import nibabel as nib
+
+    scan = tmp_path / "x.nii"
+    nib.save(nib.Nifti1Image(np.zeros((4, 24, 24, 2), np.int16), np.eye(4)), scan)
+    status, _, err = own("compare", "tiny@1", "tiny@2", scan)
+    assert status == 2 and "--volume (0 to 1)" in err
+    assert own("compare", "tiny@1", "tiny@2", scan, "--volume", "1")[0] == 0
+
+
 def test_a_comparison_warns_and_replaces_nothing(own, tmp_path, monkeypatch):
     from napari_spineseg import io
     from napari_spineseg.learning import compare

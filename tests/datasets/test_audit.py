@@ -222,6 +222,16 @@ def test_what_is_safe_is_repaired_and_nothing_else(tmp_path):
     assert (folder / "7_t2_levels.nii.gz").read_bytes() == before
 
 
+def test_a_vertebra_with_a_number_that_names_none_is_found_but_not_erased(tmp_path):
+    labels = levels()
+    labels[labels == 3] = 60
+    folder = with_one(tmp_path / "data", labels)
+    stray = next(f for f in audit(folder).findings if f.check == "stray labels")
+    assert (stray.weight, stray.labels, stray.repairable) == ("error", (60,), False)
+    better, _ = repaired(Segmentation(labels, AFFINE))
+    assert np.array_equal(better.labels, labels)
+
+
 def test_sound_labels_are_left_alone(tmp_path):
     segmentation = Segmentation(levels(), AFFINE)
     better, done = repaired(segmentation)

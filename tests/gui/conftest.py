@@ -12,6 +12,7 @@ import pytest
 from correct_kit import emptied, one_window
 from figures_kit import FakeMeasure
 from gui_kit import PATIENCE_MS, FakeSegment, held, open_page, open_window, shown_alone
+from screen_kit import start_xvfb
 
 
 def _start_screen() -> subprocess.Popen | None:
@@ -28,12 +29,7 @@ def _start_screen() -> subprocess.Popen | None:
         pytest.exit(
             "GUI tests need a screen. Run: scripts/system-libraries xvfb, then make test", returncode=1
         )
-    read_end, write_end = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write_end), "-screen", "0", "1600x1200x24", "-nolisten", "tcp"]
-    process = subprocess.Popen(command, pass_fds=[write_end], stderr=subprocess.DEVNULL)
-    os.close(write_end)
-    with os.fdopen(read_end) as pipe:
-        os.environ["DISPLAY"] = f":{pipe.readline().strip()}"
+    process, os.environ["DISPLAY"] = start_xvfb()
     os.environ["QT_QPA_PLATFORM"] = "xcb"
     return process
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from correct_kit import dock_page, wait_until
 from figures_kit import add_labels, measure
 from gui_kit import clipped
@@ -77,3 +78,25 @@ def test_large_text_is_large_everywhere_and_never_cut_off(shared, qtbot, spinese
         assert not {title: found for title, found in problems.items() if found}
     finally:
         appearance.font_size = before
+
+
+@pytest.mark.parametrize("floating", [True, False])
+def test_a_dock_is_as_narrow_again_as_before_large_text(shared, qtbot, floating):
+    """Qt kept the least width that it once had, of a floating dock above all."""
+    panel = SpineSegDock(shared)
+    dock = shared.window.add_dock_widget(panel, name="SpineSeg")
+    wait_until(dock.isVisible)
+    dock.setFloating(floating)
+    least = panel.minimumSizeHint().width()
+    appearance = get_settings().appearance
+    before = appearance.font_size
+    try:
+        appearance.font_size = 18
+        wait_until(lambda: dock.minimumWidth() > least + 50)
+    finally:
+        appearance.font_size = before
+    wait_until(lambda: dock.minimumSizeHint().width() < least + 20)
+    assert dock.minimumWidth() < least + 20
+    if floating:
+        dock.resize(least + 20, dock.height())
+        wait_until(lambda: dock.width() <= least + 20)

@@ -37,6 +37,11 @@ def test_every_choice_means_what_it_says(own_model):
         get_model(value)
 
 
+def test_where_versions_matter_each_is_told_by_its_full_name(own_model):
+    words = [words for _, words in model_choices(keys=True)]
+    assert {"lumbar@1", "mine@1", "mine@2"} <= {w.partition(": ")[0] for w in words}
+
+
 def test_the_model_in_use_is_among_them_by_its_full_name(own_model, spineseg_home):
     choose(spineseg_home, {"default": "mine@2"})
     assert SegmentSettings().model == "mine@2"

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom import dcmread, dcmwrite
 from pydicom.dataset import Dataset
-from pydicom.uid import ImplicitVRLittleEndian, RLELossless, generate_uid
+from pydicom.encaps import encapsulate
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless, generate_uid
 
 from napari_spineseg.errors import ScanError
 from napari_spineseg.io import read_scan
@@ -443,3 +446,46 @@ def test_deflated_and_random_bytes_are_refused(tmp_path):
     for name in ("deflated.dcm", "noise.dcm"):
         with pytest.raises(ScanError, match=name):
             read_scan(tmp_path / name)
+
+
+def rle_frame(*segments: bytes) -> bytes:
+    """A header of offsets and the segments."""
+    starts = np.cumsum([64, *map(len, segments)])[: len(segments)]
+    return struct.pack("<16L", len(segments), *starts, *[0] * (15 - len(segments))) + b"".join(segments)
+
+
+@pytest.mark.parametrize("runs", [600_000, 2_000_000])
+def test_an_rle_frame_that_unpacks_to_far_more_than_its_picture_is_refused(series, tmp_path, runs):
+    """A byte pair is up to 128 bytes: 60 MB for a picture of 4096 x 4096 took 4 GB."""
+    data = series.dataset(0)
+    data.Rows = data.Columns = 1024
+    most = b"\x81\x00" * runs  # 128 times zero
+    data.PixelData = encapsulate([rle_frame(most, most)])
+    data["PixelData"].VR, data["PixelData"].is_undefined_length = "OB", True
+    data.file_meta.TransferSyntaxUID = RLELossless
+    data.save_as(tmp_path / "bomb.dcm", enforce_file_format=True)
+    with pytest.raises(ScanError, match=r"(unpacks to|holds) far more"):
+        read_scan(tmp_path / "bomb.dcm")
+
+
+def test_a_large_rle_frame_of_noise_is_read(tmp_path, make_series):
+    """Noise does not pack: such a frame is longer than its picture, and no bomb."""
+    voxels = np.random.default_rng(0).integers(0, 60000, (900, 800, 1)).astype(np.uint16)
+    noise = make_series(voxels, compress=RLELossless)
+    np.testing.assert_array_equal(read_scan(noise.write(tmp_path / "noise")).voxels, voxels)
+
+
+def test_a_deflated_file_is_refused_before_it_is_inflated_wherever_it_says_so(series, tmp_path):
+    data = series.dataset(0)
+    data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    # The line with the syntax stands behind this one, beyond the first bytes that are looked at.
+    data.file_meta.FileMetaInformationVersion = b"\0" * 5000
+    data.PixelData, data.Rows, data.Columns = bytes(60_000_000), 5000, 6000
+    data.save_as(tmp_path / "bomb.dcm", enforce_file_format=True)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ScanError, match="is a deflated DICOM file"):
+            read_scan(tmp_path / "bomb.dcm")
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()

@@ -111,6 +111,19 @@ def test_strays_are_kept_and_named(tmp_path):
     assert 999 in found.found() and "999" in found.warnings[0]
 
 
+@pytest.mark.parametrize("number", [26, 60, 99, 226, 299, 400])
+def test_numbers_that_name_no_level_are_no_vertebrae_and_no_discs(tmp_path, number):
+    found = read_segmentation(save(tmp_path, column(1, 2, 201, 100, number)))
+    (warning,) = found.warnings
+    assert f"were kept: {number}; they name no level" in warning
+    assert found.names()[number] == f"label {number}"
+
+
+@pytest.mark.parametrize("number", [25, 225, 301, 399])
+def test_the_last_numbers_of_each_kind_are_no_strays(tmp_path, number):
+    assert not read_segmentation(save(tmp_path, column(1, 2, 201, 100, number))).warnings
+
+
 def test_whole_floats_are_fine_others_are_refused(tmp_path):
     array = column(1, 2, 5).astype(np.float32)
     array[0, 0, 0] = np.nan

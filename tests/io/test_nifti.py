@@ -191,6 +191,12 @@ def test_damaged_headers_are_refused(tmp_path, offset, content, words):
         read_scan(path)
 
 
+def test_the_voxels_of_a_pair_are_half_of_it_too(tmp_path):
+    nib.save(image(kind=nib.Nifti1Pair), tmp_path / "a.img")
+    with pytest.raises(ScanError, match=r"a\.img: is half of a \.hdr/\.img pair"):
+        read_scan(tmp_path / "a.img")
+
+
 @pytest.mark.parametrize("shape", [(4, 5, 6, 1, 3), (4, 5, 6, 2, 3)])
 def test_vectors_are_refused(tmp_path, shape):
     with pytest.raises(ScanError, match="vectors"):

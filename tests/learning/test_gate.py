@@ -44,5 +44,8 @@ def test_a_loss_within_the_margin_is_allowed():
 
 def test_overruling_names_what_it_costs():
     words = cost_of_overruling({"disc": change(-0.05), "mean": change(-0.05)}, {"vertebra": change(-0.02)})
-    assert "disc -0.050 on held-back" in words and "vertebra -0.020 on the guard" in words
-    assert cost_of_overruling(GOOD, SAME) == "No structure scored lower."
+    assert words == (
+        "It scores lower than its parent: disc -0.050 Dice on held-back corrections, "
+        "vertebra -0.020 Dice on the guard scans."
+    )
+    assert cost_of_overruling(GOOD, SAME) == "It scores no lower than its parent in any structure."

@@ -1,6 +1,7 @@
 """The training process: from job to verdict, queues, orders, and what is left when it is killed."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -45,6 +46,17 @@ def test_a_client_follows_a_run_to_its_verdict_and_another_reads_the_same(toy_st
     assert any(isinstance(e, ProgressEvent) and e.seconds_left is not None for e in events)
     assert [e.kind for e in open_run(run.id).new_events()] == [e.kind for e in events]
     assert not living_runs() and not interrupted_runs()
+
+
+@pytest.mark.skipif(not hasattr(os, "getpriority"), reason="Windows has no niceness")
+def test_training_gives_way_to_the_window_and_does_not_starve(toy_store, learn_settings):
+    """At 15 a run beside two busy programs was minutes getting ready."""
+    run = LearningRun.start(learn_settings(toy_store(1), steps=500))
+    wait_for(lambda: any(e.kind == "plan" for e in run.folder.events()[0]))
+    niceness = os.getpriority(os.PRIO_PROCESS, run.pid) - os.getpriority(os.PRIO_PROCESS, 0)
+    run.stop("discard")
+    assert 1 <= niceness <= 10
+    assert run.wait(SECONDS) == "stopped"
 
 
 def test_a_second_run_waits_for_the_device_and_can_be_stopped_meanwhile(toy_store, learn_settings):

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from measure_kit import block_spine, scan_of
 
@@ -214,3 +215,23 @@ def test_every_tumour_is_counted_and_a_picture_counts_its_own_section():
     assert "2 tumours" in record_of(MEASUREMENTS, marked)["summary"]
     (levels, *_) = pictures_of(MEASUREMENTS, marked)
     assert levels.caption.startswith("Labelled in this section: ")
+
+
+def test_every_tumour_has_a_line_with_its_place_and_size():
+    spine = block_spine()
+    labels = spine.labels.copy()
+    inside = np.argwhere(labels == 2)
+    middle = tuple(inside[len(inside) // 2])
+    labels[middle] = 301
+    labels[0, :2, :2] = 302
+    marked = replace(spine, labels=labels)
+    first, second = record_of(MEASUREMENTS, marked)["tumours"]
+    assert (first["label"], first["name"], first["level"], first["voxels"]) == (301, "tumour 1", "L4", 1)
+    assert first["place"].startswith("L4 ") and first["mm"] > 0 and second["voxels"] == 4
+    np.testing.assert_allclose(first["centre_mm"], (spine.affine @ (*middle, 1))[:3], atol=0.01)
+    words = [cell[2] for cell in parsed(make(MEASUREMENTS, marked)).cells]
+    at = words.index("tumour 1")
+    assert words[at + 1 : at + 4] == [first["place"], f"{first['mm']:.1f}", f"{first['ml']:.2f}"]
+    assert "Tumours" not in make(MEASUREMENTS, spine)
+    alone = replace(spine, labels=np.where(labels >= 301, labels, 0))
+    assert record_of(Measurements((), ()), alone)["summary"] == "2 tumours; no level to measure"

@@ -113,7 +113,7 @@ def test_what_is_in_use_or_has_children_stays(weights):
 
 
 def test_a_name_that_leads_elsewhere_is_refused(weights, tmp_path):
-    with pytest.raises(ModelError, match="not a model name"):
+    with pytest.raises(ModelError, match="no good name for a model"):
         add_version("../out", weights)
     assert not (tmp_path / "out").exists()
 

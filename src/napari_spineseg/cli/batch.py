@@ -80,9 +80,9 @@ def command(
     # By its version: a model that is promoted meanwhile would cut the batch in two.
     model = get_model(settings.model)
     settings = settings.model_copy(update={"model": model.key})
-    make_folder(output)
     entries = [entry for entry in entries_of(scans) if not is_result(entry.scan, output)]
     tasks = plan_batch(entries, output.absolute(), settings, overwrite)
+    make_folder(output)
     table = BatchTable(output / "batch.csv", [(task.entry, task.job) for task in tasks])
     with alone_in(output):
         waiting, status = _look_back(tasks, table, console, model.sha256)

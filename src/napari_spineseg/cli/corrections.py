@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_spineseg import io
 from napari_spineseg.anatomy import Structure, structure_of
 from napari_spineseg.cli.console import Console, show
 from napari_spineseg.cli.options import JsonLines, command_app
@@ -19,7 +18,7 @@ from napari_spineseg.corrections.store import (
 )
 from napari_spineseg.io.guard import refuse
 from napari_spineseg.io.labels import may_be_labels, segmentation_of
-from napari_spineseg.io.read import read_volume
+from napari_spineseg.io.read import read_only_scan, read_only_volume
 from napari_spineseg.io.record import place_of_record, read_record
 from napari_spineseg.scan import Segmentation
 
@@ -58,7 +57,7 @@ def add(
     console = Console(json)
     with console.hushed(), console.bar(scan.name) as control:
         control.step("Reading", 0, 2)
-        image, corrected = io.read_scan(scan), _read_labels(labels)
+        image, corrected = read_only_scan(scan), _read_labels(labels)
         predicted = _read_labels(prediction) if prediction is not None else None
         check_correction(image, corrected, predicted)
         by, doubt = _model(prediction, predicted, model)
@@ -67,7 +66,9 @@ def add(
         version = kept.add_correction(image, corrected, predicted, model=by, author=author, note=note)
         entry = kept.find(image)
         entry.say(state, author=author)
-    warnings = [*image.warnings, *corrected.warnings, *filter(None, [doubt])]
+    told = ((scan, image.warnings), (labels, corrected.warnings))
+    warnings = [f"{show(path)}: {warning}" for path, some in told for warning in some]
+    warnings += filter(None, [doubt])
     for warning in warnings:
         console.warn(warning)
     console.record(_row(entry) | {"version": version.number, "warnings": warnings})
@@ -123,7 +124,7 @@ def _read_labels(path: Path) -> Segmentation:
     ScanError
         If they cannot be: an image, or numbers that are nobody's levels or structures.
     """
-    raw = read_volume(path)
+    raw = read_only_volume(path)
     if not may_be_labels(raw):
         refuse(path, "holds an image, not labels; give the labels that were corrected after the scan")
     segmentation = segmentation_of(raw, path)

@@ -1,5 +1,6 @@
 """`spineseg dataset`: import, audit, repair and export labelled scans."""
 
+from collections.abc import Sized
 from pathlib import Path
 from typing import Annotated
 
@@ -37,7 +38,7 @@ def import_spider_(
     console = Console(json)
     with console.hushed(), console.bar(folder.name) as control:
         written = import_spider(folder, output, validation_share, control)
-    console.say(f"{len(written)} scans -> {show(output)}")
+    console.say(f"{_scans(written)} -> {show(output)}")
     console.record({"scans": written, "manifest": output / "manifest.csv"})
 
 
@@ -93,7 +94,7 @@ def _print(console: Console, report: AuditReport) -> None:
             where = f" [slice {finding.place[0]}]" if finding.place else ""
             console.line(f"    {finding.weight}: {finding.sentence}{where}")
     totals = ", ".join(f"{name} {number}" for name, number in report.counts().items())
-    console.line(f"{len(report.cases)} scans; {totals or 'nothing found'}")
+    console.line(f"{_scans(report.cases)}; {totals or 'nothing found'}")
 
 
 @app.command("export-slices", short_help="Export sagittal slices as PNG pairs.")
@@ -126,7 +127,7 @@ def export_(
         )
     if not written:
         console.warn(f"None of {sum(there)} slices was kept: {why_none(settings)}.")
-    console.say(f"{len(written)} of {sum(there)} slices of {len(cases)} scans -> {show(output)}")
+    console.say(f"{len(written)} of {sum(there)} slices of {_scans(cases)} -> {show(output)}")
     console.record({"slices": len(written), "of": sum(there), "scans": len(cases), "output": output})
 
 
@@ -156,3 +157,7 @@ def prepare_(
             written = prepare_scans(folder, output, control)
     console.say(f"{len(written)} prepared volumes -> {show(output)}")
     console.record({"volumes": written})
+
+
+def _scans(some: Sized) -> str:
+    return f"{len(some)} scan{'' if len(some) == 1 else 's'}"

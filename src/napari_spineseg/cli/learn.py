@@ -26,6 +26,7 @@ from napari_spineseg.learning.events import (
 from napari_spineseg.learning.outlook import outlook
 from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.models import get_model
+from napari_spineseg.models.registry import check_new_name
 from napari_spineseg.progress import Control
 
 app = command_app(help="Learn from corrections.")
@@ -96,6 +97,8 @@ def _stop(console: Console, run: LearningRun) -> None:
 
 def _start(console: Console, settings: LearnSettings, detach: bool) -> int:
     get_model(settings.model)
+    if settings.name:
+        check_new_name(settings.name)
     seen = outlook(settings.corrections)
     if not seen.ready:
         raise SettingsError(f"{settings.corrections}: {seen.sentence}")

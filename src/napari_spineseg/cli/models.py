@@ -1,6 +1,7 @@
 """`spineseg models`: what models there are, what a card says, which one is used."""
 
 import json as json_module
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -8,8 +9,8 @@ import typer
 
 from napari_spineseg.cli.console import Console
 from napari_spineseg.cli.console import show as show_path
-from napari_spineseg.cli.options import JsonLines, Overwrite, command_app
-from napari_spineseg.cli.outputs import make_folder
+from napari_spineseg.cli.options import JsonLines, Overwrite, Series, Volume, command_app
+from napari_spineseg.cli.outputs import folder_for
 from napari_spineseg.errors import ModelError, OutputError
 from napari_spineseg.models import ModelEntry, get_model, list_models
 from napari_spineseg.models.archive import export_model, import_model
@@ -71,6 +72,8 @@ def compare(
     device: Annotated[
         Literal["auto", "cpu", "cuda", "mps"], typer.Option("--device", help="Where the networks run.")
     ] = "auto",
+    volume: Volume = None,
+    series: Series = None,
     overwrite: Overwrite = False,
     json: JsonLines = False,
 ) -> None:
@@ -81,8 +84,10 @@ def compare(
 
     console = Console(json)
     files = {} if output is None else _files_of_comparison(scan, output, overwrite)
-    with terminated_like_interrupted(), console.hushed(), console.bar(scan.name) as control:
-        found = compare_models(io.read_scan(scan), first, second, device, control)
+    place = nullcontext() if output is None else folder_for(output)
+    with place, terminated_like_interrupted(), console.hushed(), console.bar(scan.name) as control:
+        image = io.read_scan(scan, volume=volume, series=series)
+        found = compare_models(image, first, second, device, control)
         parts = (*found.results, found.difference)
         for path, part in zip(files.values(), parts, strict=bool(files)):
             io.write_segmentation(part, path)
@@ -137,7 +142,6 @@ def _files_of_comparison(scan: Path, folder: Path, overwrite: bool) -> dict[str,
     """What goes into `folder`. Files of an earlier comparison, of other models perhaps, stay."""
     from napari_spineseg import io
 
-    make_folder(folder)
     names = ("first", "second", "difference")
     files = {name: folder / f"{io.stem_of(scan)}_{name}.nii.gz" for name in names}
     there = next((path for path in files.values() if path.exists()), None)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_spineseg.cli.console import show
-from napari_spineseg.errors import OutputError, SpineSegError
+from napari_spineseg.errors import OutputError
 from napari_spineseg.io import stem_of
 from napari_spineseg.strict_json import strict
 
@@ -197,16 +197,15 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def folder_for(output: Path) -> Iterator[None]:
-    """Make the folder for results; where the call turns out to be bad, none is left that was not there."""
-    new = not output.exists()
+    """Make the folder for results; where nothing comes of the call, none is left that was not there."""
+    new = [folder for folder in (output, *output.parents) if not folder.exists()]
     make_folder(output)
     try:
         yield
-    except SpineSegError:
-        if new:
-            with suppress(OSError):
-                output.rmdir()
-        raise
+    finally:
+        with suppress(OSError):  # it holds something
+            for folder in new:
+                folder.rmdir()
 
 
 def write_json(content: Mapping[str, Any], path: Path) -> None:

@@ -98,7 +98,7 @@ def repaired(segmentation: Segmentation) -> tuple[Segmentation, list[Finding]]:
     looked = Looked.at(segmentation)
     labels = looked.labels.copy()
     done = []
-    for finding in stray_labels(looked):
+    for finding in (f for f in stray_labels(looked) if f.repairable):
         labels[np.isin(labels, finding.labels)] = 0
         done.append(finding)
     pieces, small = island_pieces(looked)

@@ -25,7 +25,8 @@ from napari_spineseg.datasets.png_release import (
 )
 from napari_spineseg.errors import DatasetError
 from napari_spineseg.grid import sagittal_affine
-from napari_spineseg.io import read_scan, read_segmentation, stem_of
+from napari_spineseg.io import read_segmentation, stem_of
+from napari_spineseg.io.read import read_only_scan
 from napari_spineseg.scan import Scan, Segmentation
 
 SPLITS = {"train": "train", "training": "train", "val": "val", "validation": "val", "test": "test"}
@@ -65,7 +66,7 @@ class Case:
         """The image, on its own grid."""
         if self.slices:
             return Scan(np.stack([read_slice(s)[0] for s in self.slices]), _RELEASE_AFFINE, self.name)
-        return read_scan(self.image) if self.image is not None else None
+        return read_only_scan(self.image) if self.image is not None else None
 
     def read_labels(self) -> Segmentation:
         """The labels, on their own grid."""

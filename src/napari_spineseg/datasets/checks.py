@@ -32,6 +32,8 @@ Place = tuple[int, int, int]
 ISLAND_ML = 0.05
 # And they are less than this share of what the label has.
 _ISLAND_SHARE = 0.02
+# A stray number with as much as this was drawn as something, ml: a person has to say as what.
+_SLIP_ML = 0.5
 _EDGES = {
     "left": np.s_[0],
     "right": np.s_[-1],
@@ -126,7 +128,7 @@ def stray_labels(case: Looked) -> Iterator[Finding]:
                 f"The number {label} ({voxels} voxels) is not in the scheme {case.scheme}.",
                 place=place_of(case.labels == label),
                 labels=(label,),
-                repairable=True,
+                repairable=voxels * case.voxel_ml < _SLIP_ML,
             )
 
 

@@ -32,6 +32,7 @@ _MAX_FILES = 50_000
 _MAX_DEPTH = 6
 _SECONDS_A_HEADER = 6.0
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
+_IS_DEFLATED = "is a deflated DICOM file, which SpineSeg does not read; export it uncompressed"
 
 
 @dataclass
@@ -76,8 +77,11 @@ class _Clamped:
     def read(self, count: int = -1) -> bytes:
         if time.monotonic() > self._deadline:
             refuse(self._path, "has a DICOM header that takes too long to read; export it again")
+        if count is None or count < 0:
+            # pydicom asks for the rest at once only to inflate it, however much that becomes.
+            refuse(self._path, _IS_DEFLATED)
         left = max(0, self._size - self._file.tell())
-        return self._file.read(left if count is None or count < 0 else min(count, left))
+        return self._file.read(min(count, left))
 
     def seek(self, offset: int, whence: int = 0) -> int:
         return self._file.seek(offset, whence)
@@ -99,7 +103,7 @@ def read_header(path: Path) -> Header | None:
         if not looks_like_dicom(head):
             return None
         if _DEFLATED in head:
-            refuse(path, "is a deflated DICOM file, which SpineSeg does not read; export it uncompressed")
+            refuse(path, _IS_DEFLATED)
         size = file.seek(0, 2)
         file.seek(0)
         clamped = _Clamped(file, path, size)

@@ -9,14 +9,17 @@ from typing import Any
 
 import numpy as np
 from pydicom import config, dcmread
+from pydicom.encaps import get_frame
 from pydicom.pixels import pixel_array
 from pydicom.uid import UID
 
 from napari_spineseg.io.dicom_files import PARSER_ERRORS, Header, meta_of, numbers_of, whole_of
+from napari_spineseg.io.dicom_rle import RLE, unpacks_too_far
 from napari_spineseg.io.guard import open_file, refuse
 from napari_spineseg.io.quiet import quiet
 
 _ITEM, _END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
+_LENGTHS = "ExtendedOffsetTableLengths"
 _FLOAT_TAGS = {0x7FE00008: np.dtype("<f4"), 0x7FE00009: np.dtype("<f8")}
 
 
@@ -41,6 +44,8 @@ class Pixels:
         if self._path != header.path:
             _check_fragments(header, shape, dtype)
             self._data, self._path = self._load(header), header.path
+        if _syntax_uid(header) == RLE:
+            self._check_rle(header, frame, shape, dtype)
         pixels = self._decoded(header, frame)
         if pixels.shape != shape:
             refuse(header.path, "has pixels of another size than its header says; export it again")
@@ -55,6 +60,26 @@ class Pixels:
                 if frame == 0 and (pixels := _decoded_by_itk(header)) is not None:
                     return pixels
                 refuse(header.path, f"cannot be decoded ({_syntax(header)}); export it uncompressed", error)
+
+    def _check_rle(self, header: Header, frame: int, shape: tuple[int, int], dtype: np.dtype) -> None:
+        """Refuse a frame that would unpack to far more than its picture."""
+        table = [getattr(self._data, name, None) for name in ("ExtendedOffsetTable", _LENGTHS)]
+        with quiet("pydicom"):
+            try:
+                packed = get_frame(
+                    self._data.PixelData,
+                    frame,
+                    extended_offsets=None if None in table else tuple(table),
+                    number_of_frames=max(1, whole_of(header.data, "NumberOfFrames", 1)),
+                )
+                bomb = unpacks_too_far(packed, shape[0] * shape[1], dtype.itemsize)
+            except PARSER_ERRORS as error:
+                refuse(header.path, f"cannot be decoded ({_syntax(header)}); export it uncompressed", error)
+        if bomb:
+            refuse(
+                header.path,
+                f"unpacks to far more than the {shape[0]} x {shape[1]} pixels of its header; export it again",
+            )
 
     @staticmethod
     def _load(header: Header) -> Any:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from napari_spineseg.errors import SeveralScansError
 from napari_spineseg.io.dicom_slices import Slice
-from napari_spineseg.io.guard import refuse
+from napari_spineseg.io.guard import refuse, shown
 
 _SAME_PLACE_MM = 1e-2
 # Echo times of one echo may differ by this much: ms, and as a share.
@@ -152,11 +153,16 @@ def choose(path: Path, found: list[Series], wanted: str | None) -> Series:
     # Screenshots and reports have no place in the patient; they do not compete with a scan.
     placed = [s for s in found if any(one.placed for one in s.slices)] or found
     if len(placed) > 1:
-        refuse(path, f"holds {len(placed)} series or echoes; pick one with --series: {_listed(placed)}")
+        raise SeveralScansError(
+            shown(path),
+            f"{len(placed)} series or echoes",
+            f"--series {placed[0].key}",
+            f"pick one with --series: {_listed(placed)}",
+        )
     return placed[0]
 
 
 def _listed(found: list[Series]) -> str:
-    shown = [s.title for s in found[:12]]
+    some = [s.title for s in found[:12]]
     more = f" and {len(found) - 12} more" if len(found) > 12 else ""
-    return "; ".join(shown) + more
+    return "; ".join(some) + more

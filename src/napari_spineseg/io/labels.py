@@ -8,7 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_spineseg.anatomy import Numbering, Scheme, Structure, structure_of
+from napari_spineseg.anatomy import (
+    CANAL_LABEL,
+    FIRST_DISC_LABEL,
+    FIRST_TUMOUR_LABEL,
+    MOST_LEVELS,
+    Numbering,
+    Scheme,
+    Structure,
+    structure_of,
+)
 from napari_spineseg.anatomy_maps import PARTLY_VISIBLE, merge_partly_visible, recognise, translate
 from napari_spineseg.grid import Grid
 from napari_spineseg.io.guard import refuse
@@ -64,7 +73,7 @@ def segmentation_of(raw: Volume, path: Path) -> Segmentation:
             warnings.append(f"Vertebrae at the edge of the image are only partly visible: {seen}.")
     strays = _strays(values, scheme)
     if strays:
-        warnings.append(f"Numbers outside the {scheme} scheme were kept: {', '.join(map(str, strays[:8]))}.")
+        warnings.append(_about_strays(strays, scheme))
     return Segmentation(labels, raw.affine, name, scheme, numbering, provenance, tuple(warnings))
 
 
@@ -107,7 +116,7 @@ def is_label_file(raw: Volume, path: Path) -> bool:
     if named:
         return True
     spider = all(structure_of(v) is not Structure.BACKGROUND or 101 <= v <= 125 for v in values)
-    anatomical = spider and any(v == 100 or 201 <= v <= 226 for v in values) and any(v < 26 for v in values)
+    anatomical = spider and any(v == 100 or 201 <= v <= 225 for v in values) and any(v < 26 for v in values)
     # Bodies numbered from 1 upward, structures, or a mask: on mostly empty ground.
     counted = values == set(range(1, len(values) + 1)) and max(values) < 26
     counted = counted and np.count_nonzero(raw.voxels) < raw.voxels.size / 2
@@ -191,3 +200,14 @@ def _strays(values: set[int], scheme: Scheme) -> list[int]:
     if scheme == "structures":
         return sorted(values - {1, 2, 3, 4})
     return sorted(v for v in values if structure_of(v) is Structure.BACKGROUND)
+
+
+def _about_strays(strays: list[int], scheme: Scheme) -> str:
+    some = ", ".join(map(str, strays[:8])) + (", …" if len(strays) > 8 else "")
+    if scheme == "structures":
+        return f"Numbers outside the structures scheme were kept: {some}."
+    return (
+        f"Numbers outside the levels scheme were kept: {some}; they name no level and count as nothing "
+        f"(1 to {MOST_LEVELS} are vertebrae, {CANAL_LABEL} is the canal, {FIRST_DISC_LABEL} to "
+        f"{FIRST_DISC_LABEL + MOST_LEVELS - 1} are discs, {FIRST_TUMOUR_LABEL} and up tumours)."
+    )

@@ -64,7 +64,8 @@ class LayerView:
             array = array[None]
         if array.ndim != 3 or 0 in array.shape:
             raise ScanError(
-                f"{name}: has {axes} axes where one volume has three; split it into volumes first."
+                f"{name}: has {axes} axes where one volume has three; right-click the layer, choose Split "
+                "Stack, and take one of the volumes."
             )
         to_mm = _to_mm(options.get("units"), axes)
         scale = _last_three(options.get("scale"), axes, 1.0) * to_mm

@@ -19,7 +19,7 @@ from napari_spineseg.io.layers import (
     scan_from,
     segmentation_from,
 )
-from napari_spineseg.io.read import read_volume, scan_of
+from napari_spineseg.io.read import read_only_volume, scan_of
 from napari_spineseg.io.record import recalled
 from napari_spineseg.io.sniff import looks_like_dicom, recognise
 from napari_spineseg.io.write import write_scan, write_segmentation, written_files
@@ -82,7 +82,7 @@ def write_labels(path: str, data: Any, options: Mapping[str, Any]) -> list[str]:
 
 def _layer(path: Path) -> tuple[LayerTuple, Segmentation | None]:
     """A layer, and the segmentation that it shows if it holds labels."""
-    raw = read_volume(path)
+    raw = read_only_volume(path)
     if is_label_file(raw, path):
         segmentation = segmentation_of(raw, path)
         return layer_tuple_for_segmentation(segmentation), segmentation

@@ -61,11 +61,12 @@ def _header(source: BinaryIO, path: Path) -> tuple[Any, Any]:
     if block[:4] in (b"\x1c\x02\x00\x00", b"\x00\x00\x02\x1c"):
         kind = Nifti2Header
         block += source.read(540 - 348)
+    magic = block[4:12] if kind is Nifti2Header else block[344:348]
+    named = path.name.lower().endswith((".img", ".img.gz")) and magic[:3] not in (b"n+1", b"n+2")
+    if magic[:2] == b"ni" or named:
+        refuse(path, "is half of a .hdr/.img pair; convert the pair to one .nii.gz file first")
     if len(block) < kind.template_dtype.itemsize:
         refuse(path, "is too short for a NIfTI header; copy or export it again")
-    magic = block[4:12] if kind is Nifti2Header else block[344:348]
-    if magic[:2] == b"ni":
-        refuse(path, "is half of a .hdr/.img pair; convert the pair to one .nii.gz file first")
     if magic[:3] not in (b"n+1", b"n+2"):
         refuse(path, "is not a NIfTI file (its magic number is missing); export it again")
     with quiet("nibabel.global"):

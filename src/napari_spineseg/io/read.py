@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_spineseg.errors import SeveralScansError
 from napari_spineseg.io.guard import refuse
 from napari_spineseg.io.identity import stem_of
 from napari_spineseg.io.labels import segmentation_of
@@ -36,6 +37,20 @@ def read_volume(path: Path, volume: int | None = None, series: str | None = None
         refuse(path, "needs more memory than there is; close other programs or crop it", error)
     except OSError as error:
         refuse(path, f"cannot be read ({error.strerror or error}); check the disk", error)
+
+
+def read_only_volume(path: Path) -> Volume:
+    """As `read_volume`, for where a person has no option to pick one of several.
+
+    Raises
+    ------
+    ScanError
+        As `read_volume`; of several it says how to get a file of the one that is meant.
+    """
+    try:
+        return read_volume(path)
+    except SeveralScansError as error:
+        raise error.elsewhere() from error
 
 
 def _read(path: Path, kind: Format, volume: int | None, series: str | None) -> Volume:
@@ -84,6 +99,17 @@ def read_scan(path: Path, *, volume: int | None = None, series: str | None = Non
     return scan_of(read_volume(path, volume, series), path)
 
 
+def read_only_scan(path: Path) -> Scan:
+    """As `read_scan`, for where a person has no option to pick one of several.
+
+    Raises
+    ------
+    ScanError
+        As `read_only_volume`.
+    """
+    return scan_of(read_only_volume(path), path)
+
+
 def read_segmentation(path: Path) -> Segmentation:
     """Read a label file in any format; its scheme is recognised from what it holds.
 
@@ -93,7 +119,7 @@ def read_segmentation(path: Path) -> Segmentation:
         As `read_scan`, and if a voxel is not a whole number from 0 to 65535.
     """
     path = Path(path)
-    return segmentation_of(read_volume(path), path)
+    return segmentation_of(read_only_volume(path), path)
 
 
 def scan_of(raw: Volume, path: Path) -> Scan:

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_spineseg.io.guard import refuse
+from napari_spineseg.errors import SeveralScansError
+from napari_spineseg.io.guard import refuse, shown
 
 
 @dataclass
@@ -83,8 +84,11 @@ def pick_volume(path: Path, count: int, volume: int | None) -> int:
     """
     if volume is None:
         if count > 1:
-            refuse(path, f"holds {count} volumes; pick one with --volume (0 to {count - 1})")
+            how = f"pick one with --volume (0 to {count - 1})"
+            raise SeveralScansError(shown(path), f"{count} volumes", "--volume 0", how)
         return 0
+    if count == 1 and volume != 0:
+        refuse(path, f"holds one volume and has no volume {volume}; leave --volume out")
     if not 0 <= volume < count:
         refuse(path, f"has no volume {volume}; --volume may be 0 to {count - 1}")
     return volume

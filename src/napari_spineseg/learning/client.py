@@ -31,7 +31,7 @@ from napari_spineseg.learning.events import (
 )
 from napari_spineseg.learning.folder import RunFolder, all_runs
 from napari_spineseg.learning.settings import LearnSettings
-from napari_spineseg.models.registry import check_name
+from napari_spineseg.models.registry import check_new_name
 
 RunStatus = Literal[
     "starting", "queued", "preparing", "training", "judging", "finished", "stopped", "failed", "interrupted"
@@ -86,7 +86,7 @@ class LearningRun:
             If the disk refuses.
         """
         if settings.name:
-            check_name(settings.name)
+            check_new_name(settings.name)
         run = cls(RunFolder.create(settings))
         run._launch(outlives)
         return run

@@ -64,14 +64,16 @@ def forgotten(changes: Mapping[str, Change]) -> list[str]:
 
 
 def cost_of_overruling(held_back: Mapping[str, Change], guard: Mapping[str, Change]) -> str:
-    """What it costs to use a model that was not promoted, in words."""
+    """What it costs to use a model that was not promoted, in a sentence."""
     losses = [
-        f"{title} {change.change:+.3f} on {where}"
+        f"{title} {change.change:+.3f} Dice on {where}"
         for where, changes in (("held-back corrections", held_back), ("the guard scans", guard))
         for title, change in changes.items()
         if title != "mean" and change.change is not None and change.change < -0.0005
     ]
-    return f"Compared with its parent: {', '.join(losses)}." if losses else "No structure scored lower."
+    if not losses:
+        return "It scores no lower than its parent in any structure."
+    return f"It scores lower than its parent: {', '.join(losses)}."
 
 
 def _not_independent(honest: bool) -> list[str]:

@@ -50,7 +50,11 @@ class LearnSettings(BaseModel):
     )
     seed: int = Field(0, ge=0, title="Seed", description="The same seed and corrections give the same model")
     batch: int = Field(
-        8, ge=2, le=64, title="Crops a step", description="Half of them corrections, half replayed"
+        8,
+        ge=2,
+        le=64,
+        title="Crops a step",
+        description="Crops a step: half of them corrections, half replayed",
     )
     learning_rate: float = Field(
         2e-3,

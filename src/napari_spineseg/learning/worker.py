@@ -30,8 +30,9 @@ from napari_spineseg.learning.orders import Left, Order, Say
 
 ENDED, BUG, BAD, LEFT, TAKEN = 0, 1, 2, 3, 4
 _POLL_SECONDS = 0.25
-# Below whatever the person looks at: the window must stay quick while this trains.
-_NICENESS = 15
+# Behind the window, which sleeps most of the time and is quick at any niceness, but not behind everything:
+# beside two busy programs on two cores 15 leaves a training 3 % of the processor, and 5 leaves it a quarter.
+_NICENESS = 5
 
 
 class Orders:
@@ -85,8 +86,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         mine.acquire(timeout=5)
     except Timeout:
         return TAKEN
-    with contextlib.suppress(OSError, AttributeError):
-        os.nice(_NICENESS)
     try:
         return _work(folder, Orders(folder, words.outlives))
     finally:
@@ -116,8 +115,10 @@ def _work(folder: RunFolder, orders: Orders) -> int:
 
 
 def _learn(folder: RunFolder, say: Say, orders: Orders) -> int:
+    # A few seconds of reading modules, for which somebody waits: they need not give way.
     from napari_spineseg.learning.session import Session
 
+    _give_way()
     try:
         Session(folder, say, orders).run()
     except Left:
@@ -133,6 +134,12 @@ def _learn(folder: RunFolder, say: Say, orders: Orders) -> int:
         return BUG
     folder.tidy()
     return ENDED
+
+
+def _give_way() -> None:
+    """Let what a person looks at go first. Threads that are made from now on, torch's too, inherit it."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(_NICENESS)
 
 
 def _wait_for_device(folder: RunFolder, say: Say, orders: Orders) -> FileLock:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_spineseg.anatomy import Numbering, Structure, structure_of
-from napari_spineseg.errors import ScanError
+from napari_spineseg.errors import ScanError, SeveralScansError
 from napari_spineseg.io.guard import refuse, shown
 from napari_spineseg.io.labels import may_be_labels, segmentation_of
 from napari_spineseg.io.read import read_volume
@@ -77,13 +77,9 @@ def scan_for(segmentation: Segmentation, scan: Scan) -> Scan:
 def _read(path: Path) -> Volume:
     try:
         return read_volume(path)
-    except ScanError as error:
+    except SeveralScansError as error:
         # Those options of `spineseg measure` pick of the scan.
-        if "--volume" in str(error) or "--series" in str(error):
-            refuse(
-                path, "holds several volumes; save the labels that are meant as a file of their own", error
-            )
-        raise
+        refuse(path, "holds several volumes; save the labels that are meant as a file of their own", error)
 
 
 def _informed(found: Segmentation, record: Record, raw: Volume, place: Path) -> Segmentation:

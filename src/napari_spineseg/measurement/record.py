@@ -13,6 +13,7 @@ from napari_spineseg.anatomy_words import summarise
 from napari_spineseg.measurement.figures import Measurements
 from napari_spineseg.measurement.settings import MeasureSettings
 from napari_spineseg.measurement.table import as_dict
+from napari_spineseg.measurement.tumours import tumours_of
 from napari_spineseg.scan import Scan, Segmentation
 
 
@@ -47,15 +48,17 @@ def record_of(
         "versions": {"spineseg": __version__, "numpy": np.__version__},
         "summary": summary_of(measurements, segmentation),
         **as_dict(measurements),
+        "tumours": tumours_of(segmentation),
     }
 
 
 def summary_of(measurements: Measurements, segmentation: Segmentation) -> str:
     """In words: what was measured, and how many figures are known and doubtful."""
     labels = {figure.label for figure in measurements.figures if figure.label}
+    tumours = _tumours(segmentation)
     if not labels:
-        return "nothing to measure"
-    labels |= _tumours(segmentation)
+        return f"{summarise(tumours)}; no level to measure" if tumours else "nothing to measure"
+    labels |= tumours
     figures = measurements.figures
     known = sum(figure.value is not None for figure in figures)
     doubtful = sum(bool(figure.caution) for figure in figures)

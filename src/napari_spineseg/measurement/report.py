@@ -9,7 +9,7 @@ from typing import Any
 from napari_spineseg.measurement.figures import Measurements
 from napari_spineseg.measurement.picture import Picture, pictures_of
 from napari_spineseg.measurement.report_style import STYLE
-from napari_spineseg.measurement.report_tables import definitions, tables, text
+from napari_spineseg.measurement.report_tables import definitions, tables, text, tumour_table
 from napari_spineseg.measurement.settings import MeasureSettings
 from napari_spineseg.scan import Scan, Segmentation
 
@@ -48,6 +48,7 @@ def report_html(
         _warnings(record["warnings"]),
         f'<main><section class="pictures" aria-label="Pictures">{pictures}</section>',
         tables(measurements),
+        tumour_table(record["tumours"]),
         f"<section><h2>Definitions</h2>{definitions(measurements)}</section>" if measurements.figures else "",
         f"<section><h2>What was measured with what</h2>{_about(record)}</section></main>",
         "<footer>Every figure, its definition and the places between which it was taken are also in the "

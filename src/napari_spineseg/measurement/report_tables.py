@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import Any
 
 from napari_spineseg.anatomy import colour_of
 from napari_spineseg.measurement.catalogue import CATALOGUE, Measure, Of
@@ -58,6 +59,23 @@ def tables(measurements: Measurements) -> str:
         _spine(measurements, notes),
     )
     return "\n".join(part for part in parts if part)
+
+
+def tumour_table(tumours: Sequence[Mapping[str, Any]]) -> str:
+    """Each tumour of `tumours_of` with its place and size; empty where there are none."""
+    if not tumours:
+        return ""
+    heads = (("Tumour", ""), ("Place", ""), ("Largest diameter", "mm"), ("Volume", "ml"))
+    head = "".join(f'<th scope="col">{title} <span class="unit">{unit}</span></th>' for title, unit in heads)
+    rows = "".join(
+        f'<tr><th scope="row">{_swatch(t["label"])}{text(t["name"])}</th><td>{text(t["place"])}</td>'
+        f"<td>{t['mm']:.1f}</td><td>{t['ml']:.2f}</td></tr>"
+        for t in tumours
+    )
+    return (
+        '<div class="scroll"><table class="figures"><caption>Tumours</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
 
 
 def definitions(measurements: Measurements) -> str:

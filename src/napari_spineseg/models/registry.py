@@ -132,7 +132,7 @@ def get_model(name: str | None = None) -> ModelEntry:
 
 
 def check_name(name: str) -> str:
-    """`name`, if it can be a model's (it becomes a folder's).
+    """`name`, if a model can have it.
 
     Raises
     ------
@@ -141,6 +141,22 @@ def check_name(name: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise ModelError(f"{name!r} is not a model name. {_known()}")
+    return name
+
+
+def check_new_name(name: str) -> str:
+    """`name`, if a new model can be called that: it becomes a folder's.
+
+    Raises
+    ------
+    ModelError
+        If it cannot.
+    """
+    if not _NAME.fullmatch(name):
+        raise ModelError(
+            f"{name!r} is no good name for a model; take up to 64 letters, digits, dots, dashes and "
+            "underscores, with a letter or digit first, as in my-spine."
+        )
     return name
 
 

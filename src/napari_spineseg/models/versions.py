@@ -20,7 +20,7 @@ from napari_spineseg.files import write_whole
 from napari_spineseg.models.registry import (
     IN_USE,
     ModelEntry,
-    check_name,
+    check_new_name,
     get_model,
     home,
     list_models,
@@ -48,7 +48,7 @@ def add_version(name: str, weights: Path, changes: dict[str, Any] | None = None)
     ModelError
         If the name cannot be one.
     """
-    folder = home() / "models" / check_name(name)
+    folder = home() / "models" / check_new_name(name)
     folder.mkdir(parents=True, exist_ok=True)
     card = json.loads(weights.with_suffix(".json").read_text(encoding="utf-8"))
     _hold_on_to_present()

@@ -12,7 +12,7 @@ from napari_spineseg.preprocessing.resample import respaced
 def direct_map(levels: np.ndarray, height: int = 640, width: int = 512) -> np.ndarray:
     """SPIDER labels (slices, h, w) as structures (slices, height, width), uint8.
 
-    1–99 vertebra, 100 canal, 201 and upward disc; each pixel takes the structure that covers most of it.
+    1–25 vertebra, 100 canal, 201–225 disc; each pixel takes the structure that covers most of it.
     """
     from napari_spineseg.preprocessing.regrid_labels import regrid_labels
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_spineseg.widgets.narrow import let_narrow
 from napari_spineseg.widgets.parts import TightButton
 from napari_spineseg.widgets.session import session_of, while_alive
 from napari_spineseg.widgets.style import give_role, sheet
@@ -77,6 +78,13 @@ class SpineSegDock(QWidget):
         self._stack.setCurrentWidget(self._pages[title])
         self.steps[title].setChecked(True)
         return self._pages[title]
+
+    def event(self, event: QEvent) -> bool:
+        """What was laid out anew may need less room than it did."""
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            let_narrow(self)
+        return done
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Tab: from the steps into the page that is shown."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
@@ -48,12 +49,8 @@ class EmptyState(QWidget):
             return
         self.title.say("No scan yet")
         self.what.say("Drop a lumbar MRI on the window, or open a sample.")
-        if any(layer.ndim != 3 or getattr(layer, "rgb", False) for layer in layers_of(self._session.viewer)):
-            self.hint.say(
-                "What is open is not a grey volume with three axes, so there is nothing to segment in it."
-            )
-        else:
-            self.hint.say("NIfTI, MHA, MHD, NRRD, TIFF, or a folder of DICOM files.")
+        no_scan = next(filter(None, map(_why_no_scan, layers_of(self._session.viewer))), "")
+        self.hint.say(no_scan or "NIfTI, MHA, MHD, NRRD, TIFF, or a folder of DICOM files.")
 
     def _on_click(self) -> None:
         try:
@@ -61,3 +58,20 @@ class EmptyState(QWidget):
         # A sample that cannot be opened must reach the person who clicked, whatever the reason is.
         except Exception as error:
             report(error)
+
+
+def _why_no_scan(layer: Layer) -> str:
+    """Why nothing can be segmented in what is open, and how to get a volume of it; "" if it is no picture."""
+    if not isinstance(layer, Image | Labels):
+        return ""
+    what = f"{layer.name} is not a grey volume with three axes"
+    if getattr(layer, "rgb", False):
+        return f"{what} but in colour: open the scan that it was made from."
+    if layer.ndim > 3:
+        return f"{what} but has {layer.ndim}: right-click the layer, choose Split Stack, and take one volume."
+    if layer.ndim < 3:
+        return (
+            f"{what} but a flat picture: open the file or DICOM folder that holds all slices, or select the "
+            "layers of the slices, right-click, and choose Merge to Stack."
+        )
+    return ""

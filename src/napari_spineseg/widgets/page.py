@@ -12,6 +12,7 @@ from superqt import QCollapsible
 from napari_spineseg.widgets.card import Card
 from napari_spineseg.widgets.default_reader_offer import DefaultReaderOffer
 from napari_spineseg.widgets.empty_state import EmptyState
+from napari_spineseg.widgets.narrow import let_narrow
 from napari_spineseg.widgets.parts import Words, bring_into_sight, form_layout, tooltip
 from napari_spineseg.widgets.run_bar import RunBar
 from napari_spineseg.widgets.samples import open_first_sample
@@ -75,6 +76,13 @@ class Page(QWidget):
         while_alive(self, self.session.theme_changed, self._restyle)
         while_alive(self, self.session.layers_changed, self.refresh)
         self._restyle(self.session.viewer.theme)
+
+    def event(self, event: QEvent) -> bool:
+        """What was laid out anew may need less room than it did."""
+        done = super().event(event)
+        if event.type() == QEvent.Type.LayoutRequest:
+            let_narrow(self)
+        return done
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Tab: what came or went since the last time has its place too."""

@@ -143,7 +143,7 @@ def test_from_corrections_to_a_version_in_use(toy, toy_store, open_page, model, 
     assert "Held back" in page.plan.words or "held back" in page.plan.words
     assert page.pictures.count() >= 1 and "vertebra" in page.figures.words
     if not verdict.in_use:
-        assert "costs" in page.cost.words
+        assert "lower" in page.cost.words
         click(qtbot, page.anyway)
     assert get_model().key == "toy@2"
     click(qtbot, page.again.bar.button)
@@ -238,14 +238,17 @@ def test_the_gate_says_no_and_overruling_has_its_price(toy, toy_weights, toy_sto
     say(run, verdict(False), StateEvent(phase="finished"))
     qtbot.waitUntil(lambda: page.run is None)
     assert page.card.headline.words == "Not promoted" and page.card.remark.words == "Because of the figures."
-    assert "disc -0.050 on the guard scans" in page.cost.words
+    assert page.cost.words.startswith("It scores lower than its parent: ")
+    assert "disc -0.050 Dice on the guard scans" in page.cost.words
+    page.versions.choose("toy@2")
+    assert page.versions.words.words.startswith("toy@2 did not pass the gate. It scores ")
     assert "vertebra: 0.700 → 0.900\n    +0.200 (+0.100 to +0.300)" in page.figures.words
     assert get_model().key == "toy@1"
     click(qtbot, page.anyway)
     assert get_model().key == "toy@2" and not page.anyway.isVisible()
     assert page.cost.words == "toy@2 is used now; Roll back returns to the one before."
     click(qtbot, page.versions.buttons["rollback"])
-    assert get_model().key == "toy@1" and page.anyway.isVisible() and "costs" in page.cost.words
+    assert get_model().key == "toy@1" and page.anyway.isVisible() and "lower" in page.cost.words
 
 
 def test_a_run_that_goes_on_without_the_window_is_said_to(toy, toy_store, open_page, monkeypatch, qtbot):
@@ -393,6 +396,29 @@ def test_a_difference_of_a_scan_that_was_closed_lies_on_no_other(toy, toy_weight
     model.layers.remove(first)
     qtbot.waitUntil(lambda: "say the same" in panel.words.words)
     assert list(model.layers) == [other]
+
+
+def test_comparing_can_be_stopped(toy, toy_weights, open_page, model, monkeypatch, qtbot):
+    add_version("toy", toy_weights, {"parent": "toy@1"})
+    add_scan(model, kit.make_toy(3, known=True)[0])
+
+    def endless(scan, first, second, control):
+        while True:
+            control.step("Segmenting", 1, 9)
+            time.sleep(0.02)
+
+    monkeypatch.setattr("napari_spineseg.learning.compare.compare_models", endless)
+    panel = open_page().versions
+    panel.choose("toy@2")
+    button = panel.buttons["compare"]
+    click(qtbot, button)
+    qtbot.waitUntil(lambda: panel.words.words.endswith("Segmenting, 1 of 9"))
+    panel.refresh()  # a model was added meanwhile
+    assert button.text() == "Stop" and button.isEnabled() and "1 of 9" in panel.words.words
+    click(qtbot, button)
+    qtbot.waitUntil(lambda: panel.words.words == "Stopped; nothing was compared.")
+    qtbot.waitUntil(lambda: button.text() == "Compare" and button.isEnabled())
+    assert not [layer for layer in model.layers if "difference" in layer.name]
 
 
 def test_the_form_has_the_commands_settings_and_says_what_an_empty_name_means(toy, open_page):

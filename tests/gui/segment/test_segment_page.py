@@ -38,7 +38,10 @@ def test_that_tumours_are_experimental_is_no_place_to_look_at(page, qtbot, layer
 def test_without_a_scan_it_says_what_to_do(viewer, page, qtbot, monkeypatch):
     assert page.empty.isVisible() and not page.run_bar.isVisible()
     viewer.add_image(np.zeros((5, 6)))
-    assert "three axes" in page.empty.hint.words
+    assert "three axes" in page.empty.hint.words and "Merge to Stack" in page.empty.hint.words
+    viewer.layers.clear()
+    viewer.add_image(np.zeros((2, 3, 5, 6)))
+    assert "has 4" in page.empty.hint.words and "Split Stack" in page.empty.hint.words
     monkeypatch.setattr("napari_spineseg.widgets.page.open_first_sample", add_scan)
     click(qtbot, page.empty.button)
     assert page.run_bar.isVisible() and not page.empty.isVisible()

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_spineseg.anatomy import FIRST_DISC_LABEL, Numbering, Structure, structure_of
+from napari_spineseg.anatomy import FIRST_DISC_LABEL, MOST_LEVELS, Numbering, Structure, structure_of
 from napari_spineseg.corrections.edit import Edit, boxes_of, edit_by_table, nothing
 from napari_spineseg.errors import SettingsError
-
-# The scheme leaves room for 99 of each, a spine has 26.
-_HIGHEST = 99
 
 
 def relabel_column(labels: np.ndarray, label: int, name: str, numbering: Numbering = Numbering()) -> Edit:
@@ -40,7 +37,7 @@ def relabel_column(labels: np.ndarray, label: int, name: str, numbering: Numberi
     if not shift:
         return nothing(f"It is {name} already.")
     present = _column_labels(labels)
-    if max((_level(n) + shift for n in present), default=0) > _HIGHEST:
+    if max((_level(n) + shift for n in present), default=0) > MOST_LEVELS:
         raise SettingsError("The column would run out of numbers; choose a lower level.")
     table = {n: n + shift if _level(n) + shift >= 1 else 0 for n in present}
     erased = [n for n in present if not table[n]]

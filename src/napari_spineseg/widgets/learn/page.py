@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,7 +141,7 @@ class LearnPage(Page):
             self.inputs.addRow(words)
 
     def _add_settings(self) -> None:
-        choices = {"model": model_choices}
+        choices = {"model": partial(model_choices, keys=True)}
         self.main_form = SettingsForm(LearnSettings, ("model", "name"), choices)
         self.main_form.editor("name").setPlaceholderText("next version of the model")
         self.advanced_form = SettingsForm(LearnSettings, _ADVANCED, {"device": lambda: DEVICES})

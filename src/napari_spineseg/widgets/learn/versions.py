@@ -24,6 +24,7 @@ from napari_spineseg.io.layers import layer_tuple_for_segmentation, scan_from_la
 from napari_spineseg.models import ModelEntry, get_model, list_models
 from napari_spineseg.models.archive import export_model, import_model
 from napari_spineseg.models.versions import earlier_model, rollback, use_model
+from napari_spineseg.progress import Progress
 from napari_spineseg.widgets.learn.words import cost_of
 from napari_spineseg.widgets.parts import Words, tooltip
 from napari_spineseg.widgets.session import Session, layers_of
@@ -88,6 +89,11 @@ class VersionPanel(QWidget):
             self.buttons[name].clicked.connect(slot)
         self.refresh()
 
+    @property
+    def comparing(self) -> bool:
+        """Whether two models are at work."""
+        return self._job is not None and self._job.running
+
     def refresh(self) -> None:
         """List the versions anew; the chosen one stays."""
         kept = self.chosen()
@@ -129,20 +135,22 @@ class VersionPanel(QWidget):
         key = self.chosen()
         in_use = key_in_use()
         self.buttons["use"].setEnabled(bool(key) and key != in_use)
-        scan = self._session.scan is not None
-        self.buttons["compare"].setEnabled(bool(key) and key != in_use and scan)
+        if not self.comparing:
+            self.buttons["compare"].setEnabled(self._can_compare())
         self.buttons["export"].setEnabled(bool(key))
         earlier = earlier_model()
         self.buttons["rollback"].setEnabled(earlier is not None)
         self.buttons["rollback"].setToolTip(
             tooltip(f"Use {earlier.key} again" if earlier else "No other model was used before")
         )
+        if self.comparing:
+            return  # what is said is how far that is
         try:
             entry = get_model(key) if key else None
         except SpineSegError:
             entry = None
         refused = entry is not None and entry.card.get("promoted") is False
-        self._say(f"Using it costs: {cost_of(entry)}" if refused else "", "warning" if refused else "muted")
+        self._say(cost_of(entry) if refused else "", "warning" if refused else "muted")
 
     def _use(self) -> None:
         key = self.chosen()
@@ -162,12 +170,15 @@ class VersionPanel(QWidget):
         self._say(words if isinstance(words, str) else words(done), "muted")
 
     def _compare(self) -> None:
+        """Compare, or stop comparing: one button, in one place."""
+        if self.comparing:
+            self._stop()
+            return
         layer, key, in_use = self._session.scan, self.chosen(), key_in_use()
-        if layer is None or in_use is None or (self._job is not None and self._job.running):
+        if layer is None or in_use is None:
             return
         scan = scan_from_layer(layer)
-        self.buttons["compare"].setEnabled(False)
-        self._say(f"Comparing {in_use} and {key} on {layer.name} …", "muted")
+        words = f"Comparing {in_use} and {key} on {layer.name}"
 
         def work(control: object) -> object:
             from napari_spineseg.learning.compare import compare_models
@@ -175,10 +186,32 @@ class VersionPanel(QWidget):
             return compare_models(scan, in_use, key, control=control)
 
         job = self._job = Job(work, f"Comparing on {layer.name}", owner=self)
+        job.progressed.connect(lambda at: self._on_progress(words, at))
         job.returned.connect(lambda found: self._on_compared(found, layer))
         job.failed.connect(lambda error: self._say(report(error), "error"))
-        job.ended.connect(lambda: self.buttons["compare"].setEnabled(True))
+        job.stopped.connect(lambda: self._say("Stopped; nothing was compared.", "muted"))
+        job.ended.connect(self._on_ended)
+        self.buttons["compare"].setText("Stop")
+        self._say(f"{words} …", "muted")
         job.start()
+
+    def _stop(self) -> None:
+        self._job.stop()
+        self.buttons["compare"].setEnabled(False)
+        self._say("Stopping after this tile …", "muted")
+
+    def _on_progress(self, words: str, at: Progress) -> None:
+        if not self._job.stopping:
+            self._say(f"{words}: {at.stage}, {at.done} of {at.total}", "muted")
+
+    def _on_ended(self) -> None:
+        """The button means *Compare* again, if there still is something to compare."""
+        button = self.buttons["compare"]
+        button.setText("Compare")
+        button.setEnabled(self._can_compare())
+
+    def _can_compare(self) -> bool:
+        return self._session.scan is not None and self.chosen() not in ("", key_in_use())
 
     def _on_compared(self, found: Comparison, layer: Image) -> None:
         self._say(_compared(found), "muted")

@@ -77,21 +77,19 @@ def headline_of(verdict: VerdictEvent) -> str:
 
 
 def cost_of(entry: ModelEntry) -> str:
-    """What using a version costs that did not pass the gate."""
+    """That a version did not pass the gate, and what using it costs."""
     figures = entry.card.get("figures", {})
     held_back, guard = (
         {title: Change.model_validate(change) for title, change in figures.get(part, {}).items()}
         for part in ("held_back", "guard")
     )
-    return cost_of_overruling(held_back, guard)
+    return f"{entry.key} did not pass the gate. {cost_of_overruling(held_back, guard)}"
 
 
 def use_in_words(verdict: VerdictEvent, used: bool) -> str:
     """What using a version costs that the gate did not promote, or the way back where it is `used`."""
-    from napari_spineseg.learning.gate import cost_of_overruling
-
     if verdict.promoted:
         return ""
     if used:
         return f"{verdict.key} is used now; Roll back returns to the one before."
-    return f"Using it anyway costs: {cost_of_overruling(verdict.held_back, verdict.guard)}"
+    return cost_of_overruling(verdict.held_back, verdict.guard)

@@ -297,8 +297,11 @@ def _run(scan: Scan, settings: SegmentSettings, control: Control) -> SegmentResu
     return segment(scan, settings, control)
 
 
-def model_choices() -> Choices:
-    """Models to choose from: `name` for the version in use, `name@version` for the others."""
+def model_choices(keys: bool = False) -> Choices:
+    """Models to choose from: `name` for the version in use, `name@version` for the others.
+
+    With `keys` their words begin with name@version, for where it matters which of two versions it is.
+    """
     chosen = model_in_use()
     entries = list_models()
     if not entries:
@@ -307,6 +310,7 @@ def model_choices() -> Choices:
     for entry in entries:
         in_use = _is_in_use(entry)
         words = entry.title if in_use else f"{entry.title}, version {entry.version}"
+        words = f"{entry.key}: {entry.title}" if keys else words
         choices.append((entry.name if in_use and chosen != entry.key else entry.key, words))
     return choices
 
