@@ -8,7 +8,7 @@ _FRAME = 8  # pixels on both sides of what floats, at most
 
 
 def let_narrow(content: QWidget) -> None:
-    """Let the dock around `content`, if there is one, be as narrow as `content` can be by now.
+    """Let the dock around `content`, if there is one, be as narrow as what it holds can be by now.
 
     Qt takes the least width that a dock had to have, for large text or a wide page, as one that was asked
     for, and never goes below it again.
@@ -18,5 +18,6 @@ def let_narrow(content: QWidget) -> None:
         around = around.parentWidget()
     if around is None or around.minimumWidth() == around.maximumWidth():  # there is none, or it is held
         return
-    if around.minimumWidth() > content.minimumSizeHint().width() + _FRAME:
+    held = around.widget()  # a page may be a part of it only
+    if held is not None and around.minimumWidth() > held.minimumSizeHint().width() + _FRAME:
         around.setMinimumWidth(0)
