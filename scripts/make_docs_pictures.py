@@ -129,26 +129,6 @@ def segment_start() -> Image.Image:
         return _grab_panel(page)
 
 
-def segment_preview() -> Image.Image:
-    """The preview of one slice."""
-    with _window() as (viewer, page):
-        viewer.open_sample("spineseg", "lumbar_t2")
-        page.preview_button.click()
-        _wait_until(lambda: "preview" in viewer.layers)
-        return _grab(viewer)
-
-
-def segment_save() -> Image.Image:
-    """The result card with the row for saving."""
-    with _window() as (viewer, page):
-        viewer.open_sample("spineseg", "lumbar_t2")
-        _segment(page)
-        page.save_panel.unfold()
-        page.save_panel.path.setText(str(Path.home() / "lumbar_t2_seg.nii.gz"))
-        _wait_until(lambda: not page.save_panel._settle.isActive())
-        return _grab_panel(page)
-
-
 def correct_page() -> Image.Image:
     """The Correct page at a doubtful place: a vertebra that was cut short."""
     with _window() as (viewer, _):
@@ -207,6 +187,56 @@ def learn_page() -> Image.Image:
         page.store.setText("corrections")
         viewer.window._qt_window.resize(_WINDOW[0], 1900)  # so that the whole page is seen
         return _grab_panel(page)
+
+
+def learn_style() -> Image.Image:
+    """A style that one corrected slice shows, and another phantom's labels turned into it."""
+    from napari_spineseg.anatomy import CANAL_LABEL, FIRST_DISC_LABEL, Structure
+    from napari_spineseg.learning.style import fit_style
+
+    corrected, other = (_sagittal_structures(seed) for seed in (2, 11))
+    slim = _inside(corrected[1], _STYLE_PIXEL_MM)
+    style = fit_style([corrected[1][None]], [slim[None]], [_STYLE_PIXEL_MM], len(Structure), Structure.CANAL)
+    turned = style.labels(other[1][None], _STYLE_PIXEL_MM)[0]
+    shown = (
+        (*corrected, "what the model says"),
+        (corrected[0], slim, "how it was corrected"),
+        (*other, "another spine"),
+        (other[0], turned, "in the style of the correction"),
+    )
+    numbers = np.array([0, 1, FIRST_DISC_LABEL, CANAL_LABEL, 0])  # A colour each
+    return _side_by_side([_tile(_tinted(grey, numbers[labels]), words) for grey, labels, words in shown])
+
+
+_STYLE_PIXEL_MM = 0.5
+
+
+def _sagittal_structures(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """The middle slice of a phantom and its structures."""
+    from napari_spineseg.anatomy import levels_to_structures
+    from napari_spineseg.synthesis.phantom import PhantomSettings, make_phantom
+
+    scan, truth = make_phantom(PhantomSettings(seed=seed, spacing_mm=(4.0, _STYLE_PIXEL_MM, _STYLE_PIXEL_MM)))
+    middle = len(scan.voxels) // 2
+    return scan.voxels[middle], levels_to_structures(truth.labels)[middle].astype(np.uint8)
+
+
+def _inside(structures: np.ndarray, pixel_mm: float) -> np.ndarray:
+    """Discs drawn 2 mm inside their edges, and no arches."""
+    from scipy.ndimage import distance_transform_edt
+
+    from napari_spineseg.anatomy import Structure
+
+    slim = structures.copy()
+    disc = structures == Structure.DISC
+    slim[disc & (distance_transform_edt(disc) * pixel_mm < 2)] = 0
+    rows, columns = np.nonzero(structures == Structure.CANAL)
+    front = np.interp(
+        np.arange(len(slim)), np.unique(rows), [columns[rows == r].min() for r in np.unique(rows)]
+    )
+    behind = np.arange(slim.shape[1])[None] > front[:, None] + 2 / pixel_mm
+    slim[behind & (structures == Structure.VERTEBRA)] = 0
+    return slim
 
 
 def _corrected_phantom(folder: Path) -> Path:
@@ -303,11 +333,10 @@ PICTURES: dict[str, Callable[[], Image.Image]] = {
     "tumours-look-alikes": tumours_look_alikes,
     "prepare-page": prepare_page,
     "segment-start": segment_start,
-    "segment-preview": segment_preview,
     "segment-result": segment_result,
-    "segment-save": segment_save,
     "correct-page": correct_page,
     "learn-page": learn_page,
+    "learn-style": learn_style,
     "measure-page": measure_page,
     "measure-report": measure_report,
 }
