@@ -136,8 +136,8 @@ most): the guard holds, the error removed falls short. Four scans, tried with th
 patients' scans as they are the model is at .90: what lies above that cannot be had on scans that were
 spoiled.
 
-**A style is found by the labels alone** (`learning/style.py`; [in words](../docs/learn.md)). Before it was,
-the narrow style went from .728 to .753 with one scan and to .754 with four (9 and 10 %): phantoms in the
+**A style is found by the labels alone** (`corrections/style.py`; [in words](../docs/learn.md)). Before it
+was, the narrow style went from .728 to .753 with one scan and to .754 with four (9 and 10 %): phantoms in the
 old style taught against it, and the guard took back what was learnt. How much of what was corrected on
 held-back slices a network without the image explains: narrow style .71, motion .28, masses .15, low field
 .01, ghosts −.06 (one training scan each; the limit is .5). Twice the steps: .875 in place of .867 (seed 0).

@@ -192,7 +192,7 @@ def learn_page() -> Image.Image:
 def learn_style() -> Image.Image:
     """A style that one corrected slice shows, and another phantom's labels turned into it."""
     from napari_spineseg.anatomy import CANAL_LABEL, FIRST_DISC_LABEL, Structure
-    from napari_spineseg.learning.style import fit_style
+    from napari_spineseg.corrections.style import fit_style
 
     corrected, other = (_sagittal_structures(seed) for seed in (2, 11))
     slim = _inside(corrected[1], _STYLE_PIXEL_MM)

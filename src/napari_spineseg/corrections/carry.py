@@ -17,8 +17,10 @@ import edt
 import numpy as np
 from scipy import ndimage
 
+from napari_spineseg.anatomy import Scheme
 from napari_spineseg.corrections.edit import Box, Edit, Spacing, edit_to, join, nothing
 from napari_spineseg.corrections.motion import Motion, Span
+from napari_spineseg.corrections.restyle import restyled
 from napari_spineseg.progress import Control
 
 STAGE = "Carrying over"
@@ -42,6 +44,7 @@ def carry_over(
     spacing: Spacing,
     image: np.ndarray | None = None,
     control: Control | None = None,
+    scheme: Scheme = "levels",
 ) -> Edit:
     """Correct the other slices as some slices were corrected.
 
@@ -61,6 +64,8 @@ def carry_over(
         mm along the axes.
     image
         The same shape. Without it, or where slices are far apart, shapes stay where they are.
+    scheme
+        What the labels mean.
 
     Raises
     ------
@@ -72,7 +77,10 @@ def carry_over(
     changed = _changed(labels, base, slices)
     if not changed:
         return nothing("Correct a slice first: what was changed on it is carried over to the others.")
-    box = _box(labels, base, changed, slices, spacing)
+    control.step(STAGE, 0, len(labels))
+    box = _box(labels, base, changed, slices, spacing)  # Of all that may have to go
+    style = restyled(labels, base, slices, spacing, scheme)
+    base = base if style is None else style
     motion = Motion(image, spacing, Span(*box[1:])) if image is not None else None
     outlines = [_Outline(label, labels[box], base[box], slices, spacing) for label in changed]
     parts = []
@@ -87,7 +95,8 @@ def carry_over(
     many = sum(len(part) > 0 for part in parts)
     if not many:
         return nothing("The other slices agree with the corrected ones already.")
-    words = f"Carried {_counted(len(slices), 'corrected slice')} over to {_counted(many, 'other')}."
+    how = "" if style is None else ", in their style"
+    words = f"Carried {_counted(len(slices), 'corrected slice')} over to {_counted(many, 'other')}{how}."
     return join(parts, words)
 
 

@@ -24,10 +24,10 @@ from napari_spineseg.core.engine import Engine
 from napari_spineseg.core.inputs import InputSpec
 from napari_spineseg.core.losses import cross_entropy_dice
 from napari_spineseg.core.train import Trainer, TrainSettings
+from napari_spineseg.corrections.style import Style
 from napari_spineseg.datasets.crops import Batch, CropSampler, CropSettings
 from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.learning.settings import LearnSettings
-from napari_spineseg.learning.style import Style
 
 _AVERAGE = 0.95
 # A model that forgets changes few pixels at first: the mean divergence is small beside the other loss.

@@ -1,4 +1,8 @@
-"""Whether corrections follow a style of their own, and what follows from that. See `style`."""
+"""Whether corrections follow a style of their own, and what follows from that. See `corrections.style`.
+
+A style explains at least half of what was corrected. Then replay asks for phantoms labelled in it, in place
+of teaching the old style against the corrections, and the guard does not judge the pixels that it changes.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +15,14 @@ import numpy as np
 
 from napari_spineseg.anatomy import Structure
 from napari_spineseg.core.checkpoint import ModelCard
+from napari_spineseg.corrections.style import LEAST_REMOVED, Style, fit_style, load_style, save_style
 from napari_spineseg.datasets.crops import UNLABELLED
 from napari_spineseg.learning.guard import GuardScan
 from napari_spineseg.learning.lessons import Lesson, Predict
 from napari_spineseg.learning.reading import class_table, class_titles
 from napari_spineseg.learning.scores import Tally, tally
-from napari_spineseg.learning.style import Style, fit_style, load_style, save_style
 from napari_spineseg.learning.workbook import Workbook
 
-# A style explains most of what was corrected; a poor image's errors are hardly explained by their labels
-# (benchmarks/learning_efficiency.md: .71 against .28 at most).
-LEAST_REMOVED = 0.5
 # Of each structure the guard must still see this share, or it would guard nothing.
 LEAST_GUARDED = 0.25
 # A style draws borders elsewhere; what turns more than this of a structure into another one is an error.

@@ -126,7 +126,7 @@ def test_the_same_key_stops_it(viewer, page, monkeypatch):
     paint_upper_half(viewer, layer)
     painted, may_go_on = layer.data.copy(), Event()
 
-    def slow(labels, base, corrected, spacing, image, control):
+    def slow(labels, base, corrected, spacing, image, control, scheme):
         control.step("Carrying over", 0, 6)
         assert may_go_on.wait(60)
         control.step("Carrying over", 1, 6)

@@ -14,6 +14,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_spineseg.corrections.carry import carry_over
 from napari_spineseg.corrections.edit import Edit
 from napari_spineseg.corrections.handmade import Handmade, state_of
+from napari_spineseg.widgets.legend import scheme_of
 from napari_spineseg.widgets.session import Session
 from napari_spineseg.widgets.view import sagittal_index
 from napari_spineseg.widgets.worker import Job, report
@@ -98,10 +99,10 @@ class CarryOver(QObject):
         # Not a copy, which would be another volume in memory: if it is drawn on meanwhile, nothing is done.
         labels, corrected, image = layer.data, self.corrected, _image(scan, layer)
         base, state = handmade.before(), (self._strokes, state_of(layer.data))
-        spacing = tuple(float(v) for v in layer.scale)
+        spacing, scheme = tuple(float(v) for v in layer.scale), scheme_of(layer)[0]
 
         def work(control: Control) -> Edit:
-            return carry_over(labels, base, corrected, spacing, image, control)
+            return carry_over(labels, base, corrected, spacing, image, control, scheme)
 
         job = self._job = Job(work, "Carrying over", owner=self.parent())
         job.progressed.connect(self._on_progress)

@@ -1,15 +1,12 @@
 """Another style of labels: what of the corrections follows from the labels alone, without the image.
 
 Who labels bodies without their arches, or discs inside their edges, does so everywhere. A network of a few
-thousand weights that sees distances to the parent's labels, and no image, can then turn these into the
-corrected ones. Where the parent was wrong because an image is poor or strange it cannot. So if it takes
-away at least half of what was corrected, on slices that it was not fitted to, there is a new style, and:
+thousand weights that sees distances to the model's labels, and no image, can then turn these into the
+corrected ones. Where a model was wrong because an image is poor or strange it cannot. So if it takes away
+at least half of what was corrected, where it was not fitted to, there is a style: *Carry over* draws the
+other slices in it (`restyle`), and learning follows it (`learning.style_search`).
 
-- replay asks for phantoms labelled in it, in place of teaching the old style against the corrections;
-- the guard does not judge the pixels that the style changes.
-
-`style_search` decides whether there is one. Distances know no up and down, so labels that lie millimetres
-beside their image are no style.
+Distances know no up and down, so labels that lie millimetres beside their image are no style.
 """
 
 from __future__ import annotations
@@ -33,17 +30,24 @@ from napari_spineseg.io.write import put
 _REACH_MM, _BEHIND_MM = 12.0, 40.0
 _SMOOTH_MM = 20.0
 _WIDTH = 48
-_STEPS, _PIXELS, _LEARNING_RATE = 300, 4096, 0.01
+Pixel = float | tuple[float, float]
+"""mm a pixel: of both sides, or down a column and along a row."""
+LEAST_REMOVED = 0.5
+"""A style explains most of what was corrected; a poor image's errors are hardly explained by their labels
+(benchmarks/learning_efficiency.md: .71 against .28 at most)."""
+STEPS, QUICK_STEPS = 300, 100
+"""To draw in a style, and to see whether there is one."""
+_PIXELS, _LEARNING_RATE = 4096, 0.01
 
 
 @dataclass(frozen=True, eq=False)
 class Style:
-    """Turns the parent's labels into those of another style.
+    """Turns a model's labels into those of another style.
 
     Attributes
     ----------
     canal
-        The canal's class: the arches begin at its front edge. 0 where the model knows no canal.
+        The canal's class: the arches begin at its front edge. 0 where there is none.
     """
 
     network: nn.Sequential
@@ -51,7 +55,7 @@ class Style:
     canal: int
 
     @torch.no_grad()
-    def shares(self, labels: np.ndarray, pixel_mm: float) -> torch.Tensor:
+    def shares(self, labels: np.ndarray, pixel_mm: Pixel) -> torch.Tensor:
         """(n, height, width) classes -> (n, classes, height, width) float32: how likely each class is."""
         parts = []
         for seen in labels:
@@ -62,12 +66,12 @@ class Style:
             parts.append(shares.permute(2, 0, 1))
         return torch.stack(parts)
 
-    def labels(self, labels: np.ndarray, pixel_mm: float) -> np.ndarray:
+    def labels(self, labels: np.ndarray, pixel_mm: Pixel) -> np.ndarray:
         """(n, height, width) classes in this style, uint8."""
         return self.shares(labels, pixel_mm).argmax(1).byte().numpy()
 
 
-def features(seen: np.ndarray, pixel_mm: float, classes: int, canal: int) -> np.ndarray:
+def features(seen: np.ndarray, pixel_mm: Pixel, classes: int, canal: int) -> np.ndarray:
     """What a style may go by, (2 · classes, height, width) float32.
 
     The signed distance to each class but the background (1 is 12 mm outside, -1 as much inside), which class
@@ -84,9 +88,10 @@ def features(seen: np.ndarray, pixel_mm: float, classes: int, canal: int) -> np.
 def fit_style(
     seen: Sequence[np.ndarray],
     wanted: Sequence[np.ndarray],
-    pixel_mm: Sequence[float],
+    pixel_mm: Sequence[Pixel],
     classes: int,
     canal: int,
+    steps: int = STEPS,
 ) -> Style:
     """The style that turns `seen` into `wanted`, scan by scan: (n, height, width) classes, 255 unknown."""
     pairs = [
@@ -98,7 +103,7 @@ def fit_style(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = _network(classes)
-        _fit(network, given, answers.long())
+        _fit(network, given, answers.long(), steps)
     return Style(network.eval().requires_grad_(False), classes, canal)
 
 
@@ -124,11 +129,11 @@ def _network(classes: int) -> nn.Sequential:
     )
 
 
-def _fit(network: nn.Sequential, given: torch.Tensor, answers: torch.Tensor) -> None:
+def _fit(network: nn.Sequential, given: torch.Tensor, answers: torch.Tensor, steps: int) -> None:
     optimiser = torch.optim.Adam(network.parameters(), _LEARNING_RATE)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _STEPS)
-    for _ in range(_STEPS):
-        drawn = torch.randint(len(given), (_PIXELS,))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(steps):
+        drawn = torch.randint(len(given), (min(_PIXELS, len(given)),))
         loss = functional.cross_entropy(network(given[drawn]), answers[drawn])
         optimiser.zero_grad()
         loss.backward()
@@ -146,19 +151,23 @@ def _near(given: torch.Tensor, classes: int) -> torch.Tensor:
     return (given[: classes - 1] < 1).any(0)
 
 
-def _signed_distance(mask: np.ndarray, pixel_mm: float) -> np.ndarray:
+def _signed_distance(mask: np.ndarray, pixel_mm: Pixel) -> np.ndarray:
     if not mask.any():
         return np.ones(mask.shape, np.float32)
-    outside, inside = (edt.edt(np.ascontiguousarray(m)) * pixel_mm for m in (~mask, mask))
+    outside, inside = (edt.edt(np.ascontiguousarray(m), anisotropy=_sides(pixel_mm)) for m in (~mask, mask))
     return np.clip((outside - inside) / _REACH_MM, -1, 1)
 
 
-def _behind(canal: np.ndarray, pixel_mm: float) -> np.ndarray:
+def _behind(canal: np.ndarray, pixel_mm: Pixel) -> np.ndarray:
     rows = np.flatnonzero(canal.any(1))
     if not len(rows):
         return np.zeros(canal.shape, np.float32)
-    front = canal[rows].argmax(1)
-    front = ndimage.median_filter(front, min(len(front), max(1, round(_SMOOTH_MM / pixel_mm))))
+    down, along = _sides(pixel_mm)
+    front = ndimage.median_filter(canal[rows].argmax(1), min(len(rows), max(1, round(_SMOOTH_MM / down))))
     edge = np.interp(np.arange(len(canal)), rows, front)
-    behind = (np.arange(canal.shape[1])[None] - edge[:, None]) * pixel_mm
+    behind = (np.arange(canal.shape[1])[None] - edge[:, None]) * along
     return np.clip(behind / _BEHIND_MM, -1, 1)
+
+
+def _sides(pixel_mm: Pixel) -> tuple[float, float]:
+    return pixel_mm if isinstance(pixel_mm, tuple) else (pixel_mm, pixel_mm)
