@@ -85,7 +85,7 @@ def measure(store: Path, scan) -> dict:
         time.sleep(0.001)
     seconds = time.perf_counter() - started
     timer.stop()
-    verdict = page._verdict
+    verdict = page.verdict.of
     found = {
         "seconds": round(seconds, 1),
         "promoted": verdict is not None and verdict.promoted,

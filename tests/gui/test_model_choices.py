@@ -9,7 +9,7 @@ import pytest
 
 from napari_spineseg.models import get_model, model_in_use
 from napari_spineseg.segment import SegmentSettings
-from napari_spineseg.widgets.segment.page import model_choices
+from napari_spineseg.widgets.network_choices import model_choices
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from qtpy.QtCore import QPoint, Qt
 
 from napari_spineseg.errors import SettingsError
 from napari_spineseg.segment import SegmentSettings
+from napari_spineseg.widgets.network_choices import DEVICES
 from napari_spineseg.widgets.segment import page as segment_page
 from napari_spineseg.widgets.settings_form import SettingsForm, settings_from
 
@@ -67,9 +68,7 @@ def test_contradictions_are_a_sentence(form):
         settings_from(Example, form)
 
 
-@pytest.mark.parametrize(
-    ("field", "choices"), [("device", segment_page.DEVICES), ("scheme", segment_page._SCHEMES)]
-)
+@pytest.mark.parametrize(("field", "choices"), [("device", DEVICES), ("scheme", segment_page._SCHEMES)])
 def test_words_are_given_for_every_value_of_the_segment_settings(field, choices):
     assert [value for value, _ in choices] == list(get_args(SegmentSettings.model_fields[field].annotation))
 

@@ -151,7 +151,7 @@ def toy_guard(monkeypatch):
     """
     from napari_spineseg.anatomy import levels_to_structures
     from napari_spineseg.datasets.prepared import PreparedVolume, windowed
-    from napari_spineseg.learning import best, finetune, gate, session
+    from napari_spineseg.learning import best, finetune, gate, preparing
     from napari_spineseg.learning.guard import GuardScan
 
     found = []
@@ -163,7 +163,7 @@ def toy_guard(monkeypatch):
             levels_to_structures(turn.apply(labels.labels)),
         )
         found.append(GuardScan(PreparedVolume("g", "g", "image", values, structures, *SPACING[:2]), [2, 4]))
-    monkeypatch.setattr(session, "guard_scans", lambda spec, table: found)
+    monkeypatch.setattr(preparing, "guard_scans", lambda spec, table: found)
     monkeypatch.setattr(best, "_COST", 0.0)
     monkeypatch.setattr(finetune, "_REPLAY_WEIGHT", 10.0)
     monkeypatch.setattr(gate, "GUARD_LOSS", 1.0)

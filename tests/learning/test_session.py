@@ -4,8 +4,7 @@ import pytest
 from napari_spineseg.core.checkpoint import load_model
 from napari_spineseg.corrections.store import CorrectionsStore
 from napari_spineseg.errors import SpineSegError
-from napari_spineseg.learning import exam, gate
-from napari_spineseg.learning import session as session_module
+from napari_spineseg.learning import exam, gate, reading, teaching
 from napari_spineseg.learning.events import FiguresEvent, NoteEvent, PlanEvent, PreviewEvent, StateEvent
 from napari_spineseg.learning.orders import Left
 from napari_spineseg.models import get_model, list_models
@@ -122,13 +121,13 @@ def test_stop_and_discard_leaves_no_model(toy_store, learn_settings, run_session
 def test_it_stops_between_slices_while_it_reads_the_corrections(
     toy_store, learn_settings, run_session, monkeypatch
 ):
-    looked, real = [], session_module.Reader.classes
+    looked, real = [], reading.Reader.classes
 
     def classes(self, volume, index):
         looked.append(index)
         return real(self, volume, index)
 
-    monkeypatch.setattr(session_module.Reader, "classes", classes)
+    monkeypatch.setattr(reading.Reader, "classes", classes)
     said, verdict, _ = run_session(
         learn_settings(toy_store(1)), order=lambda: "stop discard" if len(looked) >= 2 else ""
     )
@@ -137,7 +136,7 @@ def test_it_stops_between_slices_while_it_reads_the_corrections(
 
 def test_out_of_memory_goes_on_with_smaller_patches(toy_store, learn_settings, run_session, monkeypatch):
     sizes = []
-    real = session_module.finetune.TeachingSampler.batch
+    real = teaching.TeachingSampler.batch
 
     def batch(self, step):
         found = real(self, step)
@@ -146,7 +145,7 @@ def test_out_of_memory_goes_on_with_smaller_patches(toy_store, learn_settings, r
             raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
         return found
 
-    monkeypatch.setattr(session_module.finetune.TeachingSampler, "batch", batch)
+    monkeypatch.setattr(teaching.TeachingSampler, "batch", batch)
     said, verdict, _ = run_session(learn_settings(toy_store(1), steps=5))
     assert verdict is not None and sizes[0] == 96 and sizes[-1] == 48
     assert any("smaller" in e.sentence or "1/2" in e.sentence for e in kinds(said, NoteEvent))

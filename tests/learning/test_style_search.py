@@ -72,19 +72,19 @@ def test_a_run_learns_a_style_and_says_so(styled_store, toy, learn_settings, run
 def test_the_guard_does_not_judge_what_the_style_changes(
     styled_store, learn_settings, run_session, monkeypatch
 ):
-    from napari_spineseg.learning import session
+    from napari_spineseg.learning import exam, preparing
 
     given = []
-    real = session.Exam.__init__
+    real = exam.Exam.__init__
 
     def noted(self, book, card, parent, guard, control):
         given.extend(guard)
         real(self, book, card, parent, guard, control)
 
-    monkeypatch.setattr(session.Exam, "__init__", noted)
+    monkeypatch.setattr(exam.Exam, "__init__", noted)
     run_session(learn_settings(styled_store(narrow), model="toy@1", steps=2))
     judged = given[0].volume.structures[given[0].slices]
-    whole = session.guard_scans(None, None)[0].volume.structures[given[0].slices]
+    whole = preparing.guard_scans(None, None)[0].volume.structures[given[0].slices]
     assert 0 < (judged == 255).mean() < 0.2
     assert (judged == whole)[judged != 255].all() and (whole[judged == 255] > 0).mean() > 0.5
 

@@ -1,7 +1,7 @@
 """From the parent's weights to a candidate's: short, gentle, resumable.
 
 - Batch norms keep the parent's statistics: eight crops of one scan would move them far.
-- Half of each batch are corrections, half is replay (see `replay`), for which the parent is the teacher.
+- Half of each batch are corrections, half is replay, for which the parent is the teacher (see `teaching`).
 - Weights are pulled towards the parent's: pull · Σ (w - w₀)² (L2-SP, Li, Grandvalet and Davoine, ICML 2018).
 - A running average of the weights is what is judged and kept.
 """
@@ -9,120 +9,22 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-from napari_spineseg.core.augment import AugmentSettings
-from napari_spineseg.core.engine import Engine
-from napari_spineseg.core.inputs import InputSpec
 from napari_spineseg.core.losses import cross_entropy_dice
 from napari_spineseg.core.train import Trainer, TrainSettings
-from napari_spineseg.corrections.style import Style
-from napari_spineseg.datasets.crops import Batch, CropSampler, CropSettings
-from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.learning.settings import LearnSettings
+from napari_spineseg.learning.teaching import TaughtBatch
 
 _AVERAGE = 0.95
 # A model that forgets changes few pixels at first: the mean divergence is small beside the other loss.
 _REPLAY_WEIGHT = 20.0
 _WARM_UP = 5
-_CROP_MM = (192.0, 128.0)
-# Milder than in pretraining: what is to be learnt is these scans' look.
-_AUGMENT = AugmentSettings(
-    rotation_deg=10, scale=1.15, shear=0.08, warp_mm=2, remap_share=0.0, blur_share=0.3, noise=0.05, bias=0.4
-)
-_REPLAY_AUGMENT = AugmentSettings(rotation_deg=10, scale=1.2, shear=0.1, noise=0.1)
-
-
-@dataclass(frozen=True)
-class TaughtBatch:
-    """Corrections first, then replay.
-
-    image: (batch, channels, H, W); target, weight: (corrections, H, W); shares: (replay, classes, H, W), what
-    the parent said of the last ones.
-    """
-
-    image: torch.Tensor
-    target: torch.Tensor
-    weight: torch.Tensor
-    shares: torch.Tensor
-
-    def to(self, device: torch.device) -> TaughtBatch:
-        """The same batch on a device."""
-        image = self.image.to(device, memory_format=torch.channels_last, non_blocking=True)
-        rest = (t.to(device, non_blocking=True) for t in (self.target, self.weight, self.shares))
-        return TaughtBatch(image, *rest)
-
-
-class LessonSampler(CropSampler):
-    """Crops of corrected scans: only slices that may be learnt from, mostly labelled ones."""
-
-    def __init__(
-        self,
-        volumes: list[PreparedVolume],
-        slices: dict[str, Sequence[int]],
-        settings: CropSettings,
-        seed: int,
-    ) -> None:
-        super().__init__(volumes, settings, seed)
-        self._slices = {name: list(those) for name, those in slices.items()}
-
-    def _place(self, volume: PreparedVolume, rng: np.random.Generator) -> tuple[int, tuple[float, float]]:
-        _, centre = super()._place(volume, rng)
-        return int(rng.choice(self._slices[volume.name])), centre
-
-
-class Replay(Protocol):
-    """Batches by step and number of samples."""
-
-    def batch(self, step: int, count: int) -> Batch:
-        """The batch of a step."""
-
-
-@dataclass(frozen=True)
-class Teacher:
-    """The parent, who answers for the replay: in the style of the corrections where they have one."""
-
-    parent: Engine
-    style: Style | None = None
-    pixel_mm: float = 1.0
-
-    def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """(n, channels, H, W) -> how likely each class is, (n, classes, H, W) float32."""
-        logits = self.parent(images)
-        if self.style is None:
-            return logits.softmax(1).cpu()
-        return self.style.shares(logits.argmax(1).cpu().numpy(), self.pixel_mm)
-
-
-class TeachingSampler:
-    """Joins corrections and replay into batches; the teacher answers for the replay.
-
-    `sampler.batch(step)` is a pure function of the step.
-    """
-
-    def __init__(self, lessons: Replay, replay: Replay | None, count: int, teacher: Teacher) -> None:
-        self._lessons, self._replay, self._teacher = lessons, replay, teacher
-        self._replayed = count // 2 if replay is not None else 0
-        self._count = count - self._replayed
-
-    def batch(self, step: int) -> TaughtBatch:
-        """The batch of a step."""
-        lesson = self._lessons.batch(step, self._count)
-        if self._replay is None or not self._replayed:
-            none = torch.zeros(0, 1, *lesson.image.shape[2:])
-            return TaughtBatch(lesson.image, lesson.target, lesson.weight, none)
-        replay = self._replay.batch(step, self._replayed)
-        shares = self._teacher(replay.image)
-        joined = Batch.joined([lesson, replay])
-        return TaughtBatch(joined.image, lesson.target, lesson.weight, shares)
 
 
 class TeachingLoss:
@@ -192,18 +94,3 @@ def freeze_norms(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.eval()
-
-
-def crop_settings(spec: InputSpec, shrink: int = 1, replay: bool = False) -> CropSettings:
-    """What a crop is; `shrink` divides its sides where memory is short."""
-    height, width = (
-        max(1, round(mm / spec.spacing_mm / shrink / spec.stride)) * spec.stride for mm in _CROP_MM
-    )
-    return CropSettings(
-        height_px=height,
-        width_px=width,
-        neighbours=spec.neighbours,
-        anywhere_share=0.1,
-        synthetic_share=1.0 if replay else 0.0,
-        augment=_REPLAY_AUGMENT if replay else _AUGMENT,
-    )

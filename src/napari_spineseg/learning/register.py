@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,7 @@ from typing import Any
 from napari_spineseg import __version__
 from napari_spineseg.core.checkpoint import ModelCard
 from napari_spineseg.errors import ModelError
-from napari_spineseg.io.write import put
 from napari_spineseg.learning.events import Change
-from napari_spineseg.learning.folder import RunFolder
 from napari_spineseg.learning.lessons import Lesson
 from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.models import ModelEntry, get_model, list_models
@@ -95,34 +92,8 @@ def register(
     return entry, present is not None and present.key == entry.key
 
 
-def learnt_before(entry: ModelEntry) -> set[str]:
-    """Lessons ("scan@labels" hashes) that a model, or one that it comes from, has learnt."""
-    found: set[str] = set()
-    seen: set[str] = set()
-    while entry.key not in seen:
-        seen.add(entry.key)
-        for row in entry.card.get("data", {}).get("corrections", []):
-            if row.get("role") != "held back":
-                found.add(f"{row.get('scan_sha256')}@{row.get('labels_sha256')}")
-        try:
-            entry = get_model(entry.card.get("parent") or entry.key)
-        except ModelError:
-            break
-    return found
-
-
 def _present() -> ModelEntry | None:
     try:
         return get_model()
     except ModelError:
         return None
-
-
-def pinned_parent(folder: RunFolder, name: str) -> ModelEntry:
-    """The version that `name` meant when the run began: after a kill another may be in use."""
-    path = folder.path / "parent.json"
-    if path.exists():
-        return get_model(json.loads(path.read_text(encoding="utf-8"))["key"])
-    entry = get_model(name)
-    put(path, json.dumps({"key": entry.key}).encode())
-    return entry

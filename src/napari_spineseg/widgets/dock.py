@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
@@ -16,11 +16,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_spineseg.widgets.narrow import let_narrow
+from napari_spineseg.widgets.dock_part import DockPart
 from napari_spineseg.widgets.parts import TightButton
 from napari_spineseg.widgets.session import session_of, while_alive
 from napari_spineseg.widgets.style import give_role, sheet
-from napari_spineseg.widgets.tab_order import order_tabs
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -43,7 +42,7 @@ _WIDTH = 340
 _BESIDE = 1  # pixels on either side of a step's word
 
 
-class SpineSegDock(QWidget):
+class SpineSegDock(DockPart):
     """A step bar over the pages. A page is made when it is first shown, so that opening is quick."""
 
     def __init__(
@@ -53,7 +52,6 @@ class SpineSegDock(QWidget):
         pages: tuple[tuple[str, str], ...] = PAGES,
     ) -> None:
         super().__init__(parent)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._viewer = napari_viewer
         self._places = dict(pages)
         self._pages: dict[str, Page] = {}
@@ -78,18 +76,6 @@ class SpineSegDock(QWidget):
         self._stack.setCurrentWidget(self._pages[title])
         self.steps[title].setChecked(True)
         return self._pages[title]
-
-    def event(self, event: QEvent) -> bool:
-        """What was laid out anew may need less room than it did."""
-        done = super().event(event)
-        if event.type() == QEvent.Type.LayoutRequest:
-            let_narrow(self)
-        return done
-
-    def focusNextPrevChild(self, forward: bool) -> bool:
-        """Tab: from the steps into the page that is shown."""
-        order_tabs(self)
-        return super().focusNextPrevChild(forward)
 
     def sizeHint(self) -> QSize:
         """Wide enough to read comfortably; it works down to 280."""

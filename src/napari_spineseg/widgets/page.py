@@ -11,14 +11,13 @@ from superqt import QCollapsible
 
 from napari_spineseg.widgets.card import Card
 from napari_spineseg.widgets.default_reader_offer import DefaultReaderOffer
+from napari_spineseg.widgets.dock_part import DockPart
 from napari_spineseg.widgets.empty_state import EmptyState
-from napari_spineseg.widgets.narrow import let_narrow
 from napari_spineseg.widgets.parts import Words, bring_into_sight, form_layout, tooltip
 from napari_spineseg.widgets.run_bar import RunBar
 from napari_spineseg.widgets.samples import open_first_sample
 from napari_spineseg.widgets.session import session_of, while_alive
 from napari_spineseg.widgets.style import arrow, sheet
-from napari_spineseg.widgets.tab_order import order_tabs
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -28,7 +27,7 @@ _BRIEFLY_MS = 8000
 _ANY_HEIGHT = 16_777_215  # Qt's QWIDGETSIZE_MAX
 
 
-class Page(QWidget):
+class Page(DockPart):
     """One step of the work: what it works on, settings, one button, progress, result.
 
     A subclass names itself with `title` and `verb`, adds rows to `inputs`, widgets to `settings`
@@ -48,8 +47,6 @@ class Page(QWidget):
 
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        # All the height there is: napari would push the page together otherwise.
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.session = session_of(napari_viewer)
         self.inputs = form_layout()
         self.settings = QVBoxLayout()
@@ -76,18 +73,6 @@ class Page(QWidget):
         while_alive(self, self.session.theme_changed, self._restyle)
         while_alive(self, self.session.layers_changed, self.refresh)
         self._restyle(self.session.viewer.theme)
-
-    def event(self, event: QEvent) -> bool:
-        """What was laid out anew may need less room than it did."""
-        done = super().event(event)
-        if event.type() == QEvent.Type.LayoutRequest:
-            let_narrow(self)
-        return done
-
-    def focusNextPrevChild(self, forward: bool) -> bool:
-        """Tab: what came or went since the last time has its place too."""
-        order_tabs(self)
-        return super().focusNextPrevChild(forward)
 
     def has_input(self) -> bool:
         """Whether there is something to work on; until then the page says how to get it."""

@@ -137,17 +137,17 @@ def test_from_corrections_to_a_version_in_use(toy, toy_store, open_page, model, 
     # The promise, 50 ms on two free cores, is measured by `benchmarks.learning_window`. Tests run on slower
     # and busier machines: twice that in work of its own means that something waits which should not.
     assert stalls.work <= 0.1
-    verdict = page._verdict
+    verdict = page.verdict.of
     assert verdict is not None and verdict.key == "toy@2" and verdict.reason == page.card.remark.words
     assert page.curves.points("loss") and page.curves.points("guard (mean)")
     assert "Held back" in page.plan.words or "held back" in page.plan.words
-    assert page.pictures.count() >= 1 and "vertebra" in page.figures.words
+    assert page.pictures.count() >= 1 and "vertebra" in page.verdict.figures.words
     if not verdict.in_use:
-        assert "lower" in page.cost.words
-        click(qtbot, page.anyway)
+        assert "lower" in page.verdict.cost.words
+        click(qtbot, page.verdict.anyway)
     assert get_model().key == "toy@2"
-    click(qtbot, page.again.bar.button)
-    with qtbot.waitSignal(page.again.ended):
+    click(qtbot, page.verdict.again.bar.button)
+    with qtbot.waitSignal(page.verdict.again.ended):
         pass
     result = next(s for s in page.session.segmentations() if page.session.scan_of(s) is scan_layer)
     assert result.metadata["spineseg"]["provenance"]["model"]["version"] == "2"
@@ -238,17 +238,19 @@ def test_the_gate_says_no_and_overruling_has_its_price(toy, toy_weights, toy_sto
     say(run, verdict(False), StateEvent(phase="finished"))
     qtbot.waitUntil(lambda: page.run is None)
     assert page.card.headline.words == "Not promoted" and page.card.remark.words == "Because of the figures."
-    assert page.cost.words.startswith("It scores lower than its parent: ")
-    assert "disc -0.050 Dice on the guard scans" in page.cost.words
+    assert page.verdict.cost.words.startswith("It scores lower than its parent: ")
+    assert "disc -0.050 Dice on the guard scans" in page.verdict.cost.words
     page.versions.choose("toy@2")
     assert page.versions.words.words.startswith("toy@2 did not pass the gate. It scores ")
-    assert "vertebra: 0.700 → 0.900\n    +0.200 (+0.100 to +0.300)" in page.figures.words
+    assert "vertebra: 0.700 → 0.900\n    +0.200 (+0.100 to +0.300)" in page.verdict.figures.words
     assert get_model().key == "toy@1"
-    click(qtbot, page.anyway)
-    assert get_model().key == "toy@2" and not page.anyway.isVisible()
-    assert page.cost.words == "toy@2 is used now; Roll back returns to the one before."
+    click(qtbot, page.verdict.anyway)
+    assert get_model().key == "toy@2" and not page.verdict.anyway.isVisible()
+    assert page.verdict.cost.words == "toy@2 is used now; Roll back returns to the one before."
     click(qtbot, page.versions.buttons["rollback"])
-    assert get_model().key == "toy@1" and page.anyway.isVisible() and "lower" in page.cost.words
+    assert (
+        get_model().key == "toy@1" and page.verdict.anyway.isVisible() and "lower" in page.verdict.cost.words
+    )
 
 
 def test_a_run_that_goes_on_without_the_window_is_said_to(toy, toy_store, open_page, monkeypatch, qtbot):
@@ -304,11 +306,11 @@ def test_a_scan_that_is_opened_after_the_verdict_can_be_segmented_anew(
     page._follow(run)
     say(run, verdict(True), StateEvent(phase="finished"))
     qtbot.waitUntil(lambda: page.run is None)
-    assert not page.again.bar.isVisible()
+    assert not page.verdict.again.bar.isVisible()
     layer = add_scan(model)
-    assert page.again.bar.isVisible()
+    assert page.verdict.again.bar.isVisible()
     model.layers.remove(layer)
-    assert not page.again.bar.isVisible()
+    assert not page.verdict.again.bar.isVisible()
 
 
 def test_a_verdict_comes_into_sight(toy, toy_weights, toy_store, open_page, qtbot):
@@ -337,7 +339,7 @@ def test_a_run_that_ended_while_napari_was_closed_is_told_once(toy, toy_weights,
     say(a_run(toy_store(1)), verdict(False), StateEvent(phase="finished"))
     page = open_page()
     qtbot.waitUntil(lambda: page.run is None)
-    assert page.card.headline.words == "Not promoted" and page.anyway.isVisible()
+    assert page.card.headline.words == "Not promoted" and page.verdict.anyway.isVisible()
     assert open_page().run is None
 
 

@@ -120,8 +120,7 @@ def paint_vertebra(canvas: Canvas, v: Vertebra) -> None:
         return
     region, p = place
     distance = smooth_union(body_distance(p, v), posterior_distance(p, v), _FILLET_MM)
-    canvas.paint(region, distance, Tissue.CORTEX)
-    canvas.paint(region, distance + _SHELL_MM, Tissue.MARROW, soft=1.2)
+    _paint_bone(canvas, region, distance)
     for edge, thickness in ((-1, v.fatty_below), (1, v.fatty_above)):
         if thickness:
             band = edge * p[2] - np.float32(v.height / 2 - thickness)
@@ -167,6 +166,12 @@ def paint_disc(canvas: Canvas, d: Disc) -> None:
     canvas.mark(region, np.maximum(distance, inner), d.label)
 
 
+def _paint_bone(canvas: Canvas, region: Region, distance: np.ndarray) -> None:
+    """Marrow within a dark shell."""
+    canvas.paint(region, distance, Tissue.CORTEX)
+    canvas.paint(region, distance + _SHELL_MM, Tissue.MARROW, soft=1.2)
+
+
 def paint_sacrum(canvas: Canvas, segments: tuple[SacralSegment, ...]) -> None:
     """Tapering bodies with rudimentary discs, wings, crest; unlabelled, as in SPIDER."""
     _paint_wings(canvas, segments[1])
@@ -179,8 +184,7 @@ def paint_sacrum(canvas: Canvas, segments: tuple[SacralSegment, ...]) -> None:
             continue
         region, p = place
         distance = smooth_union(_sacral_body(p, s), _sacral_arch(p, s), _FILLET_MM)
-        canvas.paint(region, distance, Tissue.CORTEX)
-        canvas.paint(region, distance + _SHELL_MM, Tissue.MARROW, soft=1.2)
+        _paint_bone(canvas, region, distance)
         _paint_remnant(canvas, region, p, s)
 
 
@@ -195,8 +199,7 @@ def _paint_wings(canvas: Canvas, second: SacralSegment) -> None:
     wing = ellipsoid(q, (26 * size, -3, 8), (22 * size, 14, 36))
     ilium = ellipsoid((q[0] - 0.25 * (q[1] + 15), q[1], q[2]), (60 * size, -10, 18), (9, 42, 48))
     for bone in (wing, ilium):
-        canvas.paint(region, bone, Tissue.CORTEX)
-        canvas.paint(region, bone + _SHELL_MM, Tissue.MARROW, soft=1.2)
+        _paint_bone(canvas, region, bone)
     for height in (24, -2):
         hole = ellipsoid(q, (19 * size, -4, height), (5, 16, 6))
         canvas.paint(region, hole, Tissue.EPIDURAL_FAT, soft=2)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from napari_spineseg.corrections.store import default_store
 from napari_spineseg.errors import SpineSegError
@@ -26,28 +26,24 @@ from napari_spineseg.learning.events import (
 )
 from napari_spineseg.learning.outlook import Outlook, outlook
 from napari_spineseg.learning.settings import LearnSettings
-from napari_spineseg.models.versions import use_model
-from napari_spineseg.widgets.learn.again import SegmentAgain
 from napari_spineseg.widgets.learn.curves import LearnCurves
 from napari_spineseg.widgets.learn.follow import RunFollower, run_to_attach, run_to_resume, run_to_tell
 from napari_spineseg.widgets.learn.pictures import LearnPictures
 from napari_spineseg.widgets.learn.running import RunningPanel
-from napari_spineseg.widgets.learn.versions import VersionPanel, key_in_use
+from napari_spineseg.widgets.learn.verdict import VerdictPanel
+from napari_spineseg.widgets.learn.versions import VersionPanel
 from napari_spineseg.widgets.learn.words import (
-    figures_in_words,
     headline_of,
     plan_in_words,
     refused_in_words,
     scans_in_words,
-    use_in_words,
 )
+from napari_spineseg.widgets.network_choices import DEVICES, model_choices
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, bring_into_sight, row_label, tooltip
 from napari_spineseg.widgets.path_line import PathLine
-from napari_spineseg.widgets.segment.page import DEVICES, model_choices
 from napari_spineseg.widgets.session import while_alive
 from napari_spineseg.widgets.settings_form import SettingsForm, settings_from
-from napari_spineseg.widgets.style import give_role
 from napari_spineseg.widgets.worker import report
 
 if TYPE_CHECKING:
@@ -66,7 +62,6 @@ class LearnPage(Page):
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
         self.seen: Outlook | None = None
-        self._verdict: VerdictEvent | None = None
         self.follower = RunFollower(self)
         # When Qt has laid out the card: only then is its place known.
         self._in_sight = QTimer(self, singleShot=True, interval=0)
@@ -116,17 +111,6 @@ class LearnPage(Page):
             return
         self._follow(run, self.outlives.isChecked())
 
-    def use_anyway(self) -> None:
-        """Put the new version into use against the gate's word."""
-        if self._verdict is None:
-            return
-        try:
-            use_model(self._verdict.key)
-        except SpineSegError as error:
-            self.card.say_error("Not used", report(error))
-            return
-        self._models_changed()
-
     def _add_inputs(self) -> None:
         self.store = PathLine(str(default_store()))
         self.store.setObjectName("store")
@@ -163,19 +147,9 @@ class LearnPage(Page):
             below.insertWidget(place + number, part)
 
     def _add_result(self) -> None:
-        self.figures = Words("", "muted")
-        self.cost = Words("", "warning")
-        self.anyway = QPushButton("Use anyway")
-        self.anyway.setObjectName("use_anyway")
-        self.again = SegmentAgain(self.session, self)
+        self.verdict = VerdictPanel(self.session)
         self.pictures = LearnPictures()
-        self.result = QWidget()
-        give_role(self.result, "plain")
-        inner = QVBoxLayout(self.result)
-        inner.setContentsMargins(0, 0, 0, 0)
-        for part in (self.figures, self.cost, self.anyway, self.again.bar):
-            inner.addWidget(part)
-        self.card.body.addWidget(self.result)
+        self.card.body.addWidget(self.verdict)
         self.versions = VersionPanel(self.session)
         below = self.run_bar.parentWidget().layout()
         for part in (self.pictures, Words("Models", "title"), self.versions):
@@ -192,11 +166,10 @@ class LearnPage(Page):
         self.outlives.toggled.connect(self._on_outlives)
         self.follower.said.connect(self._on_said)
         self.follower.ended.connect(self._on_ended)
-        self.anyway.clicked.connect(self.use_anyway)
-        self.again.failed.connect(lambda words: self.card.say_error("Not segmented", words))
+        self.verdict.failed.connect(self.card.say_error)
+        self.verdict.used.connect(self._models_changed)
         self.versions.changed.connect(self._models_changed)
         while_alive(self, self.session.corrections_changed, self._on_corrected)
-        while_alive(self, self.session.layers_changed, self._show_again)
 
     def _attach(self) -> None:
         """Go on showing a run that lives, tell of one that ended unseen, or offer an interrupted one."""
@@ -218,11 +191,10 @@ class LearnPage(Page):
             bring_into_sight(self.card)
 
     def _follow(self, run: LearningRun, lives: bool = False) -> None:
-        self._verdict = None
         self.outlives.setChecked(lives)
         self.outlives.setDisabled(lives)
         self.card.clear()
-        self.result.hide()
+        self.verdict.clear()
         self.curves.clear()
         self.pictures.clear()
         self.plan.say("")
@@ -255,25 +227,9 @@ class LearnPage(Page):
             self.card.say_error("Not learnt", event.sentence)
 
     def _show_verdict(self, verdict: VerdictEvent) -> None:
-        self._verdict = verdict
         seconds = f"{verdict.steps} steps in {verdict.seconds:.0f} s"
         self.card.say(headline_of(verdict), verdict.reason, footnote=f"{verdict.key} · {seconds}")
-        held, guard = figures_in_words(verdict.held_back), figures_in_words(verdict.guard)
-        self.figures.say(f"Dice on held-back corrections\n{held}\n\nDice on the guard scans\n{guard}")
-        self.anyway.setText("Use it" if verdict.promoted else "Use anyway")
-        self._show_use(verdict)
-        self.again.key = verdict.key
-        self._show_again()
-        self.result.show()
-
-    def _show_again(self) -> None:
-        """There is something to segment anew as soon as a scan is open."""
-        self.again.bar.setVisible(self.again.running or bool(self.session.scans()))
-
-    def _show_use(self, verdict: VerdictEvent) -> None:
-        used = key_in_use() == verdict.key
-        self.anyway.setVisible(not used)
-        self.cost.say(use_in_words(verdict, used))
+        self.verdict.show_verdict(verdict)
 
     def _on_ended(self, how: str) -> None:
         run, discarded = self.follower.run, self.running.stopping == "discard"
@@ -283,7 +239,7 @@ class LearnPage(Page):
         if how == "interrupted" and discarded:
             run.stop("discard")  # it was ended before it could do that itself
             how = "stopped"
-        if how == "stopped" and self._verdict is None:
+        if how == "stopped" and self.verdict.of is None:
             self.card.say("Stopped", _last_word(run))
         if how == "interrupted":
             self.running.offer(run)
@@ -316,8 +272,7 @@ class LearnPage(Page):
     def _models_changed(self) -> None:
         self.versions.refresh()
         self.main_form.refresh_choices("model")
-        if self._verdict is not None:
-            self._show_use(self._verdict)
+        self.verdict.show_use()
 
     def _browse(self) -> None:
         dialog = QFileDialog(self, "Folder of corrections", self.store.text())

@@ -9,7 +9,6 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Signal
 
 from napari_spineseg.anatomy import FIRST_TUMOUR_LABEL, Structure
-from napari_spineseg.corrections.edit import Edit, edit_to
 from napari_spineseg.errors import SpineSegError
 from napari_spineseg.io.layers import LayerView, scan_from
 from napari_spineseg.models import get_model
@@ -19,6 +18,7 @@ from napari_spineseg.widgets.correct.history import History, history_of
 from napari_spineseg.widgets.legend import labels_in, scheme_of
 from napari_spineseg.widgets.picker import uncover
 from napari_spineseg.widgets.segment.result_layers import empty_layer
+from napari_spineseg.widgets.segment.tumour_labels import edit_for, is_near, label_at, next_to, region_of
 from napari_spineseg.widgets.session import Session
 from napari_spineseg.widgets.worker import Job, report
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 MODEL = "tumour"
 _LAST_LABEL = FIRST_TUMOUR_LABEL + 98
 _ASK = "Click on a tumour, or drag a box around it."
-# Farther from the outline than this, mm, a click means another tumour.
-_NEAR_MM = 8.0
 
 
 class ClickTumour(QObject):
@@ -108,7 +106,7 @@ class ClickTumour(QObject):
     def _go_on(self, layer: Labels, gesture: Gesture) -> bool:
         """Which tumour a click means: the one it is on, the one outlined last if it is near, else another."""
         point = gesture.points[0]
-        under = _label_at(layer, point)
+        under = label_at(layer, point)
         if FIRST_TUMOUR_LABEL <= under <= _LAST_LABEL and under != self._label:
             self._adopt(layer, under)
             if not gesture.remove:
@@ -121,7 +119,7 @@ class ClickTumour(QObject):
                 self.said.emit("Click on the tumour first; a right click takes away from it.")
                 return False
             self._hints = (inside, [*outside, point])
-        elif self._outline is not None and _near(self._outline, point, layer):
+        elif self._outline is not None and is_near(self._outline, point, layer):
             self._hints = ([*inside, point], outside)
         else:
             self._forget()
@@ -144,10 +142,10 @@ class ClickTumour(QObject):
         """Go on with a tumour that is labelled already; what it covers is what lies next to it."""
         from napari_spineseg.tumours.click import Outline
 
-        box, mask = _region(layer, label)
+        box, mask = region_of(layer, label)
         self._label, self._hints = label, ([], [])
         self._outline, self._under = Outline(box, mask, False), np.array(layer.data)
-        self._under[box][mask] = _next_to(layer, box, mask)
+        self._under[box][mask] = next_to(layer, box, mask)
 
     def _number(self, layer: Labels, outline: Outline) -> None:
         """The number of a new outline: that of the tumour it lies on for the most part, else a free one."""
@@ -256,54 +254,3 @@ class ClickTumour(QObject):
     def _say_size(self, layer: Labels) -> None:
         ml = float(self._outline.mask.sum()) * float(np.prod(layer.scale[-3:])) / 1000
         self.said.emit(f"{ml:.1f} ml; click to add, right click to take away.")
-
-
-def edit_for(layer: Labels, before: Outline | None, after: Outline, label: int, under: np.ndarray) -> Edit:
-    """From one outline of a tumour to the next, as one step: what it no longer covers is as it was.
-
-    `under` are the labels before the tumour's first click.
-    """
-    spans = [after.box, *([before.box] if before is not None else [])]
-    box = tuple(slice(min(b[n].start for b in spans), max(b[n].stop for b in spans)) for n in range(3))
-    was = np.asarray(layer.data[box])
-    now = was.copy()
-    now[was == label] = under[box][was == label]
-    inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(after.box, box, strict=True))
-    now[inner][after.mask] = label
-    return edit_to(was, now, box, "Outlined a tumour")
-
-
-def _label_at(layer: Labels, point: tuple[float, ...]) -> int:
-    index = tuple(round(v) for v in point)
-    inside = all(0 <= v < n for v, n in zip(index, layer.data.shape, strict=True))
-    return int(layer.data[index]) if inside else 0
-
-
-def _region(layer: Labels, label: int) -> tuple[tuple[slice, slice, slice], np.ndarray]:
-    """The smallest box around `label`, and where it is in there."""
-    from napari_spineseg.corrections.edit import box_of
-
-    box = box_of(layer.data, label)
-    return box, np.asarray(layer.data[box]) == label
-
-
-def _next_to(layer: Labels, box: tuple[slice, slice, slice], mask: np.ndarray) -> np.ndarray:
-    """For each voxel of `mask`, the nearest label that is none of it: what the tumour grew in."""
-    from scipy import ndimage
-
-    wide = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in box)
-    around = np.asarray(layer.data[wide])
-    mine = np.zeros(around.shape, bool)
-    mine[tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(box, wide, strict=True))] = mask
-    at = ndimage.distance_transform_edt(
-        mine, sampling=layer.scale[-3:], return_distances=False, return_indices=True
-    )
-    return around[tuple(axis[mine] for axis in at)]
-
-
-def _near(outline: Outline, point: tuple[float, ...], layer: Labels) -> bool:
-    """Whether a point is on an outline, or close to it."""
-    places = np.argwhere(outline.mask) + [s.start for s in outline.box]
-    if not len(places):
-        return False
-    return float(np.linalg.norm((places - point) * layer.scale[-3:], axis=1).min()) <= _NEAR_MM

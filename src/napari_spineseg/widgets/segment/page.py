@@ -9,13 +9,13 @@ from napari.utils.notifications import show_info
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QPushButton, QWidget
 
-from napari_spineseg.errors import ModelError, SpineSegError
+from napari_spineseg.errors import SpineSegError
 from napari_spineseg.io.layers import scan_from_layer
-from napari_spineseg.models import ModelEntry, get_model, list_models, model_in_use
 from napari_spineseg.progress import Control
 from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
 from napari_spineseg.widgets.correct.history import history_of
 from napari_spineseg.widgets.legend import Legend, labels_in, scheme_of
+from napari_spineseg.widgets.network_choices import DEVICES, model_choices
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label, tooltip
 from napari_spineseg.widgets.picker import LayerPicker, uncover
@@ -32,7 +32,7 @@ from napari_spineseg.widgets.segment.result_layers import (
 from napari_spineseg.widgets.segment.save_panel import SavePanel
 from napari_spineseg.widgets.segment.words import describe, places_to_look
 from napari_spineseg.widgets.session import about, layers_of, while_alive
-from napari_spineseg.widgets.settings_form import Choices, SettingsForm, settings_from
+from napari_spineseg.widgets.settings_form import SettingsForm, settings_from
 from napari_spineseg.widgets.worker import Job, report
 
 if TYPE_CHECKING:
@@ -40,13 +40,6 @@ if TYPE_CHECKING:
 
     from napari_spineseg.scan import Scan
 
-DEVICES = [
-    ("auto", "Automatic"),
-    ("cpu", "Processor (CPU)"),
-    ("cuda", "NVIDIA graphics card (CUDA)"),
-    ("mps", "Apple graphics (MPS)"),
-]
-"""Where a network may run, in words; the same on every page."""
 _SCHEMES = [("levels", "Each level (L5, L4/L5 …)"), ("structures", "Structures only")]
 
 
@@ -295,29 +288,3 @@ def _run(scan: Scan, settings: SegmentSettings, control: Control) -> SegmentResu
     import pandas  # noqa: F401
 
     return segment(scan, settings, control)
-
-
-def model_choices(keys: bool = False) -> Choices:
-    """Models to choose from: `name` for the version in use, `name@version` for the others.
-
-    With `keys` their words begin with name@version, for where it matters which of two versions it is.
-    """
-    chosen = model_in_use()
-    entries = list_models()
-    if not entries:
-        return [(chosen, f"{chosen} (not installed)")]
-    choices = []
-    for entry in entries:
-        in_use = _is_in_use(entry)
-        words = entry.title if in_use else f"{entry.title}, version {entry.version}"
-        words = f"{entry.key}: {entry.title}" if keys else words
-        choices.append((entry.name if in_use and chosen != entry.key else entry.key, words))
-    return choices
-
-
-def _is_in_use(entry: ModelEntry) -> bool:
-    """Whether the plain name means this version."""
-    try:
-        return get_model(entry.name).key == entry.key
-    except ModelError:  # the version that was in use is gone; segmenting with the name says so
-        return False
