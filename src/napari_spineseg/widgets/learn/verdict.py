@@ -50,6 +50,7 @@ class VerdictPanel(QWidget):
         self.anyway.clicked.connect(self.use_anyway)
         self.again.failed.connect(lambda words: self.failed.emit("Not segmented", words))
         while_alive(self, session.layers_changed, self._show_again)
+        self.clear()
 
     def clear(self) -> None:
         """There is no verdict yet."""
