@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from napari_spineseg.anatomy import Structure, levels_to_structures
 from napari_spineseg.synthesis.lesion_greys import LEAST_CONTRAST, Greys, in_bone, in_fluid
@@ -12,6 +13,7 @@ from napari_spineseg.synthesis.lesion_sites import Slab
 from napari_spineseg.synthesis.lesions import (
     HELD_OUT_FORMS,
     LOOK_ALIKES,
+    MORE_FORMS,
     TRAINING_FORMS,
     TUMOURS,
     Kind,
@@ -123,10 +125,22 @@ def test_thin_and_thick_stacks_see_the_same_lesion(slab):
 
 def test_held_out_outlines_are_other_outlines(slab):
     at = np.meshgrid(*(np.linspace(-12, 12, 25),) * 3, indexing="ij")
-    for form in (*TRAINING_FORMS, *HELD_OUT_FORMS):
+    for form in (*TRAINING_FORMS, *MORE_FORMS, *HELD_OUT_FORMS):
         inside = signed_distance(form, (0, 0, 0), (8, 8, 8), 1, tuple(at)) < 0
         assert 200 < inside.sum() < 6000 and not inside[0].any() and not inside[-1].any()
-    assert not {*TRAINING_FORMS} & {*HELD_OUT_FORMS}
+    assert not {*TRAINING_FORMS, *MORE_FORMS} & {*HELD_OUT_FORMS}
+
+
+@pytest.mark.parametrize("form", MORE_FORMS)
+def test_outlines_for_training_are_one_piece_for_the_most_part(form):
+    at = tuple(np.meshgrid(*(np.linspace(-12, 12, 25),) * 3, indexing="ij"))
+    for seed in range(6):
+        pieces, _ = ndimage.label(signed_distance(form, (0, 0, 0), (8, 8, 8), seed, at) < 0)
+        assert np.bincount(pieces.ravel())[1:].max() > 0.9 * (pieces > 0).sum()
+
+
+def test_what_grows_in_the_sac_stays_smooth(slab):
+    assert {m.form for m in drawn(Kind.INTRADURAL, slab, 30, MORE_FORMS)} == {"bumpy", "budding", "bent"}
 
 
 @pytest.mark.parametrize("sequence", ["T1", "Gd T1", "T2", "STIR", "water", "fat", "in phase", "random"])

@@ -36,3 +36,28 @@ def cross_entropy_dice(
     dice = (2 * (shares * truth).sum((0, 2, 3)) + 1) / (said + size + 1)
     present = size > 0
     return entropy + (1 - dice[present]).mean() if present.any() else entropy
+
+
+def hardest_dice(logits: torch.Tensor, target: torch.Tensor, share: float = 0.1) -> torch.Tensor:
+    """Cross-entropy of the hardest pixels plus soft Dice sample by sample, for one small foreground class.
+
+    L = mean of the largest `share` of all pixels' CE + 1 - mean_s (2 Σ p y + 1) / (Σ p + Σ y + 1) over
+    the samples s that show the foreground. Over a whole batch, large tumours would outweigh small
+    ones, and the many pixels that are easy would outweigh those that are not.
+
+    Parameters
+    ----------
+    logits
+        (batch, 2, H, W).
+    target
+        (batch, H, W) int64, 0 or 1.
+    """
+    log_shares = logits.log_softmax(1)
+    entropy = functional.nll_loss(log_shares, target, reduction="none").flatten()
+    hard = entropy.topk(max(1, round(share * len(entropy)))).values.mean()
+    said, truth = log_shares[:, 1].exp().flatten(1), target.flatten(1).to(logits.dtype)
+    there = truth.any(1)
+    if not there.any():
+        return hard
+    dice = (2 * (said * truth).sum(1) + 1) / (said.sum(1) + truth.sum(1) + 1)
+    return hard + (1 - dice[there]).mean()

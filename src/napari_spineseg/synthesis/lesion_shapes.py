@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-Form = Literal["bumpy", "lobed", "boxy", "dumbbell"]
+Form = Literal["bumpy", "lobed", "boxy", "dumbbell", "spiky", "crescent", "ragged", "budding", "bent"]
 Points = tuple[np.ndarray, np.ndarray, np.ndarray]
 """x (to the right), y (down), z (to the back), mm, broadcasting against each other."""
 
@@ -26,7 +26,9 @@ def signed_distance(
     ----------
     form
         `bumpy`: an ellipsoid with swellings. `lobed`: several spheres grown together. `boxy`: a
-        rounded block. `dumbbell`: two balls and a waist along the longest radius.
+        rounded block. `dumbbell`: two balls and a waist along the longest radius. `spiky`: a core with
+        pointed spurs. `crescent`: an ellipsoid with a bay. `ragged`: where a random field is high.
+        `budding`: a large lobe with small ones on it. `bent`: a curved sausage.
     centre, radii
         mm along x, y and z.
     seed
@@ -39,6 +41,8 @@ def signed_distance(
         return _lobes(q, rng) * size
     if form == "dumbbell":
         return _dumbbell(q, int(np.argmax(radii)), rng) * size
+    if form in _OTHERS:
+        return _OTHERS[form](q, rng) * np.float32(size)
     power = 4 if form == "boxy" else 2
     norm = sum(np.abs(c) ** power for c in q) ** (1 / power)
     bumps = rng.uniform(0.03, 0.08) if form == "boxy" else rng.uniform(0.05, 0.17)
@@ -79,12 +83,12 @@ def _turned(q: Points, angle: float) -> Points:
     return q[0], q[1] * c - q[2] * s, q[1] * s + q[2] * c
 
 
-def _swellings(q: Points, rng: np.random.Generator) -> np.ndarray:
-    """A smooth function of the direction, standard deviation about 1."""
+def _swellings(q: Points, rng: np.random.Generator, pitches: float = 2.2) -> np.ndarray:
+    """A smooth function of the direction, standard deviation about 1; rougher with larger `pitches`."""
     norm = np.sqrt(sum(c**2 for c in q)) + 1e-3
     out = np.zeros(norm.shape, np.float32)
     for _ in range(_WAVES):
-        pitch, phase = rng.normal(0, 2.2, 3), rng.uniform(0, 2 * np.pi)
+        pitch, phase = rng.normal(0, pitches, 3), rng.uniform(0, 2 * np.pi)
         out += np.cos(sum(np.float32(w) * c for w, c in zip(pitch, q, strict=True)) / norm + phase)
     return out * np.float32(np.sqrt(2 / _WAVES))
 
@@ -104,6 +108,50 @@ def _dumbbell(q: Points, axis: int, rng: np.random.Generator) -> np.ndarray:
         ends.append(np.sqrt(sum((c - side * apart * (k == axis)) ** 2 for k, c in enumerate(q))) - radius)
     start, end = [tuple(side * apart * (k == axis) for k in range(3)) for side in (-1, 1)]
     return _joined([*ends, capsule(q, start, end) - waist])
+
+
+def _spiky(q: Points, rng: np.random.Generator) -> np.ndarray:
+    norm = np.sqrt(sum(c**2 for c in q))
+    spurs = np.maximum(_swellings(q, rng, 4.0), 0) ** 2
+    return norm - 0.8 - np.float32(rng.uniform(0.08, 0.16)) * spurs
+
+
+def _crescent(q: Points, rng: np.random.Generator) -> np.ndarray:
+    # Further off, the exponentials of `_joined` would overflow.
+    norm = np.minimum(np.sqrt(sum(c**2 for c in q)), 4)
+    away = rng.normal(size=3) * (0.3, 1, 1)
+    away *= rng.uniform(0.8, 1.1) / np.linalg.norm(away)
+    bay = rng.uniform(0.55, 0.85) - np.sqrt(sum((c - a) ** 2 for c, a in zip(q, away, strict=True)))
+    # The inside is where neither is positive, rounded where they meet.
+    return -_joined([1 - norm + np.float32(0.05) * _swellings(q, rng), -bay], 0.05)
+
+
+def _ragged(q: Points, rng: np.random.Generator) -> np.ndarray:
+    norm = np.sqrt(sum(c**2 for c in q))
+    coarse, fine = (waves(q, period, int(rng.integers(2**31))) for period in (1.3, 0.55))
+    return norm - 0.9 - np.float32(rng.uniform(0.1, 0.25)) * (coarse + np.float32(0.4) * fine)
+
+
+def _budding(q: Points, rng: np.random.Generator) -> np.ndarray:
+    parts = [np.sqrt(sum(c**2 for c in q)) - 0.72]
+    for _ in range(rng.integers(4, 10)):
+        at = rng.normal(size=3)
+        at *= rng.uniform(0.65, 0.9) / np.linalg.norm(at)
+        near = np.sqrt(sum((c - p) ** 2 for c, p in zip(q, at, strict=True)))
+        parts.append(near - rng.uniform(0.15, 0.4))
+    return _joined(parts, 0.06)
+
+
+def _bent(q: Points, rng: np.random.Generator) -> np.ndarray:
+    turned = _turned(q, rng.uniform(0, np.pi))
+    along, bow = turned[1], rng.uniform(-0.45, 0.45)
+    across = turned[2] - np.float32(bow) * (along**2 - np.float32(0.4))
+    radius = rng.uniform(0.42, 0.62)
+    beyond = np.maximum(np.abs(along) - np.float32(1.1 - radius), 0)
+    return np.sqrt(turned[0] ** 2 + beyond**2 + across**2) - radius
+
+
+_OTHERS = {"spiky": _spiky, "crescent": _crescent, "ragged": _ragged, "budding": _budding, "bent": _bent}
 
 
 def _joined(parts: list[np.ndarray], soft: float = 0.12) -> np.ndarray:

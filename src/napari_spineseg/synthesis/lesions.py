@@ -27,6 +27,7 @@ from napari_spineseg.synthesis.lesion_sites import Centre, Slab, Wall
 from napari_spineseg.synthesis.lesion_visibility import is_visible
 
 _TRIES = 4
+_NOT_IN_SAC = ("lobed", "spiky", "crescent", "ragged")
 
 
 class Kind(StrEnum):
@@ -56,6 +57,8 @@ LOOK_ALIKES = (
     Kind.HERNIATION,
 )
 TRAINING_FORMS: tuple[Form, ...] = ("bumpy", "lobed")
+MORE_FORMS: tuple[Form, ...] = ("spiky", "crescent", "ragged", "budding", "bent")
+"""Outlines for training that no table is made with: who has seen many is not surprised by one more."""
 HELD_OUT_FORMS: tuple[Form, ...] = ("boxy", "dumbbell")
 """Outlines that no model is trained on."""
 
@@ -124,7 +127,7 @@ def draw(
         return None
     centre, radii = found
     # A mass in the sac is round or oval whatever else grows elsewhere.
-    if kind is Kind.INTRADURAL and form == "lobed":
+    if kind is Kind.INTRADURAL and form in _NOT_IN_SAC:
         form = "bumpy"
     off = float(rng.uniform(-0.5, 0.5)) * radii[0]
     return Lesion(kind, form, (centre[0] + off, *centre[1:]), radii, seed)

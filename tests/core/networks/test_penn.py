@@ -8,6 +8,7 @@ import torch
 from napari_spineseg.core.networks import build_network
 from napari_spineseg.core.networks.penn import (
     PENN,
+    Again,
     PatchClassifier,
     PatchReconstruction,
     blend,
@@ -46,6 +47,20 @@ def test_folding_the_norms_changes_no_answer(network):
     folded = fold(network)
     assert not [m for m in folded.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert torch.allclose(folded(image), network(image), atol=1e-4)
+
+
+def test_a_network_that_grows_deeper_says_what_it_said_before(network):
+    deeper = PENN(3, 2, (4, 8, 8), again=(0, 1, 2)).eval()
+    missing, unexpected = deeper.load_state_dict(network.state_dict(), strict=False)
+    assert missing and not unexpected
+    image = torch.randn(1, 3, 32, 32)
+    assert torch.allclose(deeper(image), network(image), atol=1e-5)
+    # And what was added learns from the first step on
+    deeper.train()(torch.randn(2, 3, 32, 32)).square().mean().backward()
+    assert all(m.change[1].weight.grad.abs().sum() > 0 for m in deeper.modules() if isinstance(m, Again))
+    folded = fold(deeper.eval())
+    assert not [m for m in folded.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert torch.allclose(folded(image), deeper(image), atol=1e-4)
 
 
 def test_every_weight_learns(network):

@@ -6,6 +6,7 @@ import json
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from napari_spineseg.core.checkpoint import load_model
 from napari_spineseg.core.networks.penn import PENN
@@ -18,10 +19,12 @@ from napari_spineseg.learning.tumour.pretrain import (
     figures_of,
     fitted_temperature,
     is_tumour_recipe,
+    measure_norms,
     patch_figures,
     pretrain_tumour,
     split,
 )
+from napari_spineseg.synthesis.lesions import HELD_OUT_FORMS, TUMOURS
 
 SMALL = PatchSettings(pixel_mm=1.0, sizes_px=(32, 48), synthetic_share=0.5)
 
@@ -52,6 +55,7 @@ def tiny(**changes) -> TumourSettings:
         "reconstruct_steps": 2,
         "classify_steps": 2,
         "last": LastStage(steps=2, patches=SMALL),
+        "finish": (LastStage(steps=2, batch=2, loss="hardest", patches=SMALL),),
         "train": train,
         "held_out_tissues": (),
     }
@@ -69,7 +73,7 @@ def test_a_recipe_becomes_a_model_with_an_honest_card(prepared, tmp_path):
     assert card.structures == ["background", "tumour"]
     assert set(card.figures["held-out patches"]) == {"precision", "recall", "accuracy", "f1", "iou", "dice"}
     assert card.data["patients"] == ["a", "b"]
-    assert {"reconstruct", "classify", "last"} <= {path.name for path in tmp_path.iterdir()}
+    assert {"reconstruct", "classify", "last", "finish1"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_a_finished_run_is_not_trained_again(prepared, tmp_path):
@@ -92,6 +96,38 @@ def test_a_patient_is_on_one_side_only(prepared):
 def test_the_bundled_recipe_holds_out_patients_and_is_known_as_one_for_tumours():
     assert is_tumour_recipe(find_recipe("tumour")) and not is_tumour_recipe(find_recipe("lumbar"))
     assert len(read_recipe(find_recipe("tumour"), TumourSettings).held_out_tissues) >= 5
+
+
+def test_no_stage_of_the_bundled_recipe_shows_an_outline_that_tests_keep_back():
+    recipe = read_recipe(find_recipe("tumour"), TumourSettings)
+    for stage in (recipe, recipe.last, *recipe.finish):
+        assert not {*stage.patches.forms} & {*HELD_OUT_FORMS}
+        assert {*stage.patches.kinds} == {*TUMOURS}
+
+
+def test_a_stage_can_keep_a_share_of_what_was_before_it(prepared, tmp_path):
+    finish = LastStage(steps=2, batch=2, learning_rate=1.0, loss="hardest", patches=SMALL)
+    weights = {}
+    for keep in (0.0, 0.5):
+        stages = (finish.model_copy(update={"keep": keep}),)
+        pretrain_tumour(tiny(finish=stages), prepared, tmp_path / str(keep))
+        weights[keep] = load_model(tmp_path / str(keep) / "tumour.safetensors").network
+    before = load_file(tmp_path / "0.0" / "last" / "state_0.safetensors")
+    name = "encoder.0.0.weight"
+    start = before[f"averaged/network.{name}"]
+    whole, half = (weights[keep].state_dict()[name].float() for keep in (0.0, 0.5))
+    assert not torch.allclose(whole, start, atol=1e-2)
+    assert torch.allclose(half, (start + whole) / 2, atol=1e-2)
+
+
+def test_norms_are_measured_anew():
+    torch.manual_seed(0)
+    network = PENN(3, 2, (4, 8))
+    batch = PatchBatch(5 + torch.randn(4, 3, 16, 16), *(torch.zeros(4, 16, 16),) * 2, torch.zeros(4))
+    measure_norms(network, [batch] * 3)
+    first = network.encoder[0]
+    assert torch.allclose(first[1].running_mean, first[0](batch.image).mean((0, 2, 3)), atol=1e-4)
+    assert first[1].momentum == 0.1
 
 
 class Oracle(torch.nn.Module):

@@ -12,7 +12,8 @@ PE module
     slices as channels; nothing is rescaled, since a tumour's size in mm means something.
 Encoder
     A strided 3 x 3 convolution a scale instead of pooling, then one more: `PENN.encoder`. The
-    finest scale of features is at half the patch's resolution.
+    finest scale of features is at half the patch's resolution. `again` adds some that do nothing
+    at first (`Again`): a trained network gets deeper without forgetting.
 Decoder
     2 x 2 stride 2 transposed convolutions ("deconvolution"), each joined with the encoder's
     features of its scale and mixed by a 3 x 3 convolution; a last transposed convolution is the
@@ -30,6 +31,7 @@ Pre-training
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 
 import torch
 from torch import nn
@@ -49,6 +51,8 @@ class PENN(nn.Module):
         Outputs, background first.
     widths
         Channels at each scale, finest (half the input's resolution) first.
+    again
+        How many `Again` each scale of the encoder ends with, finest first; none where left out.
 
     Shapes
     ------
@@ -57,14 +61,19 @@ class PENN(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int = 3, classes: int = 2, widths: tuple[int, ...] = (24, 48, 96, 160, 224)
+        self,
+        in_channels: int = 3,
+        classes: int = 2,
+        widths: tuple[int, ...] = (24, 48, 96, 160, 224),
+        again: tuple[int, ...] = (),
     ) -> None:
         super().__init__()
         self.in_channels, self.classes, self.widths = in_channels, classes, tuple(widths)
         self.encoder = nn.ModuleList()
         before = in_channels
-        for width in widths:
-            self.encoder.append(nn.Sequential(*_conv(before, width, 2), *_conv(width, width)))
+        for width, more in zip_longest(widths, again[: len(widths)], fillvalue=0):
+            block = (*_conv(before, width, 2), *_conv(width, width))
+            self.encoder.append(nn.Sequential(*block, *(Again(width) for _ in range(more))))
             before = width
         self.deconvolutions, self.decoder = nn.ModuleList(), nn.ModuleList()
         for width in reversed(widths[:-1]):
@@ -96,6 +105,22 @@ class PENN(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """(n, in_channels, H, W) -> logits (n, classes, H, W)."""
         return self.head(self.decode(self.encode(image)))
+
+
+class Again(nn.Module):
+    """relu(x + norm(conv(x))), the norm's weight 0 at first: behind a ReLU it begins as if it were not there.
+
+    image: (n, width, H, W) -> the same shape.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.change = nn.Sequential(nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width))
+        nn.init.zeros_(self.change[1].weight)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Add the change."""
+        return functional.relu(image + self.change(image))
 
 
 class PatchReconstruction(nn.Module):

@@ -6,10 +6,11 @@ patches with tumours from look-alikes and background, then segment.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import torch
 import yaml
@@ -20,7 +21,7 @@ from torch.nn import functional
 from napari_spineseg.core.checkpoint import ModelCard, save_model
 from napari_spineseg.core.enhanced_sgd import OptimiserSettings, OptimiserTrainer
 from napari_spineseg.core.inputs import InputSpec
-from napari_spineseg.core.losses import cross_entropy_dice
+from napari_spineseg.core.losses import cross_entropy_dice, hardest_dice
 from napari_spineseg.core.networks import build_network
 from napari_spineseg.core.networks.penn import (
     PENN,
@@ -30,13 +31,18 @@ from napari_spineseg.core.networks.penn import (
     mask_blocks,
 )
 from napari_spineseg.datasets.prepared import PreparedVolume, load_prepared
+from napari_spineseg.learning.blend import blended
 from napari_spineseg.learning.calibration import best_temperature
 from napari_spineseg.learning.pretrain import RecipeName
 from napari_spineseg.learning.tumour.patches import PATCH_CLASSES, PatchBatch, PatchSampler, PatchSettings
 from napari_spineseg.progress import Control
 
+LossName = Literal["pooled", "hardest"]
+"""`cross_entropy_dice` over a whole batch, or `hardest_dice`, patch by patch."""
+_STRUCTURES = ("background", "tumour")
 _MASKED_SHARE, _BLOCK = 0.5, 16
 _VALIDATION_SEED, _VALIDATION_BATCHES = 99, 6
+_NORM_BATCHES = 10
 
 
 class LastStage(BaseModel):
@@ -50,6 +56,12 @@ class LastStage(BaseModel):
 
     steps: int = Field(2000, gt=0)
     learning_rate: float = Field(1e-3, gt=0)
+    batch: int | None = Field(None, gt=0, description="as in the stage before where left out")
+    warm_up: int | None = Field(None, ge=0, description="as in the stage before where left out")
+    loss: LossName = "pooled"
+    keep: float = Field(
+        0.0, ge=0, lt=1, description="share that the weights of before have in those of after"
+    )
     patches: PatchSettings = PatchSettings(tumour_share=0.2, border_share=0.08, hard_share=0.3)
 
 
@@ -69,6 +81,7 @@ class TumourSettings(BaseModel):
     anatomy_weight: float = Field(0.5, ge=0, description="how much the second head's loss counts")
     train: OptimiserSettings = OptimiserSettings()
     last: LastStage | None = Field(None, description="stage with few tumours at the end")
+    finish: tuple[LastStage, ...] = Field((), description="more stages, with another loss or other patches")
     train_folders: tuple[str, ...] = ("train", "tissues")
     validation_folders: tuple[str, ...] = ("val",)
     held_out_tissues: tuple[str, ...] = Field((), description="patients whose tissue maps are kept for tests")
@@ -133,28 +146,65 @@ def train_stages(
     for stage in (reconstruct, classify):
         stage(network, settings, volumes, out / stage.__name__, device, control, sampler_of)
     aided = AnatomyAided(network)
-    stages = [(settings.patches, settings.train, out)]
-    if settings.last is not None:
-        last = {"stop_after": None, **settings.last.model_dump(include={"steps", "learning_rate"})}
-        stages.append((settings.last.patches, settings.train.model_copy(update=last), out / "last"))
-    for number, (patches, train, folder) in enumerate(stages):
-        sampler = sampler_of(volumes, patches, train.seed + 10 * number)
+    for number, stage in enumerate(_stages(settings, out)):
+        before = copy.deepcopy(aided)
+        sampler = sampler_of(volumes, stage.patches, settings.train.seed + 10 * number)
         trainer = OptimiserTrainer(
             aided,
-            lambda step, sampler=sampler: sampler.batch(step, settings.train.batch),
-            lambda logits, batch: _loss(logits, batch, network.classes, settings.anatomy_weight),
-            train,
-            folder,
+            lambda step, sampler=sampler, count=stage.train.batch: sampler.batch(step, count),
+            lambda logits, batch, name=stage.loss: _loss(logits, batch, name, settings.anatomy_weight),
+            stage.train,
+            stage.folder,
             None if validate is None else lambda averaged: validate(averaged.network),
             device,
         )
-        aided.load_state_dict(trainer.run(control).state_dict())
+        after = blended((before, trainer.run(control)), (stage.keep, 1 - stage.keep))
+        aided.load_state_dict(after.state_dict())
+        if stage.keep:
+            measure_norms(aided, [sampler.draw(step, stage.train.batch) for step in range(_NORM_BATCHES)])
     return aided.eval().network
 
 
-def _loss(logits: torch.Tensor, batch: PatchBatch, classes: int, anatomy_weight: float) -> torch.Tensor:
-    """Cross-entropy and Dice of the tumour, and of the anatomy at a lower weight."""
-    loss = cross_entropy_dice(logits[:, :classes], batch.target)
+@torch.no_grad()
+def measure_norms(network: nn.Module, batches: Sequence[PatchBatch]) -> None:
+    """Set the norms' statistics to the mean over `batches`: those of two networks do not average."""
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None
+    device = next(network.parameters()).device
+    network.train()
+    for batch in batches:
+        network(batch.to(device).image)
+    for norm in norms:
+        norm.momentum = 0.1
+
+
+class _Segmenting(NamedTuple):
+    """One of the stages that segment."""
+
+    patches: PatchSettings
+    train: OptimiserSettings
+    folder: Path
+    loss: LossName = "pooled"
+    keep: float = 0.0
+
+
+def _stages(settings: TumourSettings, out: Path) -> list[_Segmenting]:
+    found = [_Segmenting(settings.patches, settings.train, out)]
+    later = [("last", settings.last), *((f"finish{n}", s) for n, s in enumerate(settings.finish, 1))]
+    for name, more in later:
+        if more is not None:
+            given = more.model_dump(exclude={"patches", "loss", "keep"}, exclude_none=True)
+            train = settings.train.model_copy(update={"stop_after": None, **given})
+            found.append(_Segmenting(more.patches, train, out / name, more.loss, more.keep))
+    return found
+
+
+def _loss(logits: torch.Tensor, batch: PatchBatch, name: LossName, anatomy_weight: float) -> torch.Tensor:
+    """Loss of the tumour, and of the anatomy (behind it) at a lower weight."""
+    classes = len(_STRUCTURES)
+    loss = (hardest_dice if name == "hardest" else cross_entropy_dice)(logits[:, :classes], batch.target)
     if not anatomy_weight:
         return loss
     return loss + anatomy_weight * cross_entropy_dice(logits[:, classes:], batch.anatomy)
@@ -280,7 +330,7 @@ def _card(settings: TumourSettings, volumes: Sequence[PreparedVolume], figures: 
         name=settings.name,
         network=settings.network,
         arguments=settings.arguments,
-        structures=["background", "tumour"],
+        structures=list(_STRUCTURES),
         input=settings.input,
         data={
             "patients": sorted({v.patient for v in volumes}, key=lambda p: (len(p), p)),
