@@ -150,7 +150,7 @@ def choose(picker, text, qtbot):
         assert picker.currentIndex() != before
 
 
-def test_labels_are_seen_over_another_sequence_that_was_opened_on_top_of_them(model):
+def test_labels_are_seen_over_another_sequence_that_was_opened_on_top_of_them(model, qtbot):
     """Else strokes go into labels that lie unseen under the picture."""
     session = session_of(model)
     scan = model.add_image(np.zeros((5, 20, 20)), name="T2")
@@ -160,6 +160,7 @@ def test_labels_are_seen_over_another_sequence_that_was_opened_on_top_of_them(mo
     hidden = model.add_image(np.zeros((5, 20, 20)), name="STIR", visible=False)
     model.layers.selection.active = labels
     assert uncover(session, labels) == []
+    qtbot.wait(10)
     assert [layer.name for layer in model.layers] == ["T2", "T1", "T2_seg", "STIR"]
     assert sequence.visible and not hidden.visible
     assert model.layers.selection.active is labels

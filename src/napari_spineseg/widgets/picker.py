@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_spineseg.widgets.parts import Choice
@@ -97,12 +98,15 @@ def uncover(session: Session, layer: Labels) -> list[str]:
     layer.visible = True
     if not any(other.visible and same_grid(other, layer) for other in session.scans()):
         scan.visible = True
-    _raise(session, layer)
+    # napari may be in the middle of adding or removing a layer: its list must not be moved about meanwhile.
+    QTimer.singleShot(0, partial(_raise, session, layer))
     return [other.name for other in hidden]
 
 
 def _raise(session: Session, layer: Labels) -> None:
     """Put `layer` above the pictures that are shown."""
+    if not session.open or layer not in session.segmentations():
+        return
     layers = session.viewer.layers
     over = [layers.index(scan) for scan in session.scans() if scan.visible]
     if over and max(over) > (at := layers.index(layer)):

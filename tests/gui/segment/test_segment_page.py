@@ -265,6 +265,20 @@ def test_a_preview_is_not_mixed_with_the_result_below_it(viewer, page, qtbot, fa
     assert result.visible and other.visible
 
 
+def test_a_preview_ends_with_its_page(viewer, page, qtbot, monkeypatch):
+    """It lay over the labels that were corrected on the next page."""
+    monkeypatch.setattr(
+        "napari_spineseg.segment.preview_slice", lambda scan, s, i: np.ones((80, 40), np.uint8)
+    )
+    add_scan(viewer)
+    with qtbot.waitSignal(page.preview.drawn):
+        click(qtbot, page.preview_button)
+    page.hide()
+    assert not page.preview.active and "preview" not in viewer.layers
+    page.show()
+    assert not page.preview_button.isChecked()
+
+
 def test_preview_removed_by_hand_is_off(viewer, page, qtbot, monkeypatch):
     monkeypatch.setattr(
         "napari_spineseg.segment.preview_slice", lambda scan, s, i: np.zeros((80, 40), np.uint8)
