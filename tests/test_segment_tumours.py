@@ -71,7 +71,7 @@ def test_tumours_are_numbered_from_301_among_the_levels(phantom, models, seen):
     found = result.segmentation.found()
     assert {1, 2, 3, 4, 5, 100, 301} <= set(found) and 302 not in found
     assert [f.where for f in result.findings] == ["L3 body"]
-    assert "1 tumour" in result.summary and WARNING in result.segmentation.warnings
+    assert "1 possible tumour" in result.summary and WARNING in result.segmentation.warnings
     assert result.uncertainty is None
 
 

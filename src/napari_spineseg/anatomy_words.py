@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from napari_spineseg.anatomy import FIRST_DISC_LABEL, Numbering, Structure, structure_of
 
@@ -13,13 +13,17 @@ _NAMED = 14
 _NAME = re.compile(r"\b[LTC]\d+(?:/[LTCS]\d+)?\b")
 
 
-def summarise(labels: Iterable[int], numbering: Numbering = Numbering()) -> str:
-    """Say in words what is there.
+def summarise(
+    labels: Iterable[int], numbering: Numbering = Numbering(), possible: Collection[int] = ()
+) -> str:
+    """Say in words what is there. `possible` are labels that a model took for tumours.
 
     >>> summarise([1, 2, 3, 100, 201, 202])
     'L5–L3, 2 discs, spinal canal'
     >>> summarise([1, 3])
     'L5, L3'
+    >>> summarise([301, 302, 303], possible={302, 303})
+    '1 tumour, 2 possible tumours'
     >>> summarise([1, 60])
     'L5, 1 number without a meaning'
     >>> summarise([])
@@ -29,14 +33,22 @@ def summarise(labels: Iterable[int], numbering: Numbering = Numbering()) -> str:
     for label in sorted(int(n) for n in labels if n):
         kinds.setdefault(structure_of(label), []).append(label)
     parts = [_span(run, numbering) for run in _runs(kinds.get(Structure.VERTEBRA, []))]
-    for structure in (Structure.DISC, Structure.TUMOUR):
-        if number := len(kinds.get(structure, [])):
-            parts.append(f"{number} {structure.title}{'s' if number > 1 else ''}")
+    if discs := len(kinds.get(Structure.DISC, [])):
+        parts.append(_counted(discs, Structure.DISC.title))
     if Structure.CANAL in kinds:
-        parts.insert(len(parts) - (Structure.TUMOUR in kinds), Structure.CANAL.title)
+        parts.append(Structure.CANAL.title)
+    tumours = kinds.get(Structure.TUMOUR, [])
+    doubted = sum(label in possible for label in tumours)
+    for number, title in ((len(tumours) - doubted, "tumour"), (doubted, "possible tumour")):
+        if number:
+            parts.append(_counted(number, title))
     if strays := len(kinds.get(Structure.BACKGROUND, [])):
         parts.append(f"{strays} number{'s' if strays > 1 else ''} without a meaning")
     return ", ".join(parts) or "nothing found"
+
+
+def _counted(number: int, title: str) -> str:
+    return f"{number} {title}{'s' if number > 1 else ''}"
 
 
 def renamed(text: str, shift: int, before: Numbering, after: Numbering) -> str:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_spineseg import __version__
 from napari_spineseg.anatomy import (
+    FIRST_TUMOUR_LABEL,
     Scheme,
     levels_to_structures,
 )
@@ -193,7 +194,10 @@ def _numbered(scan: Scan, seen: _Seen, settings: SegmentSettings, clock: _Clock)
             odds=seen.card.finding_odds,
         )
         labels = np.where(found > 0, found, labels)
-    summary = summarise(np.unique(labels), result.numbering)
+    there = np.unique(labels)
+    # No model is validated on patients: what it marks may be none.
+    possible = there[there >= FIRST_TUMOUR_LABEL] if findings is not None else ()
+    summary = summarise(there, result.numbering, possible)
     labels = labels if settings.scheme == "levels" else levels_to_structures(labels)
     labels = np.ascontiguousarray(scan.grid.to_orientation().invert(labels).astype(np.uint16, copy=False))
     checksum = Segmentation(labels, scan.affine).checksum()

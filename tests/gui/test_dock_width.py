@@ -8,7 +8,7 @@ from figures_kit import add_labels, measure
 from gui_kit import clipped
 from napari.settings import get_settings
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QAbstractSpinBox, QScrollArea
+from qtpy.QtWidgets import QAbstractSpinBox, QLineEdit, QScrollArea
 
 from napari_spineseg.widgets.correct.fix import ClickToFix
 from napari_spineseg.widgets.dock import PAGES, SpineSegDock
@@ -74,6 +74,8 @@ def test_large_text_is_large_everywhere_and_never_cut_off(shared, qtbot, spinese
             QTest.qWait(100)
             problems[title] = clipped(dock) + too_wide(page)
             sizes = {label.font().pointSize() for label in (dock.steps[title], page.hint, page.card.headline)}
+            fields = [field for kind in (QLineEdit, QAbstractSpinBox) for field in page.findChildren(kind)]
+            assert all(f.font().pointSize() >= 15 for f in fields if f.isVisible()), title
             assert min(sizes) >= 15 and page.card.headline.font().pointSize() == max(sizes)
         assert not {title: found for title, found in problems.items() if found}
     finally:

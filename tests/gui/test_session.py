@@ -150,6 +150,22 @@ def choose(picker, text, qtbot):
         assert picker.currentIndex() != before
 
 
+def test_labels_are_seen_over_another_sequence_that_was_opened_on_top_of_them(model, qtbot):
+    """Else strokes go into labels that lie unseen under the picture."""
+    session = session_of(model)
+    scan = model.add_image(np.zeros((5, 20, 20)), name="T2")
+    labels = model.add_labels(np.ones((5, 20, 20), int), name="T2_seg")
+    session.link(labels, scan)
+    sequence = model.add_image(np.zeros((5, 20, 20)), name="T1")
+    hidden = model.add_image(np.zeros((5, 20, 20)), name="STIR", visible=False)
+    model.layers.selection.active = labels
+    assert uncover(session, labels) == []
+    qtbot.wait(10)
+    assert [layer.name for layer in model.layers] == ["T2", "T1", "T2_seg", "STIR"]
+    assert sequence.visible and not hidden.visible
+    assert model.layers.selection.active is labels
+
+
 def test_what_lies_over_a_segmentation_on_another_grid_is_hidden(model):
     """Else one patient's picture is looked at while another's labels are drawn."""
     session = session_of(model)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Layer
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 
 from napari_spineseg.widgets.session import Session, layers_of, while_alive
 from napari_spineseg.widgets.view import add_beside, sagittal_index
@@ -24,8 +24,9 @@ class LivePreview(QObject):
     """Draws something over the current sagittal slice of a scan, beside the window.
 
     One slice is worked out at a time; of those asked for meanwhile only the latest counts. It ends by
-    itself when its layer is removed or another scan is chosen. Subclasses say in `_begin` what to keep
-    of a scan, in `_forget` what to let go, and in `_draw_slice` what to work out and how to show it.
+    itself when its layer is removed, another scan is chosen or its page is left. Subclasses say in
+    `_begin` what to keep of a scan, in `_forget` what to let go, and in `_draw_slice` what to work out
+    and how to show it.
     """
 
     message = Signal(str)
@@ -48,6 +49,13 @@ class LivePreview(QObject):
             while_alive(self, getattr(session.viewer.dims.events, event), self.refresh)
         while_alive(self, session.layers_changed, self._on_layers)
         while_alive(self, session.scan_changed, self._on_scan)
+        parent.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """On another page it would lie over what is worked on there. A window that is minimised keeps it."""
+        if event.type() == QEvent.Type.Hide and not event.spontaneous() and self._session.open:
+            self.stop()
+        return False
 
     @property
     def active(self) -> bool:

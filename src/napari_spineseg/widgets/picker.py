@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_spineseg.widgets.parts import Choice
@@ -80,7 +81,8 @@ def uncover(session: Session, layer: Labels) -> list[str]:
     """Hide what would be looked at in the place of `layer` and its scan: other people's scans and labels.
 
     What lies on the same grid stays: that is another sequence of the same spine, or an older result.
-    Returns the names of what was hidden.
+    `layer` is raised above such a picture, under which nobody would see it. Returns the names
+    of what was hidden.
     """
     scan = session.scan_of(layer)
     if scan is None:
@@ -96,4 +98,16 @@ def uncover(session: Session, layer: Labels) -> list[str]:
     layer.visible = True
     if not any(other.visible and same_grid(other, layer) for other in session.scans()):
         scan.visible = True
+    # napari may be in the middle of adding or removing a layer: its list must not be moved about meanwhile.
+    QTimer.singleShot(0, partial(_raise, session, layer))
     return [other.name for other in hidden]
+
+
+def _raise(session: Session, layer: Labels) -> None:
+    """Put `layer` above the pictures that are shown."""
+    if not session.open or layer not in session.segmentations():
+        return
+    layers = session.viewer.layers
+    over = [layers.index(scan) for scan in session.scans() if scan.visible]
+    if over and max(over) > (at := layers.index(layer)):
+        layers.move(at, max(over) + 1)

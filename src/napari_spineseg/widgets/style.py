@@ -20,7 +20,7 @@ _SHEET = """
 [role="primary"] {{ background: {accent}; color: {on_accent}; font-weight: 600; padding: 6px 12px; }}
 [role="primary"]:hover {{ background: {accent_hover}; }}
 [role="primary"]:disabled {{ background: {primary}; color: {faint}; border: 0px; }}
-QToolButton, QTableView {{ font-size: {size}pt; }}
+QToolButton, QTableView, QLineEdit, QAbstractSpinBox {{ font-size: {size}pt; }}
 [role="title"] {{ font-size: {large}pt; font-weight: 600; }}
 QToolButton[role="heading"] {{ background: transparent; color: {muted}; border: 1px solid transparent;
   border-radius: 3px; padding: 2px 4px; }}

@@ -129,6 +129,19 @@ def test_doubtful_places_one_after_the_other(viewer, page, layer, qtbot):
     assert not any(d.same_as(first, (4, 1, 1)) for d in page.doubts.doubts)
 
 
+def test_a_key_pressed_while_places_are_looked_for_is_answered_once_they_are_there(viewer, page, layer):
+    doubts = page.doubts
+    viewer.layers.selection.active = viewer.layers[0]
+    page.session.segmentation = None
+    page.session.segmentation = layer
+    assert doubts._job is not None and not doubts.doubts
+    doubts.step(1)
+    assert "Looking for" in page.hint.words
+    settle(page)
+    assert doubts.current is doubts.doubts[0]
+    assert page.hint.words == f"{doubts.count.words}: {doubts.reason.words}."
+
+
 def test_a_ring_shows_the_place_and_goes_with_it(viewer, page, asked, layer, qtbot):
     click(qtbot, page.doubts.next)
     ring, doubt = page.doubts.marker.layer, page.doubts.current

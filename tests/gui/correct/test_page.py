@@ -45,6 +45,13 @@ def test_a_second_scan_without_a_segmentation_says_what_to_do_too(viewer, page, 
     assert page.layer is layer and page.run_bar.isVisible() and not page.empty.isVisible()
 
 
+def test_another_sequence_that_is_opened_does_not_hide_what_is_drawn(viewer, page, layer):
+    scan = page.session.scan
+    sequence = viewer.add_image(np.array(scan.data), name="T1", scale=scan.scale)
+    wait_until(lambda: viewer.layers.index(layer) > viewer.layers.index(sequence))
+    assert layer.visible and sequence.visible
+
+
 def test_keys_whose_controls_may_be_out_of_sight_say_what_they_set(viewer, page, layer):
     layer.brush_size = 20
     said = {name: (key(viewer, name), page.hint.words, viewer.status)[1:] for name in ("B", "D", "]", "2")}

@@ -68,6 +68,8 @@ def test_split_by_two_clicks_and_merge_by_one(viewer, page, layer):
     key(viewer, "M")
     press(viewer, layer, (3, 52, 15))
     assert data[3, 52, 15] == 1 and data[3, 10, 15] == 3
+    # A click on the wrong one takes a whole vertebra: its name has to be read at once.
+    assert page.hint.words == "Merged L4 into L5, and renumbered what lies above."
     key(viewer, "Control-Z")
     key(viewer, "Control-Z")
     assert np.array_equal(data, before)

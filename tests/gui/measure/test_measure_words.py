@@ -58,6 +58,11 @@ def test_the_card_says_why_most_of_what_is_missing_is():
     assert remark_of(Measurements(missing)) == remark
     assert remark_of(Measurements(missing[:2])) == "2 figures missing, all cut off by the edges of the scan"
     assert remark_of(Measurements(missing[1:])) == "2 figures missing"
+    sentence = "L4: The spinal canal is not labelled beside it."
+    alike = tuple(Figure(HEIGHT.key, n, "L5", None, sentence) for n in (1, 2))
+    assert remark_of(Measurements(alike)) == (
+        "2 figures missing, all because the spinal canal is not labelled beside it"
+    )
 
 
 def test_one_figure_in_words():

@@ -15,6 +15,7 @@ from napari_spineseg.segment import SegmentSettings
 from napari_spineseg.tumours.click import Outline
 from napari_spineseg.widgets.correct.clicks import Gesture
 from napari_spineseg.widgets.segment.find_tumours import findings_of, words_of
+from napari_spineseg.widgets.segment.result_layers import possible_tumours
 from napari_spineseg.widgets.session import KEY, about
 
 FINDING = {
@@ -99,6 +100,21 @@ def test_findings_are_listed_and_lead_to_their_place(viewer, page, qtbot, layer)
     qtbot.mouseClick(page.tumours.list.viewport(), Qt.MouseButton.LeftButton, pos=item)
     assert layer.world_to_data(viewer.dims.point)[0] == pytest.approx(2, abs=0.5)
     assert layer.selected_label == 301
+
+
+def test_what_the_model_found_is_possible_and_a_place_to_look_at(viewer, page, layer):
+    """A model that nobody validated finds no tumours; a person does."""
+    known = {**about(layer), "provenance": {"tumours": [FINDING]}, "warnings": ("Look at L5.",)}
+    layer.metadata[KEY] = known
+    layer.data[FOUND] = 301
+    assert possible_tumours(layer) == {301}
+    viewer.layers.selection.active = layer
+    page.session.segmentation = None
+    page.session.segmentation = layer
+    assert page.card.headline.words.endswith("1 possible tumour")
+    assert page.card.remark.words == "2 places to look at"
+    layer.metadata[KEY] = {**known, "provenance": {"tumours": [{**FINDING, "confidence": None}]}}
+    assert not possible_tumours(layer)
 
 
 def test_a_long_finding_is_whole_in_a_narrow_panel(page, qtbot, layer):

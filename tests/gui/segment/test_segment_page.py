@@ -248,6 +248,37 @@ def test_preview_follows_the_slices_and_goes_away(viewer, page, qtbot, monkeypat
     assert [layer.name for layer in viewer.layers] == ["column"]
 
 
+def test_a_preview_is_not_mixed_with_the_result_below_it(viewer, page, qtbot, fake, monkeypatch):
+    """Two half transparent segmentations on top of each other have colours that are in no legend."""
+    monkeypatch.setattr(
+        "napari_spineseg.segment.preview_slice", lambda scan, s, i: np.ones((80, 40), np.uint8)
+    )
+    scan_layer = add_scan(viewer)
+    segment(page, qtbot)
+    result = page.session.segmentation
+    other = viewer.add_labels(np.zeros((7, 9, 9), int), name="other")
+    viewer.layers.selection.active = scan_layer
+    with qtbot.waitSignal(page.preview.drawn):
+        click(qtbot, page.preview_button)
+    assert not result.visible and other.visible
+    click(qtbot, page.preview_button)
+    assert result.visible and other.visible
+
+
+def test_a_preview_ends_with_its_page(viewer, page, qtbot, monkeypatch):
+    """It lay over the labels that were corrected on the next page."""
+    monkeypatch.setattr(
+        "napari_spineseg.segment.preview_slice", lambda scan, s, i: np.ones((80, 40), np.uint8)
+    )
+    add_scan(viewer)
+    with qtbot.waitSignal(page.preview.drawn):
+        click(qtbot, page.preview_button)
+    page.hide()
+    assert not page.preview.active and "preview" not in viewer.layers
+    page.show()
+    assert not page.preview_button.isChecked()
+
+
 def test_preview_removed_by_hand_is_off(viewer, page, qtbot, monkeypatch):
     monkeypatch.setattr(
         "napari_spineseg.segment.preview_slice", lambda scan, s, i: np.zeros((80, 40), np.uint8)

@@ -38,6 +38,7 @@ class DoubtPanel(QWidget):
         self._layer: Labels | None = None
         self._job: Job | None = None
         self._once_more = False
+        self._wished = 0  # the step that was asked for before the list was there
         self._fine: list[Doubt] = []
         self.doubts: list[Doubt] = []
         self._at = -1
@@ -66,6 +67,7 @@ class DoubtPanel(QWidget):
     def show_layer(self, layer: Labels | None) -> None:
         """Look for the doubtful places of `layer`."""
         self._layer, self.doubts, self._at, self._fine = layer, [], -1, []
+        self._wished = 0
         if layer is None:
             self.asking.stop()
         self.check()
@@ -114,6 +116,7 @@ class DoubtPanel(QWidget):
     def step(self, direction: int) -> None:
         """Go to the next (1) or previous (-1) place; beyond the last one it starts again."""
         if not self.doubts or self._layer is None:
+            self._wished = direction if self._job is not None else 0
             self.told.emit(self.count.words)
             return
         start = -1 if self._at < 0 and direction > 0 else max(self._at, 0)
@@ -171,6 +174,9 @@ class DoubtPanel(QWidget):
         if self._once_more:
             self.check()
         self._say()
+        if self._wished and self._job is None:
+            wished, self._wished = self._wished, 0
+            self.step(wished)
 
     def _say(self) -> None:
         total, doubt = len(self.doubts), self.current

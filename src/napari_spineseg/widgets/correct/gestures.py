@@ -121,7 +121,13 @@ class Gestures(QObject):
         self.stop()
         vertebrae = {structure_of(other), structure_of(at.label)} == {Structure.VERTEBRA}
         levels = scheme_of(layer)[0] == "levels" and vertebrae and abs(other - at.label) == 1
-        self._apply(tools.merge(at.labels, at.label, other, renumber=levels))
+        edit = tools.merge(at.labels, at.label, other, renumber=levels)
+        if len(edit):
+            names = names_of([other, at.label], *scheme_of(layer))
+            edit = edit.saying(
+                edit.words.replace("Merged", f"Merged {names[other]} into {names[at.label]}", 1)
+            )
+        self._apply(edit)
 
     def _fix(self, at: Place, gesture: Gesture) -> None:
         if at.image is None:

@@ -195,6 +195,11 @@ class CorrectPage(Page):
         if hidden := uncover(self.session, layer):
             self.say(f"Hidden while you correct {layer.name}: {', '.join(hidden)}.")
 
+    def _stay_on_top(self) -> None:
+        """Another sequence that is opened must not hide what is drawn."""
+        if self._keys is not None and self._layer in self.session.segmentations():
+            uncover(self.session, self._layer)
+
     def _release(self) -> None:
         self.gestures.stop()
         self.gestures.fix.stop()
@@ -303,4 +308,5 @@ class CorrectPage(Page):
         self.doubts.went.connect(lambda doubt: self.linked.go(doubt.point))
         while_alive(self, self.session.segmentation_changed, self._show_layer)
         while_alive(self, self.session.layers_changed, self._on_layers)
+        while_alive(self, self.session.layers_changed, self._stay_on_top)
         self.destroyed.connect(lambda _=None, keeper=self.keeper: keeper.shut_down())

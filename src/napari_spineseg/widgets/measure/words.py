@@ -50,7 +50,9 @@ def _kind_of(reason: str) -> str:
     """A reason without whose it is, so that alike ones can be counted."""
     if "cut off by" in reason:
         return "cut off by the edges of the scan"
-    return f"because {reason.rpartition(': ')[2].removesuffix('.')}"
+    why = reason.rpartition(": ")[2].removesuffix(".")
+    # A sentence of its own begins with a capital; L5 keeps it.
+    return f"because {why[:1].lower() + why[1:] if why[1:2].islower() or why[1:2] == ' ' else why}"
 
 
 def heading_of(measure: Measure) -> str:

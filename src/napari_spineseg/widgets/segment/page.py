@@ -25,6 +25,7 @@ from napari_spineseg.widgets.segment.preview import SlicePreview
 from napari_spineseg.widgets.segment.result_layers import (
     changed_by_hand,
     footnote_of,
+    possible_tumours,
     result_layer,
     summary_of,
     uncertainty_layer,
@@ -260,7 +261,7 @@ class SegmentPage(Page):
         headline = summary_of(layer) if levels else known.get("summary") or summary_of(layer)
         self.card.say(
             headline[:1].upper() + headline[1:],
-            places_to_look(warnings) if labels_in(layer) else "",
+            places_to_look(warnings, len(possible_tumours(layer))) if labels_in(layer) else "",
             (*self._whose(layer), *warnings),
             footnote_of(layer, changed_by_hand(self.session, layer)),
         )

@@ -32,6 +32,7 @@ class SlicePreview(LivePreview):
         self._settings = settings
         self._scan: Scan | None = None
         self._seen: set[int] = set()
+        self._hidden: list[Labels] = []
 
     def restart(self) -> None:
         """Forget the slices seen so far: the settings are others now."""
@@ -48,6 +49,11 @@ class SlicePreview(LivePreview):
     def _forget(self) -> None:
         self._scan = None
         self._seen.clear()
+        there = self._session.segmentations()
+        for layer in self._hidden:
+            if layer in there:
+                layer.visible = True
+        self._hidden.clear()
 
     def _draw_slice(self, index: int) -> None:
         if index in self._seen:
@@ -69,12 +75,21 @@ class SlicePreview(LivePreview):
         if scan_layer is not self._scan_layer or settings != self._settings():
             return  # the person has moved on
         if self._layer is None:
+            self._hide_results(scan_layer)
             self._add_layer(_empty_labels(scan_layer), len(self._session.viewer.layers))
         self._layer.data[index] = mask
         self._layer.refresh()
         self._seen.add(index)
         self.message.emit("")
         self.drawn.emit(index)
+
+    def _hide_results(self, scan_layer: Image) -> None:
+        """Two segmentations on top of each other mix to colours that are in no legend."""
+        self._hidden = [
+            s for s in self._session.segmentations() if s.visible and self._session.scan_of(s) is scan_layer
+        ]
+        for layer in self._hidden:
+            layer.visible = False
 
 
 def _empty_labels(scan: Image) -> Labels:

@@ -70,7 +70,13 @@ def summary_of(layer: Labels) -> str:
     labels = labels_in(layer)
     if scheme == "structures":
         return f"{len(labels)} structure{'s' if len(labels) != 1 else ''}" if labels else "nothing found"
-    return summarise(labels, numbering)
+    return summarise(labels, numbering, possible_tumours(layer))
+
+
+def possible_tumours(layer: Labels) -> set[int]:
+    """Labels in `layer` that a model took for tumours; one that a person outlined is not among them."""
+    records = (about(layer).get("provenance") or {}).get("tumours") or ()
+    return {r["label"] for r in records if r.get("confidence") is not None} & set(labels_in(layer))
 
 
 def footnote_of(layer: Labels, changed: bool = False) -> str:

@@ -24,11 +24,13 @@ def describe(layer: Image) -> str:
     return " · ".join(parts)
 
 
-def places_to_look(warnings: Iterable[str]) -> str:
+def places_to_look(warnings: Iterable[str], findings: int = 0) -> str:
     """How many places the person should look at: that a model is experimental is none in the picture.
 
     >>> places_to_look([]), places_to_look(["Look at L5.", EXPERIMENTAL])
     ('', '1 place to look at')
+    >>> places_to_look(["Look at L5.", EXPERIMENTAL], findings=2)
+    '3 places to look at'
     """
-    number = sum(warning != EXPERIMENTAL for warning in warnings)
+    number = findings + sum(warning != EXPERIMENTAL for warning in warnings)
     return f"{number} place{'s' if number != 1 else ''} to look at" if number else ""
