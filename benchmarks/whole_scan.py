@@ -63,9 +63,12 @@ def _whole_command(size: str, path: Path, runs: int, promised: float | None) -> 
     for run in range(runs):
         words = ["segment", str(path), "-o", str(path.parent / str(run)), "--device", "cpu", "--overwrite"]
         started = time.perf_counter()
-        code = f"from napari_spineseg.cli import main; main({words!r})"
+        code = "from napari_spineseg.cli import main; main()"  # As the installed script does
         subprocess.run(
-            [sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            [sys.executable, "-c", code, *words],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         values.append(time.perf_counter() - started)
     return Figure(f"{size}, whole command, start-up included", tuple(values), "s", at_most=promised)
