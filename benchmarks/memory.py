@@ -12,11 +12,11 @@ SLICES = (17, 34, 68, 136)
 
 # Peak memory is compared with that of an interpreter that has torch and the network, no scan.
 _PROGRAM = """
-import json, resource, sys, time
+import json, sys, time
 import torch
+from benchmarks.peak import peak_gib as peak
 from benchmarks.workload import bundled, exam
 from napari_spineseg.core.predict import predict
-def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 model = bundled()
 base = peak()
 scan = exam(int(sys.argv[1]))

@@ -32,6 +32,7 @@ _PROGRAM = """
 import json, resource, sys, threading, time
 import numpy as np, torch
 from benchmarks.preprocessing import large_scan
+from benchmarks.peak import peak_gib
 from napari_spineseg.errors import Stopped
 from napari_spineseg.preprocessing import make_step
 from napari_spineseg.progress import Control
@@ -43,14 +44,13 @@ step = make_step(name, settings)
 greys = np.random.default_rng(0).integers(0, 900, (12, 40, 40)).astype(np.int16)
 small = Scan(greys, np.diag([4, 1, 1, 1.0]))
 step(small)
-def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-base = peak()
+base = peak_gib()
 scan = large_scan()
 stages = []
 started, worked = time.perf_counter(), time.process_time()
 step(scan, control=Control(stages.append))
 seconds, work = time.perf_counter() - started, time.process_time() - worked
-memory = (peak() - base) / (scan.voxels.size * 4)
+memory = (peak_gib() - base) * 2**30 / (scan.voxels.size * 4)
 waits = []
 for share in (0.2, 0.66):
     stop = threading.Event()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
@@ -10,6 +9,7 @@ import time
 from pathlib import Path
 
 from benchmarks.figure import Figure
+from benchmarks.peak import peak_gib
 from benchmarks.workload import exam
 from napari_spineseg import io
 
@@ -45,7 +45,7 @@ def _in_process(size: str, path: Path, promised: float, runs: int) -> list[Figur
         laps = {"read": read - started, "write": time.perf_counter() - done, **result.seconds}
         for stage, value in (laps | {"total": time.perf_counter() - started}).items():
             seconds.setdefault(stage, []).append(value)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    peak = peak_gib()
     return [
         *(
             # The first run loads the network and probes the processor

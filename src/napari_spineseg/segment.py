@@ -63,6 +63,7 @@ class SegmentSettings(BaseModel):
 
 # No scanner's field of view is this long: the spacing must be wrong, and the network's grid without end.
 _LONGEST_MM = 3000.0
+# Held by the scan that the networks are looking at.
 _looking = threading.Lock()
 _WAIT_S = 0.1
 _NO_SPINE = "No spine was found in this scan, so the result is empty."
@@ -136,7 +137,7 @@ def _alone(control: Control, clock: _Clock) -> Iterator[None]:
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    """What the networks said. `companion` counted the levels where the model itself knows no anatomy."""
+    """What the networks said; `companion` saw, and `counted` are, the levels that the model does not know."""
 
     model: ModelEntry
     card: ModelCard
@@ -182,7 +183,8 @@ def _numbered(scan: Scan, seen: _Seen, settings: SegmentSettings, clock: _Clock)
     """Add tumours to the levels, and go back to the scan's grid."""
     from napari_spineseg.tumours.scan import WARNING, findings_in, finds_tumours, tumour_record
 
-    prediction, result = seen.prediction, seen.counted or _count(scan, seen.prediction.structures)
+    prediction = seen.prediction
+    result = _count(scan, prediction.structures) if seen.counted is None else seen.counted
     labels, findings = result.levels, None
     if finds_tumours(seen.model.structures):
         found, findings = findings_in(

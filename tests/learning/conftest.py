@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from style_kit import spine_at
 
 from napari_spineseg.corrections.store import CorrectionsStore
 from napari_spineseg.scan import Scan, Segmentation
@@ -25,16 +26,8 @@ def _affine() -> np.ndarray:
 def make_toy(seed: int, name: str | None = None, known: bool = False) -> tuple[Scan, Segmentation]:
     """A column of bright blocks with dark discs between and a brighter canal behind, levels numbered."""
     rng = np.random.default_rng(seed)
-    levels = np.zeros(SHAPE, np.uint16)
-    slices, left = slice(1, 8), int(rng.integers(12, 20))
-    bottom = int(rng.integers(70, 78))
-    levels[slices, 4:76, left + 16 : left + 21] = 100
-    for number in range(4):
-        foot = bottom - 17 * number
-        levels[slices, foot - 5 : foot, left : left + 15] = 201 + number
-        levels[slices, foot - 17 : foot - 5, left : left + 15] = 1 + number
-        # An arch behind the canal, in the middle slices, so that slices differ from each other.
-        levels[3:6, foot - 12 : foot - 8, left + 22 : left + 28] = 1 + number
+    left, bottom = int(rng.integers(12, 20)), int(rng.integers(70, 78))
+    levels = spine_at(left, bottom)
     kind = np.select([levels == 100, levels > 200, levels > 0], [3, 2, 1], 0)
     voxels = np.vectorize((_KNOWN if known else _NEW).get)(kind) + rng.normal(0, 9, SHAPE)
     scan = Scan(voxels.clip(0, 255).astype(np.int16), _affine(), name=name or f"toy{seed}_1_t2")

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from style_kit import narrow
 
 from napari_spineseg.anatomy import levels_to_structures
 from napari_spineseg.core.checkpoint import load_model
@@ -14,17 +15,6 @@ from napari_spineseg.models import get_model
 from napari_spineseg.scan import Segmentation
 
 PIXEL_MM, DISC = 2.0, 2
-
-
-def narrow(labels):
-    """Discs a row thinner on either side, and no arches: levels (slices, rows, columns) in, levels out."""
-    out = labels.copy()
-    discs = (labels > 200) & (labels < 300)
-    inner = discs & np.roll(discs, 1, 1) & np.roll(discs, -1, 1)
-    out[discs & ~inner] = 0
-    canal = (labels == 100).any((0, 1))
-    out[..., np.flatnonzero(canal)[-1] + 1 :] = 0
-    return out
 
 
 @pytest.fixture
@@ -77,9 +67,9 @@ def test_the_guard_does_not_judge_what_the_style_changes(
     given = []
     real = exam.Exam.__init__
 
-    def noted(self, book, card, parent, guard, control):
+    def noted(self, book, card, parent, held, guard, control):
         given.extend(guard)
-        real(self, book, card, parent, guard, control)
+        real(self, book, card, parent, held, guard, control)
 
     monkeypatch.setattr(exam.Exam, "__init__", noted)
     run_session(learn_settings(styled_store(narrow), model="toy@1", steps=2))

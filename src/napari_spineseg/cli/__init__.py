@@ -63,8 +63,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _start_quickly(command: str = "") -> None:
-    """Where the process is the command's own."""
-    collect_less()
+    """Where the process is the command's own; `demo` may become napari's."""
+    if command != "demo":
+        collect_less()
     if command in _TRAINS_NOTHING:
         leave_out_unused()
 

@@ -79,8 +79,10 @@ def carry_over(
         return nothing("Correct a slice first: what was changed on it is carried over to the others.")
     control.step(STAGE, 0, len(labels))
     box = _box(labels, base, changed, slices, spacing)  # Of all that may have to go
-    style = restyled(labels, base, slices, spacing, scheme)
-    base = base if style is None else style
+    style = restyled(labels[box], base[box], slices, spacing, scheme, control.check)
+    if style is not None:
+        base = base.copy()
+        base[box] = style
     motion = Motion(image, spacing, Span(*box[1:])) if image is not None else None
     outlines = [_Outline(label, labels[box], base[box], slices, spacing) for label in changed]
     parts = []

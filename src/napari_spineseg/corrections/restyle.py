@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import edt
 import numpy as np
@@ -11,11 +11,8 @@ from scipy import ndimage
 from napari_spineseg.anatomy import Scheme, Structure, levels_to_structures
 from napari_spineseg.corrections.edit import Spacing
 
-# What is left out when a style is tried: every second band of rows, first the odd ones, then the others.
-_BAND_MM = 40.0
 # What grows is the nearest structure of its kind within this reach, mm.
 _REACH_MM = 4.0
-_UNKNOWN = 255
 # Of a structure's labels; less than this is a place, and no style.
 _LEAST_LABELS = 0.5
 
@@ -26,6 +23,7 @@ def restyled(
     corrected: Sequence[int],
     spacing: Spacing,
     scheme: Scheme = "levels",
+    each: Callable[[], None] = lambda: None,
 ) -> np.ndarray | None:
     """`base` in the style of the corrected slices; None where they follow none.
 
@@ -40,19 +38,23 @@ def restyled(
         The same shape: before anybody corrected them.
     spacing
         mm along the axes.
+    each
+        Called before each slice; what it raises ends it.
     """
-    from napari_spineseg.corrections.style import LEAST_REMOVED, fit_style
+    from napari_spineseg.corrections.style import LEAST_REMOVED, explained, fit_style
 
     pixel, corrected = spacing[1:], list(corrected)
     seen, wanted = (_structures(volume[corrected], scheme) for volume in (base, labels))
     if not _is_everywhere(labels[corrected], base[corrected], seen):
         return None
-    if _explained(seen, wanted, pixel) < LEAST_REMOVED:
+    kind = len(Structure), Structure.CANAL
+    if explained(seen, wanted, pixel, *kind) < LEAST_REMOVED:
         return None
-    style = fit_style([seen], [wanted], [pixel], len(Structure), Structure.CANAL)
+    style = fit_style([seen], [wanted], [pixel], *kind)
     touched = sorted(set(np.unique(np.stack([seen, wanted])[:, seen != wanted]).tolist()) - {0})
     out = base.copy()
     for plane in out:
+        each()
         old = _structures(plane[None], scheme)
         new = style.labels(old, pixel)[0]
         may = np.isin(old[0], [0, *touched]) & np.isin(new, [0, *touched])
@@ -75,25 +77,6 @@ def _is_everywhere(labels: np.ndarray, base: np.ndarray, seen: np.ndarray) -> bo
         if len(there & changed) >= _LEAST_LABELS * len(there):
             return True
     return False
-
-
-def _explained(seen: np.ndarray, wanted: np.ndarray, pixel: tuple[float, float]) -> float:
-    """The share of the corrected pixels that a style puts right where it was not fitted to."""
-    from napari_spineseg.corrections.style import QUICK_STEPS, fit_style
-
-    bands = (np.arange(seen.shape[1]) * pixel[0] // _BAND_MM).astype(int) % 2
-    before = left = 0
-    for tried in (0, 1):
-        rows = bands == tried
-        wrong = int((seen != wanted)[:, rows].sum())
-        if not wrong or wrong == (seen != wanted).sum():
-            continue
-        known = wanted.copy()
-        known[:, rows] = _UNKNOWN
-        style = fit_style([seen], [known], [pixel], len(Structure), Structure.CANAL, QUICK_STEPS)
-        before += wrong
-        left += int((style.labels(seen, pixel) != wanted)[:, rows].sum())
-    return 1 - left / before if before else 0.0
 
 
 def _draw(plane: np.ndarray, old: np.ndarray, new: np.ndarray, pixel: tuple[float, float]) -> None:

@@ -35,9 +35,10 @@ Pixel = float | tuple[float, float]
 LEAST_REMOVED = 0.5
 """A style explains most of what was corrected; a poor image's errors are hardly explained by their labels
 (benchmarks/learning_efficiency.md: .71 against .28 at most)."""
-STEPS, QUICK_STEPS = 300, 100
-"""To draw in a style, and to see whether there is one."""
+# To draw in a style, and to see whether there is one.
+_STEPS, _TRIAL_STEPS = 300, 100
 _PIXELS, _LEARNING_RATE = 4096, 0.01
+_BAND_MM = 40.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,21 +55,22 @@ class Style:
     classes: int
     canal: int
 
-    @torch.no_grad()
     def shares(self, labels: np.ndarray, pixel_mm: Pixel) -> torch.Tensor:
         """(n, height, width) classes -> (n, classes, height, width) float32: how likely each class is."""
-        parts = []
-        for seen in labels:
-            shares = functional.one_hot(torch.from_numpy(seen.astype(np.int64)), self.classes).float()
-            given = torch.from_numpy(features(seen, pixel_mm, self.classes, self.canal))
-            near = _near(given, self.classes)
-            shares[near] = self.network(given[:, near].T).softmax(1)
-            parts.append(shares.permute(2, 0, 1))
-        return torch.stack(parts)
+        return torch.stack([self._plane(seen, pixel_mm) for seen in labels]).permute(0, 3, 1, 2)
 
     def labels(self, labels: np.ndarray, pixel_mm: Pixel) -> np.ndarray:
         """(n, height, width) classes in this style, uint8."""
-        return self.shares(labels, pixel_mm).argmax(1).byte().numpy()
+        return torch.stack([self._plane(seen, pixel_mm).argmax(-1).byte() for seen in labels]).numpy()
+
+    @torch.no_grad()
+    def _plane(self, seen: np.ndarray, pixel_mm: Pixel) -> torch.Tensor:
+        """(height, width) classes -> (height, width, classes): what is far from all labels stays."""
+        shares = functional.one_hot(torch.from_numpy(seen.astype(np.int64)), self.classes).float()
+        given = torch.from_numpy(features(seen, pixel_mm, self.classes, self.canal))
+        near = _near(given, self.classes)
+        shares[near] = self.network(given[:, near].T).softmax(1)
+        return shares
 
 
 def features(seen: np.ndarray, pixel_mm: Pixel, classes: int, canal: int) -> np.ndarray:
@@ -91,7 +93,7 @@ def fit_style(
     pixel_mm: Sequence[Pixel],
     classes: int,
     canal: int,
-    steps: int = STEPS,
+    steps: int = _STEPS,
 ) -> Style:
     """The style that turns `seen` into `wanted`, scan by scan: (n, height, width) classes, 255 unknown."""
     pairs = [
@@ -105,6 +107,26 @@ def fit_style(
         network = _network(classes)
         _fit(network, given, answers.long(), steps)
     return Style(network.eval().requires_grad_(False), classes, canal)
+
+
+def explained(seen: np.ndarray, wanted: np.ndarray, pixel_mm: Pixel, classes: int, canal: int) -> float:
+    """The share of pixels, where `seen` is not `wanted`, that a style puts right where it was not fitted to.
+
+    Both are (n, height, width). Every second band of rows is left out, first the odd ones, then the others.
+    """
+    bands = (np.arange(seen.shape[1]) * _sides(pixel_mm)[0] // _BAND_MM).astype(int) % 2
+    wrong = seen != wanted
+    before = left = 0
+    for tried in (bands == 0, bands == 1):
+        here = int(wrong[:, tried].sum())
+        if here in (0, wrong.sum()):  # nothing to try it on, or nothing to fit it to
+            continue
+        known = wanted.copy()
+        known[:, tried] = UNLABELLED
+        style = fit_style([seen], [known], [pixel_mm], classes, canal, _TRIAL_STEPS)
+        before += here
+        left += int((style.labels(seen, pixel_mm) != wanted)[:, tried].sum())
+    return 1 - left / before if before else 0.0
 
 
 def save_style(style: Style, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,49 @@ _PREVIEWS = 3
 _PREVIEW_PX = 320
 
 
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """What a network says of slices that are held back.
+
+    Attributes
+    ----------
+    counted
+        Counts, lesson by lesson in the workbook's order.
+    seen
+        Classes by volume name and slice, (height, width) uint8 each.
+    seconds
+        How long asking took.
+    """
+
+    counted: Tally
+    seen: dict[tuple[str, int], np.ndarray]
+    seconds: float
+
+
+def ask_held_back(
+    book: Workbook, titles: dict[int, str], reader: Reader, control: Control, most: int | None = None
+) -> Answers:
+    """Ask about what is held back, at most `most` slices a scan."""
+    started, parts, seen = time.monotonic(), [], {}
+    for lesson in book.held_back:
+        volume = lesson.volume
+        slices = book.split.held_back[volume.name]
+        slices = slices if most is None else evenly(slices, most)
+        for index in slices:
+            control.check()
+            seen[volume.name, index] = reader.classes(volume, index)
+        said = np.stack([seen[volume.name, index] for index in slices])
+        parts.append(tally(said, volume.structures[slices], volume.spacing_mm, titles, lesson.taught))
+    return Answers(Tally.joined(parts), seen, time.monotonic() - started)
+
+
 class Exam:
     """Asks the parent once, and every candidate the same.
 
     Parameters
     ----------
+    held
+        What the parent answered on what is held back.
     guard
         The guard set, 255 where it is not judged.
 
@@ -42,25 +81,31 @@ class Exam:
     """
 
     def __init__(
-        self, book: Workbook, card: ModelCard, parent: Reader, guard: list[GuardScan], control: Control
+        self,
+        book: Workbook,
+        card: ModelCard,
+        parent: Reader,
+        held: Answers,
+        guard: list[GuardScan],
+        control: Control,
     ) -> None:
-        self._book, self._titles, self._guard = book, class_titles(card), guard
+        self._book, self._titles, self._guard, self._control = book, class_titles(card), guard, control
+        self.parent_held, self._before = held.counted, held.seen
         started = time.monotonic()
-        self._control = control
-        self.parent_held, self._before = self._held_back(parent)
         self.parent_guard = guard_tally(parent, self._guard, self._titles)
         self._after: dict[tuple[str, int], np.ndarray] = {}
-        self.seconds = time.monotonic() - started
+        self.seconds = held.seconds + time.monotonic() - started
 
     def quick(self, reader: Reader) -> tuple[Scores, Scores]:
         """Scores on a few slices held back, and of the guard, for the curves."""
-        held, _ = self._held_back(reader, max(1, _QUICK // max(1, len(self._book.held_back))))
-        return held.scores(), guard_tally(reader, self._guard, self._titles, quick=True).scores()
+        held = self._ask(reader, max(1, _QUICK // max(1, len(self._book.held_back))))
+        return held.counted.scores(), guard_tally(reader, self._guard, self._titles, quick=True).scores()
 
     def held_back(self, reader: Reader) -> dict[str, Change]:
         """What became of the scores on everything held back, with a candidate."""
-        held, self._after = self._held_back(reader)
-        return self.parent_held.changes(held)
+        held = self._ask(reader)
+        self._after = held.seen
+        return self.parent_held.changes(held.counted)
 
     def guard(self, reader: Reader) -> dict[str, Change]:
         """What became of the scores on the whole guard set, with a candidate."""
@@ -94,23 +139,8 @@ class Exam:
                 after=round(after, 4),
             )
 
-    def _held_back(
-        self, reader: Reader, most: int | None = None
-    ) -> tuple[Tally, dict[tuple[str, int], np.ndarray]]:
-        """Counts on what is held back, at most `most` slices a scan, and what was seen where."""
-        parts, seen = [], {}
-        for lesson in self._book.held_back:
-            volume = lesson.volume
-            slices = self._book.split.held_back[volume.name]
-            slices = slices if most is None else evenly(slices, most)
-            for index in slices:
-                self._control.check()
-                seen[volume.name, index] = reader.classes(volume, index)
-            answers = np.stack([seen[volume.name, index] for index in slices])
-            parts.append(
-                tally(answers, volume.structures[slices], volume.spacing_mm, self._titles, lesson.taught)
-            )
-        return Tally.joined(parts), seen
+    def _ask(self, reader: Reader, most: int | None = None) -> Answers:
+        return ask_held_back(self._book, self._titles, reader, self._control, most)
 
     def _dice(self, seen: np.ndarray, place: tuple[str, int]) -> float:
         name, index = place

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_spineseg.learning.events import PlanEvent
-from napari_spineseg.learning.exam import Exam
+from napari_spineseg.learning.exam import Answers, Exam, ask_held_back
 from napari_spineseg.learning.folder import RunFolder
 from napari_spineseg.learning.guard import GuardScan, guard_scans
 from napari_spineseg.learning.parent import Parent, learnt_before, load_parent
-from napari_spineseg.learning.reading import class_table
+from napari_spineseg.learning.reading import class_table, class_titles
 from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.learning.style_search import FoundStyle, StyleSearch
 from napari_spineseg.learning.timetable import steps_for
@@ -77,17 +77,19 @@ def prepare(folder: RunFolder, control: Control) -> Course:
     settings, parent = folder.settings, load_parent(folder)
     seen_before, sees = learnt_before(parent.entry), parent.sees(control)
     book = open_workbook(folder.path, settings, parent.card, seen_before, sees, control)
-    style, guard = _style_and_guard(folder, parent, book, control)
-    exam = Exam(book, parent.card, parent.reader, guard, control)
+    held = ask_held_back(book, class_titles(parent.card), parent.reader, control)
+    style, guard = _style_and_guard(folder, parent, book, held, control)
+    exam = Exam(book, parent.card, parent.reader, held, guard, control)
     return Course(settings, parent, book, style, exam)
 
 
 def _style_and_guard(
-    folder: RunFolder, parent: Parent, book: Workbook, control: Control
+    folder: RunFolder, parent: Parent, book: Workbook, held: Answers, control: Control
 ) -> tuple[FoundStyle | None, list[GuardScan]]:
     """The style that the corrections follow, if it is their own, and the guard set to judge by."""
     spec, table = parent.card.input, class_table(parent.card)
     if looks_for_tumours_alone(table):
         return None, tumour_guard(spec)
     kept = folder.path / "prepared" / "style.safetensors"
-    return StyleSearch(book, parent.card, parent.sees(control), kept).find(guard_scans(spec, table))
+    search = StyleSearch(book, parent.card, parent.sees(control), kept)
+    return search.find(held, guard_scans(spec, table))

@@ -17,6 +17,7 @@ from napari_spineseg.anatomy import Structure
 from napari_spineseg.core.checkpoint import ModelCard
 from napari_spineseg.corrections.style import LEAST_REMOVED, Style, fit_style, load_style, save_style
 from napari_spineseg.datasets.crops import UNLABELLED
+from napari_spineseg.learning.exam import Answers
 from napari_spineseg.learning.guard import GuardScan
 from napari_spineseg.learning.lessons import Lesson, Predict
 from napari_spineseg.learning.reading import class_table, class_titles
@@ -87,18 +88,16 @@ class StyleSearch:
         self._titles = class_titles(card)
         self._classes, self._canal = len(card.structures), int(class_table(card)[Structure.CANAL])
 
-    def find(self, guard: Sequence[GuardScan]) -> tuple[FoundStyle | None, list[GuardScan]]:
-        """The style, if there is one, and the guard set with what may be judged under it."""
-        if not self._book.split.honest:
-            return None, list(guard)
-        held = [(x, *self._seen(x, self._book.split.held_back[x.volume.name])) for x in self._book.held_back]
-        before = Tally.joined([self._score(x, seen, wanted) for x, seen, wanted in held])
-        if _error(before) < _LEAST_ERROR:
+    def find(self, held: Answers, guard: Sequence[GuardScan]) -> tuple[FoundStyle | None, list[GuardScan]]:
+        """The style, if there is one, and the guard set with what may be judged under it.
+
+        `held` is what the parent answered on what is held back.
+        """
+        before = held.counted
+        if not self._book.split.honest or _error(before) < _LEAST_ERROR:
             return None, list(guard)
         style = self._fitted()
-        after = Tally.joined(
-            [self._score(x, style.labels(seen, x.volume.spacing_mm), wanted) for x, seen, wanted in held]
-        )
+        after = Tally.joined([self._in_style(lesson, held, style) for lesson in self._book.held_back])
         removed = 1 - _error(after) / _error(before)
         restyled = [style.labels(_drawn(scan), scan.volume.spacing_mm) for scan in guard]
         if removed < LEAST_REMOVED or not self._is_harmless(guard, restyled):
@@ -109,20 +108,20 @@ class StyleSearch:
     def _fitted(self) -> Style:
         if self._kept.exists():
             return load_style(self._kept, self._classes, self._canal)
-        pairs = [self._seen(x, self._book.split.learn[x.volume.name]) for x in self._book.learnt]
-        pixels = [x.volume.spacing_mm for x in self._book.learnt]
-        style = fit_style(
-            [seen for seen, _ in pairs], [wanted for _, wanted in pairs], pixels, self._classes, self._canal
-        )
+        slices = [(x.volume, list(self._book.split.learn[x.volume.name])) for x in self._book.learnt]
+        seen = [self._parent(volume, some) for volume, some in slices]
+        wanted = [volume.structures[some] for volume, some in slices]
+        pixels = [volume.spacing_mm for volume, _ in slices]
+        style = fit_style(seen, wanted, pixels, self._classes, self._canal)
         save_style(style, self._kept)
         return style
 
-    def _seen(self, lesson: Lesson, slices: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """What the parent sees in those slices, and what was wanted."""
-        return self._parent(lesson.volume, slices), lesson.volume.structures[list(slices)]
-
-    def _score(self, lesson: Lesson, seen: np.ndarray, wanted: np.ndarray) -> Tally:
-        return tally(seen, wanted, lesson.volume.spacing_mm, self._titles, lesson.taught)
+    def _in_style(self, lesson: Lesson, held: Answers, style: Style) -> Tally:
+        """What the parent would score on a lesson's held-back slices if its answers were in the style."""
+        volume = lesson.volume
+        slices = self._book.split.held_back[volume.name]
+        seen = style.labels(np.stack([held.seen[volume.name, n] for n in slices]), volume.spacing_mm)
+        return tally(seen, volume.structures[slices], volume.spacing_mm, self._titles, lesson.taught)
 
     def _sizes(self, before: Tally) -> dict[str, float]:
         total = before.counts.sum(0)
@@ -137,8 +136,8 @@ class StyleSearch:
         old, new = (np.concatenate([a.ravel() for a in arrays]) for arrays in (map(_drawn, guard), restyled))
         for number in self._titles:
             mine = new[old == number]
-            kept, renamed = np.mean(mine == number), np.mean((mine != number) & (mine > 0))
-            if len(mine) and (kept < LEAST_GUARDED or renamed > MOST_RENAMED):
+            kept, renamed = (mine == number).sum(), ((mine != number) & (mine > 0)).sum()
+            if kept < LEAST_GUARDED * len(mine) or renamed > MOST_RENAMED * len(mine):
                 return False
         return True
 

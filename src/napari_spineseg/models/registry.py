@@ -115,7 +115,9 @@ def get_model(name: str | None = None) -> ModelEntry:
     """
     wanted, at, version = (name or model_in_use()).partition("@")
     # "name@", as a script with an empty variable writes it, must not mean some version or other.
-    check_name(f"{wanted}@" if at and not version else wanted)
+    asked = f"{wanted}@" if at and not version else wanted
+    if not _NAME.fullmatch(asked):
+        raise ModelError(f"{asked!r} is not a model name. {_known()}")
     versions = [entry for entry in (*_bundled(), *_own()) if entry.name == wanted]
     if not versions:
         raise ModelError(f"There is no model called {wanted!r}. {_known()}")
@@ -129,19 +131,6 @@ def get_model(name: str | None = None) -> ModelEntry:
             return entry
     there = ", ".join(sorted((e.version for e in versions), key=_order))
     raise ModelError(f"Model {wanted!r} has no version {version!r}. Its versions are: {there}.")
-
-
-def check_name(name: str) -> str:
-    """`name`, if a model can have it.
-
-    Raises
-    ------
-    ModelError
-        If it cannot.
-    """
-    if not _NAME.fullmatch(name):
-        raise ModelError(f"{name!r} is not a model name. {_known()}")
-    return name
 
 
 def check_new_name(name: str) -> str:
