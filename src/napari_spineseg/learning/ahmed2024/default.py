@@ -1,13 +1,15 @@
 """Our default network on the same slices: SpineNet as the bundled recipe builds and feeds it.
 
 What differs from the published recipe, and why: physical pixels instead of squeezed ones, the slices
-beside as channels, crops drawn anew every time with mild augmentation, a cosine for the learning rate,
-and averaged weights. As many slices are seen as the published network sees. Nothing but the slices is
+beside as channels, crops around the spine, a cosine for the learning rate, and averaged weights; mild
+augmentation where patients are tested that nobody has seen, and none where their neighbouring slices
+were (`seen.py`). As many slices are seen as the published network sees. Nothing but the slices is
 learnt from: no synthetic scans, no invented contrasts, no weights of another training.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,12 @@ from napari_spineseg.core.device import choose_device
 from napari_spineseg.core.losses import cross_entropy_dice
 from napari_spineseg.core.networks import build_network
 from napari_spineseg.core.train import TrainSettings
-from napari_spineseg.datasets.crops import UNLABELLED, CropSampler, CropSettings
+from napari_spineseg.datasets.crops import UNLABELLED, Batch, CropSampler, CropSettings
 from napari_spineseg.datasets.prepared import PreparedVolume, resized, resized_labels, windowed
 from napari_spineseg.learning.ahmed2024.parts import Parts
 from napari_spineseg.learning.ahmed2024.published import pooled_iou
 from napari_spineseg.learning.ahmed2024.rounds import Rounds, RoundsTrainer
+from napari_spineseg.learning.ahmed2024.seen import SeenFeed
 from napari_spineseg.learning.ahmed2024.settings import DEFAULT_PIXEL_MM, ReproduceSettings
 from napari_spineseg.learning.ahmed2024.slices import STRUCTURES, SliceSet, Stack
 from napari_spineseg.learning.pretrain import PretrainSettings, find_recipe, predict_prepared, read_recipe
@@ -63,7 +66,7 @@ def train_default(
     """Train, or go on; returns the averaged weights with the best mean IoU on `parts.choose`."""
     spec = card.input
     volumes = prepared(slices, parts.train)
-    sampler = CropSampler([v for v in volumes if (v.structures != UNLABELLED).any()], CROPS, settings.seed)
+    batches = _batches(slices, volumes, parts, settings, card)
     torch.manual_seed(settings.seed)
     network = build_network(card.network, card.arguments)
     rounds = Rounds(out / "rounds.json", 0, 60 * settings.minutes)
@@ -86,7 +89,7 @@ def train_default(
 
     trainer = RoundsTrainer(
         network,
-        lambda step: sampler.batch(step, settings.batch),
+        batches,
         lambda logits, batch: cross_entropy_dice(logits, batch.target, batch.weight),
         _train_settings(settings, len(parts.train)),
         out,
@@ -96,6 +99,21 @@ def train_default(
     )
     trainer.run_rounds(rounds, control)
     return load_model(weights)
+
+
+def _batches(
+    slices: SliceSet,
+    volumes: list[PreparedVolume],
+    parts: Parts,
+    settings: ReproduceSettings,
+    card: ModelCard,
+) -> Callable[[int], Batch]:
+    """What is learnt from at a step: made for patients never seen, or for slices beside those seen."""
+    if settings.protocol == "slices":
+        return SeenFeed(slices, volumes, parts.train, card.input, settings.batch, settings.seed)
+    labelled = [v for v in volumes if (v.structures != UNLABELLED).any()]
+    sampler = CropSampler(labelled, CROPS, settings.seed)
+    return lambda step: sampler.batch(step, settings.batch)
 
 
 def _train_settings(settings: ReproduceSettings, slices: int) -> TrainSettings:
