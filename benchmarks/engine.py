@@ -7,6 +7,7 @@ hide, and nobody is charged for threads that wait for each other.
 from __future__ import annotations
 
 import torch
+from torch import nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -27,7 +28,7 @@ def measure(runs: int) -> list[Figure]:
     engine = build_engine(model.network, cpu, choose_precision(cpu))
     images = network_input(scan, model)
     others = peers(model.network, len(model.card.structures))
-    work = flops(engine, images[:1]) * len(images) / 1e9
+    work = flops(model.network, images[:1]) * len(images) / 1e9
     with threads(1), torch.inference_mode():
         rate = convolution_limit(engine.dtype, runs)
         jobs = {"ours": lambda: _slice_by_slice(engine, images)}
@@ -86,9 +87,10 @@ def _slice_by_slice(engine: Engine, images: torch.Tensor) -> list[torch.Tensor]:
     return [engine(image[None]) for image in images]
 
 
-def flops(engine: Engine, image: torch.Tensor) -> int:
-    with FlopCounterMode(display=False) as counter:
-        engine(image)
+def flops(network: nn.Module, image: torch.Tensor) -> int:
+    """Of the network as it was trained: the counter does not know what an engine's convolutions do."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        network(image)
     return counter.get_total_flops()
 
 

@@ -81,7 +81,7 @@ def measure(runs: int) -> list[Figure]:
     jobs = {"ours": ours} | {name: lambda run=run: run(volume) for name, run in others.items()}
     with threads(1), torch.inference_mode():
         seconds = interleaved(jobs, min(runs, 2))
-        limit = flops(engine, padded) / 1e9 / convolution_limit(engine.dtype, runs)
+        limit = flops(network, padded) / 1e9 / convolution_limit(engine.dtype, runs)
         mine = [lap.processor for lap in seconds["ours"]]
         own = ours()
         figures = [

@@ -48,7 +48,8 @@ def test_a_ready_network_answers_as_the_network_does(network, channels):
 
 
 def test_a_network_of_volumes_is_made_ready_too():
-    network = lived_in(nn.Sequential(nn.Conv3d(1, 8, 3, padding=1), nn.BatchNorm3d(8), nn.ReLU()))
+    layers = nn.Conv3d(1, 8, 3, padding=1), nn.BatchNorm3d(8), nn.ReLU(), nn.Conv3d(8, 2, 3, padding=1)
+    network = lived_in(nn.Sequential(*layers))
     volumes = torch.randn(1, 1, 5, 12, 14)
     with torch.inference_mode():
         expected = network(volumes)
@@ -57,7 +58,7 @@ def test_a_network_of_volumes_is_made_ready_too():
 
     torch.testing.assert_close(ready(volumes), expected, atol=1e-4, rtol=1e-4)
     assert not any(isinstance(module, nn.BatchNorm3d) for module in ready.network.modules())
-    assert ready.network[0].weight.is_contiguous(memory_format=torch.channels_last_3d)
+    assert ready.network[-1].weight.is_contiguous(memory_format=torch.channels_last_3d)
 
 
 def test_norms_are_folded_in_a_copy_only():

@@ -12,6 +12,7 @@ from torch import nn
 
 from napari_spineseg.core.checkpoint import LoadedModel
 from napari_spineseg.core.device import PrecisionName, choose_precision, precision_name
+from napari_spineseg.core.networks.fused import fuse_activations
 from napari_spineseg.core.networks.spine_net import SpineNet, fold
 from napari_spineseg.core.networks.spine_net_ready import ReadySpineNet
 from napari_spineseg.core.tiling import run_tiled, tiles_of
@@ -30,7 +31,7 @@ class Engine:
     Attributes
     ----------
     network
-        Eval mode, norms folded, channels_last, on `device`, in `dtype`.
+        Eval mode, norms folded, channels_last, on `device`, in `dtype`; activations fused on a processor.
     """
 
     network: nn.Module
@@ -92,13 +93,14 @@ def safe_precision(asked: PrecisionName, device: torch.device, width: int, strid
 
 
 def build_engine(network: nn.Module, device: torch.device, dtype: torch.dtype) -> Engine:
-    """Fold and move a copy of `network`; the network itself stays as it is."""
+    """Fold, move and fuse a copy of `network`; the network itself stays as it is."""
     ready = fold(network)
     if isinstance(ready, SpineNet):
         ready = ReadySpineNet(ready)
     volumes = any(isinstance(module, nn.Conv3d) for module in ready.modules())
-    ready = ready.to(device, dtype).to(memory_format=_layout(volumes))
-    return Engine(ready.requires_grad_(False), device, dtype)
+    ready = ready.to(device, dtype).to(memory_format=_layout(volumes)).requires_grad_(False)
+    fuse_activations(ready)
+    return Engine(ready, device, dtype)
 
 
 def _layout(volumes: bool) -> torch.memory_format:
