@@ -46,7 +46,8 @@ class Engine:
     def __call__(self, images: torch.Tensor) -> torch.Tensor:
         """(n, channels, H, W) -> logits (n, classes, H, W) float32; or (n, channels, D, H, W) and so on."""
         layout = _layout(images.ndim == 5)
-        images = images.to(self.device, self.dtype, memory_format=layout, non_blocking=True)
+        # One after the other is quicker than both at once, which goes value by value
+        images = images.to(self.device, self.dtype, non_blocking=True).contiguous(memory_format=layout)
         with torch.inference_mode():
             logits = self.network(images).float()
         # What follows works in places that Apple's GPU lacks, and shares its memory anyway

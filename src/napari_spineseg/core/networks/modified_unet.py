@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from napari_spineseg.core.networks.doubling import Doubling
 from napari_spineseg.core.networks.dropout import ByteDropout
 
 ENCODER_WIDTHS = (16, 32, 64, 128, 256, 512)
@@ -50,7 +51,7 @@ class ModifiedUNet(nn.Module):
         before = (ENCODER_WIDTHS[-1], *DECODER_WIDTHS)
         self.upsample = nn.ModuleList(
             [_upsample_block(before[0], before[1])]
-            + [nn.ConvTranspose2d(before[k], before[k + 1], 2, 2) for k in range(1, len(DECODER_WIDTHS))]
+            + [Doubling(before[k], before[k + 1]) for k in range(1, len(DECODER_WIDTHS))]
         )
         skips = ENCODER_WIDTHS[len(DECODER_WIDTHS) - 1 :: -1]
         self.decoder = nn.ModuleList(

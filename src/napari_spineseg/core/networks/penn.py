@@ -37,6 +37,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from napari_spineseg.core.networks.doubling import Doubling
 from napari_spineseg.core.tiling import gaussian, starts
 
 
@@ -77,10 +78,10 @@ class PENN(nn.Module):
             before = width
         self.deconvolutions, self.decoder = nn.ModuleList(), nn.ModuleList()
         for width in reversed(widths[:-1]):
-            self.deconvolutions.append(nn.ConvTranspose2d(before, width, 2, 2))
+            self.deconvolutions.append(Doubling(before, width))
             self.decoder.append(nn.Sequential(*_conv(2 * width, width)))
             before = width
-        self.head = nn.ConvTranspose2d(before, classes, 2, 2)
+        self.head = Doubling(before, classes)
 
     @property
     def stride(self) -> int:
@@ -132,7 +133,7 @@ class PatchReconstruction(nn.Module):
     def __init__(self, network: PENN) -> None:
         super().__init__()
         self.network = network
-        self.head = nn.ConvTranspose2d(network.widths[0], network.in_channels, 2, 2)
+        self.head = Doubling(network.widths[0], network.in_channels)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Reconstruct the patch."""
@@ -151,7 +152,7 @@ class AnatomyAided(nn.Module):
     def __init__(self, network: PENN, structures: int = 4) -> None:
         super().__init__()
         self.network = network
-        self.head = nn.ConvTranspose2d(network.widths[0], structures, 2, 2)
+        self.head = Doubling(network.widths[0], structures)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Segment tumours and anatomy."""

@@ -18,6 +18,8 @@ from torch import nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from napari_spineseg.core.networks.doubling import Doubling
+
 FOLD = 2
 # How much of its first weights a neighbouring slice has at the beginning of a training.
 _WHISPER = 0.1
@@ -56,7 +58,7 @@ class SpineNet(nn.Module):
             before = width
         self.upsample, self.decoder = nn.ModuleList(), nn.ModuleList()
         for width in reversed(widths[:-1]):
-            self.upsample.append(nn.ConvTranspose2d(before, width, 2, 2))
+            self.upsample.append(Doubling(before, width))
             self.decoder.append(nn.Sequential(_conv(2 * width, width), _conv(width, width)))
             before = width
         self.head = nn.Conv2d(before, classes * FOLD**2, 1)
