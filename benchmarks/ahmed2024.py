@@ -1,6 +1,7 @@
 """What `benchmarks/ahmed2024.md` says beside its table: the leak, and what stacking does to distances.
 
     python -m benchmarks.ahmed2024 leak DATA        how many test slices have a neighbour in training
+    python -m benchmarks.ahmed2024 copied DATA      Dice of the labels of the slices beside, without an image
     python -m benchmarks.ahmed2024 stacked DATA     stacked against true surface distances, same masks
     python -m benchmarks.ahmed2024 page RUNS        put the table of `reproduce -o RUNS` into the page
     python -m benchmarks.ahmed2024 bundle RUNS      make its patients' model the bundled one
@@ -19,7 +20,7 @@ import numpy as np
 
 PAGE = Path(__file__).parent / "ahmed2024.md"
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
-_SEEDS = 20
+_SEEDS, _COPIED_SEEDS = 20, 5
 
 
 def leak(data: Path) -> None:
@@ -37,6 +38,48 @@ def leak(data: Path) -> None:
             f"{protocol}: {len(slices)} slices, {100 * np.mean(found):.1f} % of the test slices have "
             f"a neighbour in training ({100 * min(found):.1f} to {100 * max(found):.1f} over {_SEEDS} seeds)"
         )
+
+
+def copied(data: Path) -> None:
+    """The labels of the training slices beside, as answers for the test slices."""
+    from napari_spineseg.learning.ahmed2024.parts import split
+    from napari_spineseg.learning.ahmed2024.score import CLASSES
+    from napari_spineseg.learning.ahmed2024.slices import read_slices
+
+    slices = read_slices(data, "t2_SPACE")
+    rows = {(int(s), int(p)): i for i, (s, p) in enumerate(zip(slices.stack, slices.place, strict=True))}
+    means = []
+    for seed in range(_COPIED_SEEDS):
+        parts, found = split(slices, "slices", 0, 1, seed), []
+        for i in parts.test:
+            beside = [rows.get((int(slices.stack[i]), int(slices.place[i]) + step)) for step in (-1, 1)]
+            labels = [slices.structures[k] for k in beside if k in parts.train]
+            if labels:
+                found.append([_copies(slices.structures[i] == c, [a == c for a in labels]) for c in CLASSES])
+        means.append(np.nanmean(found, 0))
+    for how, figures in zip(
+        ("one of them", "half way between"), np.stack(means, -1).swapaxes(0, 1), strict=True
+    ):
+        words = (
+            f"{c.title} {one.mean():.3f} ({one.min():.3f} to {one.max():.3f})"
+            for c, one in zip(CLASSES, figures, strict=True)
+        )
+        print(f"labels of the slices beside, {how}, {_COPIED_SEEDS} seeds: Dice {', '.join(words)}")
+
+
+def _copies(reference: np.ndarray, beside: list[np.ndarray]) -> tuple[float, float]:
+    """Dice of the first mask beside, and of the shape half way between them all."""
+    from napari_spineseg.core.metrics import agreement
+
+    answers = beside[0], _between(beside)
+    return tuple(agreement(reference, answer, (1.0, 1.0), 1.0).dice for answer in answers)
+
+
+def _between(masks: list[np.ndarray]) -> np.ndarray:
+    """The shape between masks (h, w): where the mean of their signed distances is inside."""
+    from scipy.ndimage import distance_transform_edt
+
+    return np.mean([distance_transform_edt(m) - distance_transform_edt(~m) for m in masks], 0) > 0
 
 
 def stacked(data: Path) -> None:
@@ -94,7 +137,7 @@ def bundle(runs: Path) -> None:
 
 
 if __name__ == "__main__":
-    works = {"leak": leak, "stacked": stacked, "page": page, "bundle": bundle}
+    works = {"leak": leak, "copied": copied, "stacked": stacked, "page": page, "bundle": bundle}
     if len(sys.argv) != 3 or sys.argv[1] not in works:
         sys.exit(__doc__)
     works[sys.argv[1]](Path(sys.argv[2]))
