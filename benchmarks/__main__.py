@@ -25,6 +25,7 @@ ENTRIES = (
     "volumetric",
     "preprocessing",
     "correction_speed",
+    "tumours_speed",
 )
 
 
