@@ -13,7 +13,7 @@ from napari_spineseg.io import read_segmentation, write_scan
 from napari_spineseg.io.layers import segmentation_from_layer
 from napari_spineseg.io.napari import read_layers
 from napari_spineseg.scan import Scan
-from napari_spineseg.widgets.session import KEY, about
+from napari_spineseg.widgets.known import KEY, about
 
 
 @pytest.fixture

@@ -14,9 +14,10 @@ from napari_spineseg.io.record import names_a_model, place_of_record, write_reco
 from napari_spineseg.io.write import ENDINGS
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Segmentation
+from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.save_fold import SaveFold
 from napari_spineseg.widgets.segment.saving import check_path, record_of, suggested_path, would_replace
-from napari_spineseg.widgets.session import Session, about, while_alive
+from napari_spineseg.widgets.session import Session, while_alive
 
 
 class SavePanel(SaveFold):
