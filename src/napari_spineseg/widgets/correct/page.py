@@ -302,6 +302,7 @@ class CorrectPage(Page):
         self.draw.chosen.connect(lambda action: self.actions[action]())
         self.column.renumber.connect(self.relabel)
         self.carry.told.connect(self.say)
+        self.carry.started.connect(self.run_bar.follow)
         self.gestures.clicks.made.connect(self._on_gesture)
         self.gestures.began.connect(self._show_tool)
         self.gestures.asked.connect(lambda words: self.say(words, stays=True))
