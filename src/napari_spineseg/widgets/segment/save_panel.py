@@ -40,6 +40,8 @@ class SavePanel(SaveFold):
         """The file."""
         layer = self._session.segmentation
         path = check_path(text, self._source(layer) if layer is not None else None)
+        for scan in self._session.fitting(layer) if layer is not None else ():
+            check_path(text, about(scan).get("source"))  # any of them may be theirs, where that is not known
         record = place_of_record(path)
         if layer is None or not _has_record(layer):
             return path, would_replace(path), f"On the scan's own grid, in {path.parent}."
