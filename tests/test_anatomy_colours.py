@@ -10,6 +10,8 @@ from skimage.color import rgb2lab
 
 from napari_spineseg.anatomy import Structure, colour_of
 
+VERTEBRAE, CANAL, DISCS = range(1, 26), 100, range(201, 226)
+LEVELS = (*VERTEBRAE, *DISCS)
 TUMOURS = range(301, 309)
 OTHERS = (*range(1, 7), 100, *range(201, 207))
 
@@ -50,6 +52,33 @@ def apart(first: int, second: int, without: str | None = None) -> float:
 
 
 PAIRS = [*combinations(TUMOURS, 2), *((tumour, other) for tumour in TUMOURS for other in OTHERS)]
+
+
+# A disc lies below the vertebra of its number; all of them lie along the canal.
+TOUCHING = [
+    *((level, CANAL) for level in LEVELS),
+    *((n, n + 1) for numbers in (VERTEBRAE, DISCS) for n in numbers[:-1]),
+    *((n, 200 + n) for n in VERTEBRAE),
+    *((n, 201 + n) for n in VERTEBRAE[:-1]),
+]
+ORANGE_AND_YELLOW = {"#e69f00", "#f0e442"}  # as near as Okabe and Ito have them
+
+
+@pytest.mark.parametrize(("cone", "least"), [(None, 36), ("red", 20), ("green", 20), ("blue", 12)])
+def test_levels_differ_from_what_they_touch(cone, least):
+    near = {pair: d for pair in TOUCHING if (d := apart(*pair, cone)) < least}
+    assert all({colour_of(label) for label in pair} == ORANGE_AND_YELLOW for pair in near), near
+    assert min(apart(*pair, cone) for pair in TOUCHING) >= (17 if cone in ("red", "green") else least - 2)
+
+
+@pytest.mark.parametrize(("cone", "least"), [(None, 15), ("red", 9), ("green", 9), ("blue", 7)])
+def test_no_two_colours_of_levels_are_alike(cone, least):
+    assert min(apart(*pair, cone) for pair in combinations(OTHERS, 2)) >= least
+
+
+def test_the_lowest_levels_have_the_colours_of_their_kind():
+    assert colour_of(1) == colour_of(Structure.VERTEBRA, "structures")
+    assert colour_of(201) == colour_of(Structure.DISC, "structures")
 
 
 def test_eight_tumours_differ_from_each_other_and_from_all_else():

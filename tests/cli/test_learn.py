@@ -33,6 +33,16 @@ def test_an_unknown_model_is_refused_before_anything_starts(spineseg_home, tmp_p
     assert code == 2 and "nobody" in err and not (spineseg_home / "learning").exists()
 
 
+@pytest.mark.parametrize("name", ["ahmed2024", "ahmed2024@1"])
+def test_a_model_that_cannot_learn_is_refused_before_anything_starts(spineseg_home, tmp_path, capsys, name):
+    code, out, err = call(capsys, "--corrections", tmp_path, "--from", name)
+    assert (code, out, err.count("\n")) == (2, "", 1) and "ahmed2024@1" in err and "cannot learn" in err
+    assert not (spineseg_home / "learning").exists()
+    with pytest.raises(ModelError, match="cannot learn"):
+        LearningRun.start(LearnSettings(corrections=tmp_path, model=name))
+    assert not (spineseg_home / "learning").exists()
+
+
 def test_a_name_that_cannot_be_one_is_refused_before_anything_starts(spineseg_home, tmp_path):
     with pytest.raises(ModelError, match=r"\.\./x"):
         LearningRun.start(LearnSettings(corrections=tmp_path, name="../x"))

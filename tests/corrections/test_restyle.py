@@ -5,8 +5,10 @@ import pytest
 from style_kit import SPACING, narrow, spine
 
 from napari_spineseg.anatomy import levels_to_structures
-from napari_spineseg.corrections.carry import carry_over
-from napari_spineseg.corrections.restyle import restyled
+from napari_spineseg.corrections.carry import STAGE, carry_over
+from napari_spineseg.corrections.restyle import DRAWING, LEARNING, LOOKING, restyled
+from napari_spineseg.errors import Stopped
+from napari_spineseg.progress import Control
 
 MIDDLE = 4
 
@@ -68,6 +70,19 @@ def moved_down(levels):
 def test_what_does_not_follow_from_the_labels_is_no_style(change):
     labels, base = corrected(change)
     assert restyled(labels, base, [MIDDLE], SPACING) is None
+
+
+def test_it_tells_how_far_it_is_and_stops_while_the_style_is_learnt():
+    labels, base = corrected(narrow)
+    told = []
+    carry_over(labels, base, [MIDDLE], SPACING, control=Control(told.append))
+    assert list(dict.fromkeys(step.stage for step in told)) == [STAGE, LOOKING, LEARNING, DRAWING]
+    for stage, total in ((LOOKING, 200), (LEARNING, 300), (DRAWING, len(labels))):
+        done = [(step.done, step.total) for step in told if step.stage == stage]
+        assert list(dict.fromkeys(done)) == [(n, total) for n in range(total)]
+    stopped = Control(told.append, lambda: told[-1].stage == LEARNING and told[-1].done == 5)
+    with pytest.raises(Stopped):
+        carry_over(labels, base, [MIDDLE], SPACING, control=stopped)
 
 
 def test_structures_instead_of_levels():

@@ -42,8 +42,7 @@ def test_larger_letters_fit_too(viewer, page, qtbot, fake):
     add_scan(viewer)
     segment(page, qtbot)
     narrow(viewer, page, qtbot, 360)
-    qtbot.wait(50)
-    assert clipped(page) == []
+    qtbot.waitUntil(lambda: clipped(page) == [], timeout=3000)
 
 
 def test_reader_offer_is_made_once_and_can_be_declined(viewer, qtbot):

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from napari_spineseg.anatomy import Structure, levels_to_structures
 from napari_spineseg.io import read_segmentation
 from napari_spineseg.sample_data import LABELS, T2, sample_path
-from napari_spineseg.widgets.session import about
+from napari_spineseg.widgets.known import about
 
 _MINUTES = 600_000
 

@@ -9,7 +9,7 @@ import pytest
 
 from napari_spineseg.models import get_model, model_in_use
 from napari_spineseg.segment import SegmentSettings
-from napari_spineseg.widgets.network_choices import model_choices
+from napari_spineseg.widgets.network_choices import model_choices, parent_choices
 
 
 @pytest.fixture
@@ -51,6 +51,18 @@ def test_the_model_in_use_is_among_them_by_its_full_name(own_model, spineseg_hom
 def test_a_version_that_is_gone_does_not_keep_the_page_from_opening(own_model, spineseg_home):
     choose(spineseg_home, {"names": {"mine": "9"}})
     assert {"mine@1", "mine@2"} <= {value for value, _ in model_choices()}
+
+
+def test_learning_starts_only_from_what_can_learn(own_model, spineseg_home):
+    card = own_model / "2.json"
+    said = json.loads(card.read_text())
+    card.write_text(json.dumps(said | {"input": {**said.get("input", {}), "normalise": "minmax"}}))
+    offered = [words.partition(": ")[0] for _, words in parent_choices()]
+    assert {"lumbar@1", "tumour@1", "mine@1"} <= set(offered)
+    assert not {"ahmed2024@1", "mine@2"} & set(offered)
+    # With one of those in use there is still something to start from.
+    choose(spineseg_home, {"default": "ahmed2024@1"})
+    assert "lumbar" in [value for value, _ in parent_choices()]
 
 
 def test_a_new_model_appears_when_the_page_is_shown_again(spineseg_home, lone_page, tiny_weights):

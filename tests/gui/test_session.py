@@ -128,7 +128,7 @@ def test_another_scan_is_shown_where_it_has_slices(model):
 def test_a_scan_that_is_chosen_in_the_list_is_seen_alone(model, qtbot):
     session = session_of(model)
     first, second = (model.add_image(np.zeros((5, 20, 20)), name=name) for name in ("first", "second"))
-    labels = model.add_labels(np.ones((5, 20, 20), int), name="first_seg")
+    labels = model.add_labels(np.ones((5, 20, 20), int), name="mine")
     session.link(labels, first)
     picker = LayerPicker(session, "scan")
     qtbot.addWidget(picker)

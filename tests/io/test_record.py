@@ -59,6 +59,26 @@ def test_the_record_beside_labels_is_their_provenance(saved, monkeypatch):
     assert told == []
 
 
+def test_labels_keep_which_scan_was_segmented_also_when_they_were_changed_since(saved):
+    scan = {"name": "a", "source": "a.nii.gz", "sha256": "", "steps": 0}
+    assert opened(saved)["drawn_on"] == scan
+    changed = labels()
+    changed[0, 0, 0] = 2
+    write_segmentation(Segmentation(changed, np.eye(4), "a_seg"), saved)
+    known = opened(saved)
+    assert known["drawn_on"] == scan and known["provenance"]["labels_changed_since"]
+
+
+def test_labels_of_a_preprocessed_scan_say_so(saved):
+    place = saved.with_name("a_seg.json")
+    record = json.loads(place.read_text())
+    place.write_text(json.dumps(record | {"history": [{}], "input": {"path": "b", "sha256": "1"}}))
+    assert opened(saved)["drawn_on"] == {"name": "b", "source": "b", "sha256": "1", "steps": 1}
+    del record["input"]
+    place.write_text(json.dumps(record))
+    assert "drawn_on" not in opened(saved)
+
+
 @pytest.mark.parametrize("change", ["fewer", "moved"])
 def test_labels_that_were_drawn_on_since_are_not_the_models(saved, change):
     """Also where as many voxels as before carry each label."""

@@ -25,7 +25,7 @@ from napari_spineseg.learning.events import (
 )
 from napari_spineseg.learning.outlook import outlook
 from napari_spineseg.learning.settings import LearnSettings
-from napari_spineseg.models import get_model
+from napari_spineseg.learning.starting import model_to_learn_from
 from napari_spineseg.models.registry import check_new_name
 from napari_spineseg.progress import Control
 
@@ -96,7 +96,7 @@ def _stop(console: Console, run: LearningRun) -> None:
 
 
 def _start(console: Console, settings: LearnSettings, detach: bool) -> int:
-    get_model(settings.model)
+    model_to_learn_from(settings.model)
     if settings.name:
         check_new_name(settings.name)
     seen = outlook(settings.corrections)

@@ -79,7 +79,7 @@ def carry_over(
         return nothing("Correct a slice first: what was changed on it is carried over to the others.")
     control.step(STAGE, 0, len(labels))
     box = _box(labels, base, changed, slices, spacing)  # Of all that may have to go
-    style = restyled(labels[box], base[box], slices, spacing, scheme, control.check)
+    style = restyled(labels[box], base[box], slices, spacing, scheme, control)
     if style is not None:
         base = base.copy()
         base[box] = style

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import count
 
 import edt
 import numpy as np
@@ -10,7 +11,12 @@ from scipy import ndimage
 
 from napari_spineseg.anatomy import Scheme, Structure, levels_to_structures
 from napari_spineseg.corrections.edit import Spacing
+from napari_spineseg.progress import Control
 
+LOOKING, LEARNING, DRAWING = "Looking for a style", "Learning the style", "Drawing in the style"
+"""The stages of it, as a person reads them."""
+# Of the optimiser, for each of two trials of whether there is a style.
+_TRIAL_STEPS = 100
 # What grows is the nearest structure of its kind within this reach, mm.
 _REACH_MM = 4.0
 # Of a structure's labels; less than this is a place, and no style.
@@ -23,7 +29,7 @@ def restyled(
     corrected: Sequence[int],
     spacing: Spacing,
     scheme: Scheme = "levels",
-    each: Callable[[], None] = lambda: None,
+    control: Control | None = None,
 ) -> np.ndarray | None:
     """`base` in the style of the corrected slices; None where they follow none.
 
@@ -38,28 +44,45 @@ def restyled(
         The same shape: before anybody corrected them.
     spacing
         mm along the axes.
-    each
-        Called before each slice; what it raises ends it.
-    """
-    from napari_spineseg.corrections.style import LEAST_REMOVED, explained, fit_style
+    control
+        Hears of each step, and stops it.
 
+    Raises
+    ------
+    Stopped
+        If `control` said so.
+    """
+    control = control or Control()
     pixel, corrected = spacing[1:], list(corrected)
     seen, wanted = (_structures(volume[corrected], scheme) for volume in (base, labels))
     if not _is_everywhere(labels[corrected], base[corrected], seen):
         return None
+    control.step(
+        LOOKING, 0, 2 * _TRIAL_STEPS
+    )  # the first time PyTorch has to be loaded, which takes longest of all
+    from napari_spineseg.corrections.style import LEAST_REMOVED, STEPS, explained, fit_style
+
     kind = len(Structure), Structure.CANAL
-    if explained(seen, wanted, pixel, *kind) < LEAST_REMOVED:
+    each = _counted(control, LOOKING, 2 * _TRIAL_STEPS)
+    if explained(seen, wanted, pixel, *kind, _TRIAL_STEPS, each) < LEAST_REMOVED:
         return None
-    style = fit_style([seen], [wanted], [pixel], *kind)
+    each = _counted(control, LEARNING, STEPS)
+    style = fit_style([seen], [wanted], [pixel], *kind, STEPS, each)
     touched = sorted(set(np.unique(np.stack([seen, wanted])[:, seen != wanted]).tolist()) - {0})
     out = base.copy()
-    for plane in out:
-        each()
+    for number, plane in enumerate(out):
+        control.step(DRAWING, number, len(out))
         old = _structures(plane[None], scheme)
         new = style.labels(old, pixel)[0]
         may = np.isin(old[0], [0, *touched]) & np.isin(new, [0, *touched])
         _draw(plane, old[0], np.where(may, new, old[0]), pixel)
     return out
+
+
+def _counted(control: Control, stage: str, total: int) -> Callable[[], None]:
+    """Tells `control` at each call that one more of `total` steps is done."""
+    steps = count()
+    return lambda: control.step(stage, next(steps), total)
 
 
 def _structures(labels: np.ndarray, scheme: Scheme) -> np.ndarray:

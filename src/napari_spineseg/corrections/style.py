@@ -11,7 +11,7 @@ Distances know no up and down, so labels that lie millimetres beside their image
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,10 +35,10 @@ Pixel = float | tuple[float, float]
 LEAST_REMOVED = 0.5
 """A style explains most of what was corrected; a poor image's errors are hardly explained by their labels
 (benchmarks/learning_efficiency.md: .71 against .28 at most)."""
-# To draw in a style, and to see whether there is one.
-_STEPS, _TRIAL_STEPS = 300, 100
 _PIXELS, _LEARNING_RATE = 4096, 0.01
 _BAND_MM = 40.0
+STEPS = 300
+"""Of the optimiser, to draw in a style; to see whether there is one takes fewer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,9 +93,13 @@ def fit_style(
     pixel_mm: Sequence[Pixel],
     classes: int,
     canal: int,
-    steps: int = _STEPS,
+    steps: int = STEPS,
+    each: Callable[[], None] = lambda: None,
 ) -> Style:
-    """The style that turns `seen` into `wanted`, scan by scan: (n, height, width) classes, 255 unknown."""
+    """The style that turns `seen` into `wanted`, scan by scan: (n, height, width) classes, 255 unknown.
+
+    `each` is called before each of the `steps`; what it raises ends it.
+    """
     pairs = [
         _samples(features(s, mm, classes, canal), w, classes)
         for scan, truth, mm in zip(seen, wanted, pixel_mm, strict=True)
@@ -105,14 +109,23 @@ def fit_style(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = _network(classes)
-        _fit(network, given, answers.long(), steps)
+        _fit(network, given, answers.long(), steps, each)
     return Style(network.eval().requires_grad_(False), classes, canal)
 
 
-def explained(seen: np.ndarray, wanted: np.ndarray, pixel_mm: Pixel, classes: int, canal: int) -> float:
+def explained(
+    seen: np.ndarray,
+    wanted: np.ndarray,
+    pixel_mm: Pixel,
+    classes: int,
+    canal: int,
+    steps: int,
+    each: Callable[[], None] = lambda: None,
+) -> float:
     """The share of pixels, where `seen` is not `wanted`, that a style puts right where it was not fitted to.
 
     Both are (n, height, width). Every second band of rows is left out, first the odd ones, then the others.
+    `each` is called before each of the `steps` of the two trials.
     """
     bands = (np.arange(seen.shape[1]) * _sides(pixel_mm)[0] // _BAND_MM).astype(int) % 2
     wrong = seen != wanted
@@ -123,7 +136,7 @@ def explained(seen: np.ndarray, wanted: np.ndarray, pixel_mm: Pixel, classes: in
             continue
         known = wanted.copy()
         known[:, tried] = UNLABELLED
-        style = fit_style([seen], [known], [pixel_mm], classes, canal, _TRIAL_STEPS)
+        style = fit_style([seen], [known], [pixel_mm], classes, canal, steps, each)
         before += here
         left += int((style.labels(seen, pixel_mm) != wanted)[:, tried].sum())
     return 1 - left / before if before else 0.0
@@ -151,10 +164,17 @@ def _network(classes: int) -> nn.Sequential:
     )
 
 
-def _fit(network: nn.Sequential, given: torch.Tensor, answers: torch.Tensor, steps: int) -> None:
+def _fit(
+    network: nn.Sequential,
+    given: torch.Tensor,
+    answers: torch.Tensor,
+    steps: int,
+    each: Callable[[], None],
+) -> None:
     optimiser = torch.optim.Adam(network.parameters(), _LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
+        each()
         drawn = torch.randint(len(given), (min(_PIXELS, len(given)),))
         loss = functional.cross_entropy(network(given[drawn]), answers[drawn])
         optimiser.zero_grad()

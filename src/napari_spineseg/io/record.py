@@ -23,6 +23,8 @@ _LONGEST = 1 << 24
 _NOT_PROVENANCE = {"input", "summary", "structures", "warnings"}
 CHANGED = "labels_changed_since"
 """In the provenance of labels: whether they are no longer what was segmented."""
+DRAWN_ON = "drawn_on"
+"""In what is known of labels: the scan that they were made from, its name, source, sha256 and steps."""
 
 
 class _Loose(BaseModel):
@@ -79,6 +81,19 @@ class Record(_Loose):
             return is_as_written(segmentation, self.labels.model_dump())
         return {each.label: each.voxels for each in self.structures} == segmentation.found()
 
+    @property
+    def scan(self) -> dict[str, Any]:
+        """What a layer keeps of the scan that was segmented; empty where the record names none."""
+        if self.input is None:
+            return {}
+        steps = (self.model_extra or {}).get("history")
+        return {
+            "name": stem_of(Path(self.input.path)),
+            "source": self.input.path,
+            "sha256": self.input.sha256,
+            "steps": len(steps) if isinstance(steps, list) else 0,
+        }
+
     def change(self, place: Path) -> str:
         """What to say where they do not fit; `place` is the record's file."""
         by = f"{self.model.name} {self.model.version}"
@@ -114,12 +129,14 @@ def recalled(known: dict[str, Any], labels: Path, segmentation: Segmentation) ->
     """A layer's metadata `known`, with what the record beside its file `labels` says.
 
     Labels that were drawn on after the model had ended are not what it said: of their record it is only said
-    that they were.
+    that they were, and which scan they were drawn on.
     """
     place = place_of_record(labels)
     record = read_record(place)
     if record is None:
         return known
+    if record.scan:
+        known = {**known, DRAWN_ON: record.scan}
     if not record.fits(segmentation):
         return {
             **known,

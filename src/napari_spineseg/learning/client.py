@@ -31,6 +31,7 @@ from napari_spineseg.learning.events import (
 )
 from napari_spineseg.learning.folder import RunFolder, all_runs
 from napari_spineseg.learning.settings import LearnSettings
+from napari_spineseg.learning.starting import model_to_learn_from
 from napari_spineseg.models.registry import check_new_name
 
 RunStatus = Literal[
@@ -81,12 +82,13 @@ class LearningRun:
         Raises
         ------
         ModelError
-            If the new model's name cannot be one.
+            If the new model's name cannot be one, or the model to start from is missing or cannot learn.
         StoreError
             If the disk refuses.
         """
         if settings.name:
             check_new_name(settings.name)
+        model_to_learn_from(settings.model)
         run = cls(RunFolder.create(settings))
         run._launch(outlives)
         return run

@@ -13,11 +13,12 @@ from torch import nn
 from napari_spineseg.core.checkpoint import ModelCard, load_model
 from napari_spineseg.core.device import choose_device, precision_name, training_precision
 from napari_spineseg.datasets.prepared import PreparedVolume
-from napari_spineseg.errors import ModelError, SpineSegError
+from napari_spineseg.errors import ModelError
 from napari_spineseg.io.write import put
 from napari_spineseg.learning.folder import RunFolder
 from napari_spineseg.learning.lessons import Predict
 from napari_spineseg.learning.reading import Reader
+from napari_spineseg.learning.starting import model_to_learn_from
 from napari_spineseg.models import ModelEntry, get_model
 from napari_spineseg.progress import Control
 
@@ -62,11 +63,6 @@ def load_parent(folder: RunFolder) -> Parent:
     entry = _pinned(folder)
     model = load_model(entry.weights)
     spec = model.card.input
-    if spec.size_px is not None or spec.normalise != "zscore":
-        raise SpineSegError(
-            f"{entry.key} was trained on slices squeezed to one size and cannot learn here; start "
-            "from another model."
-        )
     device = choose_device(folder.settings.device)
     dtype = training_precision(device)
     reader = Reader(model.network, spec, device, dtype)
@@ -94,7 +90,7 @@ def _pinned(folder: RunFolder) -> ModelEntry:
     path = folder.path / "parent.json"
     if path.exists():
         return get_model(json.loads(path.read_text(encoding="utf-8"))["key"])
-    entry = get_model(folder.settings.model)
+    entry = model_to_learn_from(folder.settings.model)
     put(path, json.dumps({"key": entry.key}).encode())
     return entry
 

@@ -19,9 +19,10 @@ from napari_spineseg.anatomy import (
     names_of,
     structure_of,
 )
+from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.parts import tooltip
 from napari_spineseg.widgets.picker import uncover
-from napari_spineseg.widgets.session import Session, about, while_alive
+from napari_spineseg.widgets.session import Session, while_alive
 from napari_spineseg.widgets.style import eye, give_role, swatch
 from napari_spineseg.widgets.view import centre_of, go_to
 

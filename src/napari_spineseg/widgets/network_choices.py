@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_spineseg.errors import ModelError
+from napari_spineseg.learning.starting import can_learn
 from napari_spineseg.models import ModelEntry, get_model, list_models, model_in_use
 from napari_spineseg.widgets.settings_form import Choices
 
@@ -31,6 +32,12 @@ def model_choices(keys: bool = False) -> Choices:
         words = f"{entry.key}: {entry.title}" if keys else words
         choices.append((entry.name if in_use and chosen != entry.key else entry.key, words))
     return choices
+
+
+def parent_choices() -> Choices:
+    """Models that learning can start from, by name@version."""
+    able = {entry.key for entry in list_models() if can_learn(entry)}
+    return [(value, words) for value, words in model_choices(keys=True) if words.partition(": ")[0] in able]
 
 
 def _is_in_use(entry: ModelEntry) -> bool:

@@ -12,8 +12,8 @@ from napari_spineseg.anatomy_words import renamed, shift_to
 from napari_spineseg.corrections.edit import Edit
 from napari_spineseg.corrections.tools import relabel_column
 from napari_spineseg.errors import SettingsError
+from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.legend import labels_in, scheme_of
-from napari_spineseg.widgets.session import about
 
 if TYPE_CHECKING:
     from napari_spineseg.instances.numbering import Alternative

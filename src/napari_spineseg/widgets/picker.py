@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QWidget
 
+from napari_spineseg.widgets.known import same_grid
 from napari_spineseg.widgets.parts import Choice
-from napari_spineseg.widgets.session import Session, is_scan, same_grid, while_alive
+from napari_spineseg.widgets.session import Session, is_scan, while_alive
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer
@@ -84,7 +85,7 @@ def uncover(session: Session, layer: Labels) -> list[str]:
     `layer` is raised above such a picture, under which nobody would see it. Returns the names
     of what was hidden.
     """
-    scan = session.scan_of(layer)
+    scan = session.scan_of(layer) or next(reversed(session.fitting(layer)), None)
     if scan is None:
         return []
     mine = (scan, layer)

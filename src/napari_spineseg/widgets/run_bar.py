@@ -84,7 +84,7 @@ class RunBar(QStackedWidget):
         if self._job is not None:
             self._job.stop()
         self.stop.setEnabled(False)
-        self._say("Stopping after this tile …")
+        self._say("Stopping …")
 
     def _on_ended(self) -> None:
         had_focus = self.stop.hasFocus() or not self.stop.isEnabled()

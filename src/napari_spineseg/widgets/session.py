@@ -6,11 +6,12 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.settings import get_settings
 from psygnal import Signal, SignalInstance
 
+from napari_spineseg.widgets.belonging import Belonging
+from napari_spineseg.widgets.known import about, same_grid
 from napari_spineseg.widgets.view import bring_into_view
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from qtpy.QtCore import QObject
 
 T = TypeVar("T")
-
-KEY = "spineseg"
-"""Under this key a layer's metadata holds what SpineSeg knows of it."""
 
 # Layers that carry the name of something shown beside a scan, and are not scans themselves.
 _NOT_SCANS = {"uncertainty", "preview"}
@@ -47,7 +45,7 @@ class Session:
         self._viewer = weakref.ref(viewer)
         self._scan: Image | None = None
         self._segmentation: Labels | None = None
-        self._scan_of: weakref.WeakKeyDictionary[Labels, weakref.ref[Image]] = weakref.WeakKeyDictionary()
+        self._belonging = Belonging()
         self.histories: dict[Labels, Any] = {}
         """What can be undone on each segmentation; ask with `correct.history.history_of`."""
         events = viewer.layers.events
@@ -87,7 +85,7 @@ class Session:
         if layer is not None:
             bring_into_view(self.viewer, layer)
         self.scan_changed.emit(layer)
-        if layer is None or self._segmentation is None or self.scan_of(self._segmentation) is not layer:
+        if layer is None or self._segmentation not in self.over(layer):
             self.segmentation = self._newest_of(layer)
 
     @property
@@ -101,7 +99,7 @@ class Session:
         if layer is self._segmentation:
             return
         self._segmentation = layer
-        if layer is not None and (scan := self.scan_of(layer)) is not None:
+        if layer is not None and (scan := self.scan_of(layer) or self._shown_with(layer)) is not None:
             self.scan = scan
         self.segmentation_changed.emit(layer)
 
@@ -124,28 +122,43 @@ class Session:
 
     def link(self, segmentation: Labels, scan: Image) -> None:
         """Remember that `segmentation` was made from `scan`."""
-        self._scan_of[unwrapped(segmentation)] = weakref.ref(unwrapped(scan))
+        self._belonging.say(unwrapped(segmentation), unwrapped(scan))
+
+    def say_scan(self, segmentation: Labels, scan: Image) -> None:
+        """A person says that `segmentation` was drawn on `scan`."""
+        self.link(segmentation, scan)
+        self.scan = scan
+        self.viewer.layers.selection.active = segmentation
+        self.layers_changed.emit()
 
     def scan_of(self, segmentation: Labels) -> Image | None:
-        """The scan in this window that `segmentation` belongs to: linked, else the only one on its grid."""
-        scans = self.scans()
-        if (reference := self._scan_of.get(segmentation)) is not None:
-            scan = reference()
-            return scan if any(scan is other for other in scans) else None
-        fitting = [scan for scan in scans if same_grid(scan, segmentation)]
-        if self._scan in fitting:
-            return self._scan
-        return fitting[-1] if fitting else None
+        """The scan in this window that `segmentation` was drawn on; None where it is closed, or not known."""
+        return self._belonging.scan_of(segmentation, self.scans(), self._scan)
+
+    def scan_name_of(self, segmentation: Labels) -> str:
+        """What the scan of `segmentation` is called, open or not; empty where nobody knows which it is."""
+        return self._belonging.named(segmentation)
+
+    def fitting(self, segmentation: Labels) -> list[Image]:
+        """The scans that `segmentation` may have been drawn on."""
+        return [scan for scan in self.scans() if same_grid(scan, segmentation)]
+
+    def over(self, scan: Image | None) -> list[Labels]:
+        """Segmentations of `scan`, and those on its grid of which nobody knows the scan; the topmost last."""
+        if scan is None:
+            return []
+        there = [(segmentation, self.scan_of(segmentation)) for segmentation in self.segmentations()]
+        unknown = [s for s, of in there if of is None and not self.scan_name_of(s) and same_grid(scan, s)]
+        return [*unknown, *(s for s, of in there if of is scan)]
 
     def _newest_of(self, scan: Image | None) -> Labels | None:
         """The topmost segmentation of `scan`."""
-        if scan is None:
-            return None
-        return next((s for s in reversed(self.segmentations()) if self._fits(s, scan)), None)
+        return next(reversed(self.over(scan)), None)
 
-    def _fits(self, segmentation: Labels, scan: Image) -> bool:
-        reference = self._scan_of.get(segmentation)
-        return reference() is scan if reference is not None else same_grid(scan, segmentation)
+    def _shown_with(self, segmentation: Labels) -> Image | None:
+        """A scan to look at where nobody knows which one is meant: never another patient's."""
+        fitting = [] if self.scan_name_of(segmentation) else self.fitting(segmentation)
+        return self._scan if self._scan in fitting else next(reversed(fitting), None)
 
     def _on_selected(self, event: Any) -> None:
         self._follow(event.value)
@@ -159,6 +172,8 @@ class Session:
 
     def _on_layers(self, event: Any = None) -> None:
         scans, segmentations = self.scans(), self.segmentations()
+        for segmentation in segmentations:
+            self.scan_of(segmentation)  # which scans were there when it came is known only now
         if self._segmentation is not None and self._segmentation not in segmentations:
             self.segmentation = None
         if self._scan is None or self._scan not in scans:
@@ -214,12 +229,6 @@ def is_segmentation(layer: Layer | None) -> bool:
     )
 
 
-def about(layer: Layer) -> dict[str, Any]:
-    """What SpineSeg wrote into the layer's metadata; empty for other people's layers."""
-    known = layer.metadata.get(KEY)
-    return known if isinstance(known, dict) else {}
-
-
 def while_alive(widget: QObject, signal: SignalInstance, slot: Callable[..., object]) -> None:
     """Connect `signal` to a method of `widget`, until Qt deletes the widget.
 
@@ -232,11 +241,3 @@ def while_alive(widget: QObject, signal: SignalInstance, slot: Callable[..., obj
 def layers_of(viewer: Viewer) -> list[Layer]:
     """The layers themselves, bottom first."""
     return [unwrapped(layer) for layer in viewer.layers]
-
-
-def same_grid(scan: Layer, segmentation: Layer) -> bool:
-    """Whether every voxel of both is at the same place, as far as the layers tell."""
-    if scan.data.shape != segmentation.data.shape or not np.allclose(scan.scale, segmentation.scale):
-        return False
-    affines = [about(layer).get("affine") for layer in (scan, segmentation)]
-    return any(a is None for a in affines) or np.allclose(*affines, atol=1e-3)

@@ -121,6 +121,30 @@ def test_what_was_renumbered_and_undone_is_not_carried(viewer, page):
     assert set(np.unique(layer.data[layer.data != painted])) == {2}
 
 
+def test_the_bar_of_the_page_shows_how_far_it_is_and_stops_it(viewer, page, qtbot, monkeypatch):
+    layer = open_short_body(viewer, page)
+    paint_upper_half(viewer, layer)
+    painted, may_go_on = layer.data.copy(), Event()
+
+    def slow(labels, base, corrected, spacing, image, control, scheme):
+        control.step("Learning the style", 3, 300)
+        assert may_go_on.wait(60)
+        control.step("Learning the style", 4, 300)
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr("napari_spineseg.widgets.correct.carry.carry_over", slow)
+    click(qtbot, page.tools.buttons["carry"])
+    bar = page.run_bar
+    wait_until(lambda: (bar.bar.value(), bar.bar.maximum()) == (3, 300))
+    assert bar.bar.isVisible() and not bar.button.isVisible()
+    assert "Learning the style: 3 of 300" in bar.bar.toolTip()
+    click(qtbot, bar.stop)
+    may_go_on.set()
+    wait_until(lambda: not page.carry.busy)
+    assert bar.button.isVisible() and np.array_equal(layer.data, painted)
+    assert page.hint.words == "Stopped. Nothing was changed."
+
+
 def test_the_same_key_stops_it(viewer, page, monkeypatch):
     layer = open_short_body(viewer, page)
     paint_upper_half(viewer, layer)

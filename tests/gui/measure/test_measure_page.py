@@ -27,6 +27,7 @@ from napari_spineseg.errors import ScanError
 from napari_spineseg.io.layers import layer_tuple_for_segmentation
 from napari_spineseg.measurement import Measurements
 from napari_spineseg.widgets.correct.history import history_of
+from napari_spineseg.widgets.drawn_on import DrawnOn
 from napari_spineseg.widgets.measure.page import LABELS_CHANGED, SETTINGS_CHANGED
 from napari_spineseg.widgets.measure.result import Watch
 from napari_spineseg.widgets.measure.work import NO_LABELS
@@ -128,6 +129,22 @@ def test_the_scan_of_another_patient_is_not_measured_with_these_labels(page, fak
     assert "None of the open scans fits" in page.about.words
     measure(page, qtbot)
     assert fake.calls[0][0].name == "column_seg" and fake.calls[0][1] is None
+
+
+def test_labels_that_two_scans_fit_are_measured_with_neither_until_it_is_said(page, fake, qtbot):
+    viewer = page.session.viewer
+    first = add_scan(viewer, column_scan("first"))
+    add_scan(viewer, column_scan("second"))
+    viewer.add_layer(Layer.create(*layer_tuple_for_segmentation(labels_of(column_scan("mask")))))
+    question = page.findChild(DrawnOn)
+    assert question.isVisible() and page.about.words.startswith("Their scan is not known")
+    measure(page, qtbot)
+    assert fake.calls[0][1] is None
+    question.choice.setCurrentText("first")
+    click(qtbot, question.button)
+    assert question.isHidden() and page.session.scan is first and page.about.words == "Scan: first"
+    measure(page, qtbot)
+    assert fake.calls[1][1].name == "first"
 
 
 def test_a_scan_that_was_cropped_since_is_not_measured_with_them(page, layer, fake, qtbot):

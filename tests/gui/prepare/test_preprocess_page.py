@@ -20,8 +20,8 @@ from napari_spineseg.io import read_scan
 from napari_spineseg.io.layers import scan_from_layer, segmentation_from_layer
 from napari_spineseg.preprocessing import Pipeline, bundled, make_step
 from napari_spineseg.scan import Segmentation
+from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.prepare.page import PreprocessPage
-from napari_spineseg.widgets.session import about
 
 
 @pytest.fixture(autouse=True)

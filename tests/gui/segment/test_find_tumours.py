@@ -14,9 +14,9 @@ from napari_spineseg.models import ModelEntry
 from napari_spineseg.segment import SegmentSettings
 from napari_spineseg.tumours.click import Outline
 from napari_spineseg.widgets.correct.clicks import Gesture
+from napari_spineseg.widgets.known import KEY, about
 from napari_spineseg.widgets.segment.find_tumours import findings_of, words_of
 from napari_spineseg.widgets.segment.result_layers import possible_tumours
-from napari_spineseg.widgets.session import KEY, about
 
 FINDING = {
     "label": 301,

@@ -11,8 +11,8 @@ from napari_spineseg.anatomy import Numbering
 from napari_spineseg.instances.numbering import ABOUT_THE_NUMBERS, Alternative, Level, decide
 from napari_spineseg.io import read_segmentation
 from napari_spineseg.widgets.correct.page import CorrectPage
+from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.legend import scheme_of
-from napari_spineseg.widgets.session import about
 
 L4 = Alternative("The lowest vertebra is L4.", 1)
 L6 = Alternative("There are six lumbar vertebrae; the lowest is L6.", 0, Numbering(lumbar=6))

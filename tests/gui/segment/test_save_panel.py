@@ -10,10 +10,11 @@ from napari.layers import Layer
 from qtpy.QtCore import Qt
 
 from napari_spineseg.io import read_segmentation, write_scan
-from napari_spineseg.io.layers import segmentation_from_layer
+from napari_spineseg.io.layers import layer_tuple_for_segmentation, segmentation_from_layer
 from napari_spineseg.io.napari import read_layers
-from napari_spineseg.scan import Scan
-from napari_spineseg.widgets.session import KEY, about
+from napari_spineseg.scan import Scan, Segmentation
+from napari_spineseg.widgets.drawn_on import DrawnOn
+from napari_spineseg.widgets.known import KEY, about
 
 
 @pytest.fixture
@@ -59,6 +60,29 @@ def test_the_scan_itself_is_safe(panel, qtbot, scan):
     panel.path.setText(str(scan.source))
     qtbot.waitUntil(lambda: not panel.write.isEnabled())
     assert "the scan itself" in panel.notice.words
+
+
+def test_no_scan_that_may_be_theirs_is_replaced(viewer, page, qtbot, scan, tmp_path):
+    """Labels that two scans fit: it is asked which, and neither is written over."""
+    add_scan(viewer, scan)
+    write_scan(scan, other := tmp_path / "other.nii.gz")
+    add_scan(viewer, Scan(scan.voxels, scan.affine, name="other", source=other))
+    empty = column_scan("mask", codes="LIP")
+    labels = Segmentation(np.ones(empty.voxels.shape, np.uint16), empty.affine, "mask")
+    layer = viewer.add_layer(Layer.create(*layer_tuple_for_segmentation(labels)))
+    question = page.findChild(DrawnOn)
+    assert question.isVisible() and "mask fits knee_no and other" in question.words.words
+    panel = page.save_panel
+    qtbot.mouseClick(panel.open_button, Qt.MouseButton.LeftButton)
+    for path in (scan.source, other):
+        panel.path.setText(str(path))
+        qtbot.waitUntil(lambda: not panel.write.isEnabled())
+        assert "the scan itself" in panel.notice.words
+        panel.path.setText(str(tmp_path / "mask_2.nii.gz"))
+        qtbot.waitUntil(panel.write.isEnabled)
+    page.session.say_scan(layer, viewer.layers["other"])
+    assert question.isHidden() and page.session.scan is viewer.layers["other"]
+    assert panel.suggestion() == str(tmp_path / "other_seg.nii.gz")
 
 
 def test_a_failure_is_told_and_can_be_tried_again(panel, qtbot, monkeypatch, notifications):

@@ -15,9 +15,9 @@ from qtpy.QtWidgets import QApplication
 from napari_spineseg.errors import ModelError
 from napari_spineseg.instances.numbering import Alternative
 from napari_spineseg.tumours.scan import WARNING
+from napari_spineseg.widgets.known import KEY, about
 from napari_spineseg.widgets.picker import LayerPicker
 from napari_spineseg.widgets.segment.words import describe
-from napari_spineseg.widgets.session import KEY, about
 
 
 def test_result_is_told_in_words(page, layer):

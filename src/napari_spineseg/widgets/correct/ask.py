@@ -21,8 +21,9 @@ from napari_spineseg.errors import ModelError, SpineSegError
 from napari_spineseg.io.layers import LayerView, scan_from
 from napari_spineseg.models import get_model
 from napari_spineseg.widgets.correct.fix import model_of
+from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.parts import tooltip
-from napari_spineseg.widgets.session import Session, about, layers_of
+from napari_spineseg.widgets.session import Session, layers_of
 from napari_spineseg.widgets.worker import Job, report
 
 if TYPE_CHECKING:

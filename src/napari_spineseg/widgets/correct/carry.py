@@ -20,7 +20,7 @@ from napari_spineseg.widgets.view import sagittal_index
 from napari_spineseg.widgets.worker import Job, report
 
 if TYPE_CHECKING:
-    from napari_spineseg.progress import Control, Progress
+    from napari_spineseg.progress import Control
 
 Drawn = Literal["here", "through", "anew", "carried"]
 """By hand or a tool on the slice that is shown; by a tool on all slices; so that all slices begin anew
@@ -38,6 +38,8 @@ class CarryOver(QObject):
 
     told = Signal(str)
     """What is being done, or why nothing is."""
+    started = Signal(object)
+    """The `Job` that works it out."""
 
     def __init__(self, session: Session, apply: Callable[[Edit], object], parent: QObject) -> None:
         super().__init__(parent)
@@ -105,12 +107,12 @@ class CarryOver(QObject):
             return carry_over(labels, base, corrected, spacing, image, control, scheme)
 
         job = self._job = Job(work, "Carrying over", owner=self.parent())
-        job.progressed.connect(self._on_progress)
         job.returned.connect(lambda edit: self._on_returned(edit, layer, state))
         job.failed.connect(report)
         job.stopped.connect(lambda: self.told.emit("Stopped. Nothing was changed."))
         job.ended.connect(self._on_ended)
-        self.told.emit("Carrying over …")
+        self.told.emit("Carrying over; the same again stops it.")
+        self.started.emit(job)
         job.start()
 
     def _on_returned(self, edit: Edit, layer: Labels, state: tuple[int, list[bytes]]) -> None:
@@ -124,9 +126,6 @@ class CarryOver(QObject):
 
     def _on_ended(self) -> None:
         self._job = None
-
-    def _on_progress(self, progress: Progress) -> None:
-        self.told.emit(f"Carrying over: {progress.done} of {progress.total} slices; the same again stops it.")
 
     def _on_paint(self, event: object) -> None:
         self._strokes += 1

@@ -15,8 +15,9 @@ from napari_spineseg.errors import SpineSegError
 from napari_spineseg.io.layers import LayerView, scan_from
 from napari_spineseg.models import get_model
 from napari_spineseg.progress import Control
+from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.legend import scheme_of
-from napari_spineseg.widgets.session import Session, about, while_alive
+from napari_spineseg.widgets.session import Session, while_alive
 from napari_spineseg.widgets.view import sagittal_index
 from napari_spineseg.widgets.worker import Job
 
@@ -60,6 +61,7 @@ class ClickToFix(QObject):
         self._layer = layer
         scan = self._session.scan_of(layer)
         if scan is None:
+            self._features = self._of = None
             return
         key = (scan, model_of(layer))
         if self._of == key:

@@ -15,8 +15,9 @@ from psygnal import Signal
 
 from napari_spineseg.anatomy import Numbering, Structure, names_of, structure_of
 from napari_spineseg.corrections.edit import Edit
+from napari_spineseg.widgets.known import KEY, about
 from napari_spineseg.widgets.legend import scheme_of
-from napari_spineseg.widgets.session import KEY, Session, about, layers_of
+from napari_spineseg.widgets.session import Session, layers_of
 
 # As many as napari keeps of a layer.
 _DEPTH = 100

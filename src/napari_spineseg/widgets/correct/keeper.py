@@ -31,9 +31,9 @@ from napari_spineseg.widgets.correct.work import (
     state_of,
     write_version,
 )
+from napari_spineseg.widgets.naming import key_of
 from napari_spineseg.widgets.worker import Job
 
-NO_SCAN = "The scan of this segmentation is not open, so corrections are not kept."
 # A pause longer than this is no work on the scan.
 _PAUSE_S = 30.0
 
@@ -58,6 +58,7 @@ class Keeper(QObject):
         self._job: Job | None = None
         self._waiting: list[tuple[Callable[[Control], Any], Callable[[Any], None], Work]] = []
         self._known: weakref.WeakKeyDictionary[Labels, Work] = weakref.WeakKeyDictionary()
+        self._unkept: weakref.WeakKeyDictionary[Labels, np.ndarray] = weakref.WeakKeyDictionary()
         self._timer = QTimer(self, interval=int(INTERVAL_S * 1000))
         self._timer.timeout.connect(self.look)
 
@@ -79,9 +80,15 @@ class Keeper(QObject):
     def attach(self, layer: Labels, scan: Image) -> None:
         """Keep what is drawn on `layer`, which lies on `scan`. Looks what the store has of it."""
         self.detach()
-        now = np.array(layer.data)
-        known = self._known.get(layer)
-        work = self._work = Work(layer, LayerView.of(scan), now if known is None else known.first, now)
+        before = self._unkept.pop(layer, None)
+        before = before if before is not None and before.shape == layer.data.shape else None
+        now = np.array(layer.data) if before is None else before
+        known, key = self._known.get(layer), key_of(scan)
+        if known is not None and known.key != key:
+            known = None  # a person said that the labels are another scan's: nothing is taken along
+        first = now if known is None else known.first
+        work = self._work = Work(layer, LayerView.of(scan), first, now, key)
+        work.drawn = before is not None and not np.array_equal(before, layer.data)
         if known is not None:
             work.entry, work.prediction, work.seconds = known.entry, known.prediction, known.seconds
         self._known[layer] = work
@@ -89,6 +96,11 @@ class Keeper(QObject):
         layer.events.data.connect(self._on_paint)
         self._timer.start()
         self._enqueue(lambda _: (find_offer(self._store(), work), state_of(work)), self._on_found, work)
+
+    def wait(self, layer: Labels) -> None:
+        """Keep in mind what `layer` was before anybody drew, until it is known which scan it lies on."""
+        if layer not in self._unkept:
+            self._unkept[layer] = np.array(layer.data)
 
     def detach(self) -> None:
         """Stop keeping; what is not in a version stays in the journal. Waits for the disk."""

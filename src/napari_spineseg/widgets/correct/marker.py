@@ -6,7 +6,8 @@ import numpy as np
 from napari.layers import Labels, Points
 from qtpy.QtCore import QObject
 
-from napari_spineseg.widgets.session import KEY, Session, layers_of
+from napari_spineseg.widgets.known import KEY
+from napari_spineseg.widgets.session import Session, layers_of
 from napari_spineseg.widgets.view import add_beside, placement_of
 
 _NAME = "look here"

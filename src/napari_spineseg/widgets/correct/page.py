@@ -23,7 +23,7 @@ from napari_spineseg.widgets.correct.draw import DrawPanel
 from napari_spineseg.widgets.correct.gestures import Gestures, is_request
 from napari_spineseg.widgets.correct.help import help_button
 from napari_spineseg.widgets.correct.history import History, Said, as_said, history_of
-from napari_spineseg.widgets.correct.keeper import NO_SCAN, Keeper
+from napari_spineseg.widgets.correct.keeper import Keeper
 from napari_spineseg.widgets.correct.keys import LayerKeys, add_shortcuts
 from napari_spineseg.widgets.correct.linked import LinkedDock
 from napari_spineseg.widgets.correct.offer import OfferPanel
@@ -33,6 +33,7 @@ from napari_spineseg.widgets.correct.status_keys import StatusKeys
 from napari_spineseg.widgets.correct.tools import ALL_SLICES, Place, ToolGrid, edit_of, place_of
 from napari_spineseg.widgets.correct.undo import UndoBar
 from napari_spineseg.widgets.correct.work import Offer
+from napari_spineseg.widgets.drawn_on import DrawnOn, why_not_kept
 from napari_spineseg.widgets.numberings import named
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label
@@ -53,6 +54,8 @@ class CorrectPage(Page):
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(napari_viewer, parent)
         self._layer: Labels | None = None
+        self._of: Image | None = None
+        """The scan that corrections are kept with."""
         self._brush: Brush | None = None
         self._keys: LayerKeys | None = None
         self.keeper = Keeper(self)
@@ -133,7 +136,7 @@ class CorrectPage(Page):
     def save(self) -> None:
         """Put the labels into the corrections store as a version."""
         if self._layer is not None and self.keeper.idle:
-            self.card.say_error("Not saved", NO_SCAN)
+            self.card.say_error("Not saved", why_not_kept(self.session, self._layer))
         elif self._layer is not None:
             self.run_bar.button.setEnabled(False)
             self.say("Saving a version …", stays=True)
@@ -157,14 +160,18 @@ class CorrectPage(Page):
         self._release()
 
     def _show_layer(self, layer: Labels | None) -> None:
-        if layer is self._layer:
-            return
+        if layer is not self._layer:
+            self._begin(layer)
+
+    def _begin(self, layer: Labels | None) -> None:
+        """Work on `layer` and its scan from now on."""
         self._release()
         self.keeper.detach()
         for part in (self.offer_panel, self.card):
             part.clear()
         self.review.show_state("in-progress")  # until the store is asked
         self._layer = layer
+        self._of = self._scan()
         for part in (self.picker, self.column, self.doubts, self.carry):
             part.show_layer(layer)
         if layer is not None:
@@ -182,7 +189,8 @@ class CorrectPage(Page):
         if (scan := self._scan()) is not None:
             self.keeper.attach(layer, scan)
         else:
-            self.say(NO_SCAN, stays=True)
+            self.keeper.wait(layer)
+            self.say(why_not_kept(self.session, layer), stays=True)
 
     def _take(self, layer: Labels | None) -> None:
         if layer is None or self._keys is not None:
@@ -264,13 +272,16 @@ class CorrectPage(Page):
         self.card.say_error("Not saved", report(error))
 
     def _on_layers(self) -> None:
-        self.linked.show_layers(self._scan(), self._layer)
-        if self._layer is not None and self.keeper.idle and (scan := self._scan()) is not None:
-            self.keeper.attach(self._layer, scan)
+        scan = self._scan()
+        self.linked.show_layers(scan, self._layer)
+        # A scan that was closed is still that of the labels; one that is open and no longer theirs never was.
+        if self._layer is not None and scan is not self._of and (scan or self._of in self.session.scans()):
+            self._begin(self._layer)
 
     def _lay_out(self) -> None:
         picker = LayerPicker(self.session, "segmentation")
         self.inputs.addRow(row_label("Labels", picker), picker)
+        self.inputs.addRow(DrawnOn(self.session))
         self.settings.addWidget(self.offer_panel)
         self._section("Where to look next", self.doubts)
         self._section("Draw", self.picker, self.draw)
@@ -291,6 +302,7 @@ class CorrectPage(Page):
         self.draw.chosen.connect(lambda action: self.actions[action]())
         self.column.renumber.connect(self.relabel)
         self.carry.told.connect(self.say)
+        self.carry.started.connect(self.run_bar.follow)
         self.gestures.clicks.made.connect(self._on_gesture)
         self.gestures.began.connect(self._show_tool)
         self.gestures.asked.connect(lambda words: self.say(words, stays=True))

@@ -22,7 +22,7 @@ from napari_spineseg.corrections.store import CorrectionsStore, Entry, Version
 from napari_spineseg.errors import StoreError
 from napari_spineseg.io.layers import LayerView, scan_from, segmentation_from
 from napari_spineseg.scan import Scan
-from napari_spineseg.widgets.session import about
+from napari_spineseg.widgets.known import about
 
 
 @dataclass
@@ -35,6 +35,8 @@ class Work:
     """The labels as they came, before anybody drew: what the model said. None once they are in the store."""
     start: np.ndarray | None
     """The labels as they were when the page began to keep them. None once they are in the journal."""
+    key: object = None
+    """Which scan it is, as `naming.key_of` tells."""
     entry: Entry | None = None
     prediction: Version | None = None
     journal: Journal | None = None

@@ -65,8 +65,8 @@ class SegmentAgain(QObject):
             if scan_layer not in layers_of(session.viewer):
                 continue
             layer = result_layer(result, scan, scan_layer)
-            for older in session.segmentations():
-                older.visible = older.visible and session.scan_of(older) is not scan_layer
+            for older in session.over(scan_layer):
+                older.visible = False
             session.link(layer, scan_layer)
             session.viewer.layers.insert(layers_of(session.viewer).index(scan_layer) + 1, layer)
             session.segmentation = layer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,7 +37,7 @@ from napari_spineseg.widgets.learn.words import (
     refused_in_words,
     scans_in_words,
 )
-from napari_spineseg.widgets.network_choices import DEVICES, model_choices
+from napari_spineseg.widgets.network_choices import DEVICES, parent_choices
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, bring_into_sight, row_label, tooltip
 from napari_spineseg.widgets.path_line import PathLine
@@ -125,8 +124,7 @@ class LearnPage(Page):
             self.inputs.addRow(words)
 
     def _add_settings(self) -> None:
-        choices = {"model": partial(model_choices, keys=True)}
-        self.main_form = SettingsForm(LearnSettings, ("model", "name"), choices)
+        self.main_form = SettingsForm(LearnSettings, ("model", "name"), {"model": parent_choices})
         self.main_form.editor("name").setPlaceholderText("next version of the model")
         self.advanced_form = SettingsForm(LearnSettings, _ADVANCED, {"device": lambda: DEVICES})
         self.advanced_form.editor("steps").setSpecialValueText(_AS_NEEDED)

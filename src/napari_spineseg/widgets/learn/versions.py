@@ -221,9 +221,8 @@ class VersionPanel(QWidget):
         data, options, _ = layer_tuple_for_segmentation(found.difference)
         options |= placement_of(layer) | {"name": f"{layer.name}: difference", "opacity": _OPACITY}
         options["metadata"]["spineseg"]["kind"] = "preview"  # to look at; not a segmentation to correct
-        for older in self._session.segmentations():
-            # Among the colours of a whole segmentation a few voxels are not seen.
-            older.visible = older.visible and self._session.scan_of(older) is not layer
+        for older in self._session.over(layer):
+            older.visible = False  # among the colours of a whole segmentation a few voxels are not seen
         self._session.viewer.layers.insert(there.index(layer) + 1, Labels(data, **options))
 
     def _browse_to_export(self) -> None:

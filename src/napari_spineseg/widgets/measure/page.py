@@ -14,6 +14,7 @@ from napari_spineseg.errors import SpineSegError
 from napari_spineseg.measurement import Figure, MeasureSettings
 from napari_spineseg.measurement.table import shown
 from napari_spineseg.widgets.correct.history import forget_closed, history_of
+from napari_spineseg.widgets.drawn_on import DrawnOn
 from napari_spineseg.widgets.measure.going import Guide, place_of
 from napari_spineseg.widgets.measure.lines import Line, MeasureLines
 from napari_spineseg.widgets.measure.panel import FigurePanel
@@ -137,9 +138,7 @@ class MeasurePage(Page):
         layer = self.session.segmentation
         reason = why_not(layer)
         give_role(self.about, "warning" if reason and layer is not None else "muted")
-        known = about_scan(
-            self.session.scan_of(layer) if layer is not None else None, bool(self.session.scans())
-        )
+        known = about_scan(self.session, layer)
         self.about.say(reason or known)
         self.run_bar.button.setEnabled(not reason)
 
@@ -234,6 +233,7 @@ class MeasurePage(Page):
     def _lay_out(self) -> None:
         picker = LayerPicker(self.session, "segmentation")
         self.inputs.addRow(row_label("Labels", picker), picker)
+        self.inputs.addRow(DrawnOn(self.session))
         self.inputs.addRow(self.about)
         self.advanced.addWidget(self.advanced_form)
         self.card.body.addWidget(self.panel)

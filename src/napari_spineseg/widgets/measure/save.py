@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_spineseg.measurement import MeasureSettings
 from napari_spineseg.progress import Control
+from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.measure.result import Measured
 from napari_spineseg.widgets.measure.saving import (
     FigureFiles,
@@ -17,7 +18,7 @@ from napari_spineseg.widgets.measure.saving import (
     write_figures,
 )
 from napari_spineseg.widgets.save_fold import SaveFold, listed
-from napari_spineseg.widgets.session import Session, about
+from napari_spineseg.widgets.session import Session
 from napari_spineseg.widgets.settings_form import SettingsForm
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_spineseg.measurement.figures import Point
     from napari_spineseg.progress import Control
     from napari_spineseg.scan import Scan, Segmentation
+    from napari_spineseg.widgets.session import Session
 
 NO_LABELS = (
     "There are no labels of this scan yet: segment it on the Segment page, or open a file with its labels."
@@ -75,11 +76,14 @@ def why_not(layer: Labels | None) -> str:
     return _NO_LEVELS if scheme_of(layer)[0] == "structures" else ""
 
 
-def about_scan(scan: Image | None, others: bool) -> str:
-    """Which scan the labels belong to, in words; `others` says whether any scan is open."""
+def about_scan(session: Session, labels: Labels | None) -> str:
+    """Which scan the labels belong to, in words."""
+    scan = session.scan_of(labels) if labels is not None else None
     if scan is not None:
         return f"Scan: {scan.name}"
-    which = "None of the open scans fits these labels" if others else "Their scan is not open"
+    which = "None of the open scans fits these labels" if session.scans() else "Their scan is not open"
+    if labels is not None and session.fitting(labels):
+        which = "Their scan is not open" if session.scan_name_of(labels) else "Their scan is not known"
     return f"{which}, so the signal of discs stays unknown."
 
 

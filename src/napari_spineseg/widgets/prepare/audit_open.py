@@ -10,7 +10,8 @@ from napari.layers import Image, Labels
 from qtpy.QtCore import QObject, Signal
 
 from napari_spineseg.io.layers import layer_tuple_for_scan, layer_tuple_for_segmentation
-from napari_spineseg.widgets.session import Session, about, layers_of
+from napari_spineseg.widgets.known import about
+from napari_spineseg.widgets.session import Session, layers_of
 from napari_spineseg.widgets.view import go_to, placement_of
 from napari_spineseg.widgets.worker import Job
 

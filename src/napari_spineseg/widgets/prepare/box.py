@@ -11,7 +11,8 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_spineseg.errors import SettingsError
 from napari_spineseg.preprocessing.crop import Crop
-from napari_spineseg.widgets.session import KEY, Session, layers_of, while_alive
+from napari_spineseg.widgets.known import KEY
+from napari_spineseg.widgets.session import Session, layers_of, while_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

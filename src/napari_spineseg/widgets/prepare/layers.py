@@ -14,7 +14,8 @@ from napari_spineseg.io.layers import layer_tuple_for_scan, scan_from_layer
 from napari_spineseg.preprocess import open_reference
 from napari_spineseg.preprocessing import Pipeline, Step, make_step
 from napari_spineseg.preprocessing.command_line import command_line
-from napari_spineseg.widgets.session import KEY, Session, about
+from napari_spineseg.widgets.known import KEY, about
+from napari_spineseg.widgets.session import Session
 from napari_spineseg.widgets.settings_form import Choices
 
 if TYPE_CHECKING:

@@ -16,9 +16,10 @@ from napari_spineseg.io.layers import scan_from_layer
 from napari_spineseg.preprocess import tools
 from napari_spineseg.preprocessing import Pipeline
 from napari_spineseg.preprocessing.one_slice import Draft, done_whole, draft
+from napari_spineseg.widgets.known import KEY
 from napari_spineseg.widgets.live_preview import LivePreview
 from napari_spineseg.widgets.prepare.layers import opener, placed_over
-from napari_spineseg.widgets.session import KEY, Session, layers_of
+from napari_spineseg.widgets.session import Session, layers_of
 
 if TYPE_CHECKING:
     from napari_spineseg.preprocessing import Step

@@ -11,9 +11,10 @@ from qtpy.QtWidgets import QGridLayout, QPushButton, QWidget
 
 from napari_spineseg.errors import SpineSegError
 from napari_spineseg.widgets.correct.history import history_of
+from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.numberings import choice_of
 from napari_spineseg.widgets.parts import Words, tooltip
-from napari_spineseg.widgets.session import Session, about
+from napari_spineseg.widgets.session import Session
 from napari_spineseg.widgets.style import give_role
 from napari_spineseg.widgets.worker import report
 

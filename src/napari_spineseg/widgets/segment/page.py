@@ -14,6 +14,8 @@ from napari_spineseg.io.layers import scan_from_layer
 from napari_spineseg.progress import Control
 from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
 from napari_spineseg.widgets.correct.history import history_of
+from napari_spineseg.widgets.drawn_on import DrawnOn
+from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.legend import Legend, labels_in, scheme_of
 from napari_spineseg.widgets.network_choices import DEVICES, model_choices
 from napari_spineseg.widgets.page import Page
@@ -32,7 +34,7 @@ from napari_spineseg.widgets.segment.result_layers import (
 )
 from napari_spineseg.widgets.segment.save_panel import SavePanel
 from napari_spineseg.widgets.segment.words import describe, places_to_look
-from napari_spineseg.widgets.session import about, layers_of, while_alive
+from napari_spineseg.widgets.session import layers_of, while_alive
 from napari_spineseg.widgets.settings_form import SettingsForm, settings_from
 from napari_spineseg.widgets.worker import Job, report
 
@@ -59,6 +61,7 @@ class SegmentPage(Page):
         self._scan_words = Words("", "muted")
         picker = LayerPicker(self.session, "scan")
         self.inputs.addRow(row_label("Scan", picker), picker)
+        self.inputs.addRow(DrawnOn(self.session))
         self.inputs.addRow(self._scan_words)
         self.main_form = SettingsForm(
             SegmentSettings, ("model", "scheme"), {"model": model_choices, "scheme": lambda: _SCHEMES}
@@ -202,9 +205,7 @@ class SegmentPage(Page):
 
     def _hide_older(self, scan_layer: Image) -> list[str]:
         """Two segmentations of one scan on top of each other cannot be told apart. Their names."""
-        older = [
-            s for s in self.session.segmentations() if s.visible and self.session.scan_of(s) is scan_layer
-        ]
+        older = [s for s in self.session.over(scan_layer) if s.visible]
         for layer in older:
             layer.visible = False
         return [layer.name for layer in older]
@@ -270,7 +271,7 @@ class SegmentPage(Page):
     def _whose(self, layer: Labels) -> tuple[str, ...]:
         """What to say where the scan above the card is not the one that was segmented: its own was closed."""
         scan = self.session.scan
-        if scan is None or self.session.scan_of(layer) is scan:
+        if scan is None or layer in self.session.over(scan):
             return ()
         return (f"{layer.name} was not made from {scan.name}; its own scan is not open.",)
 

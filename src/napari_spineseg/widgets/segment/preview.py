@@ -13,8 +13,9 @@ from qtpy.QtCore import QObject, Signal
 from napari_spineseg.anatomy import Structure, colour_of
 from napari_spineseg.errors import SettingsError
 from napari_spineseg.io.layers import scan_from_layer
+from napari_spineseg.widgets.known import KEY
 from napari_spineseg.widgets.live_preview import LivePreview
-from napari_spineseg.widgets.session import KEY, Session
+from napari_spineseg.widgets.session import Session
 from napari_spineseg.widgets.view import placement_of
 
 if TYPE_CHECKING:
@@ -85,9 +86,7 @@ class SlicePreview(LivePreview):
 
     def _hide_results(self, scan_layer: Image) -> None:
         """Two segmentations on top of each other mix to colours that are in no legend."""
-        self._hidden = [
-            s for s in self._session.segmentations() if s.visible and self._session.scan_of(s) is scan_layer
-        ]
+        self._hidden = [s for s in self._session.over(scan_layer) if s.visible]
         for layer in self._hidden:
             layer.visible = False
 

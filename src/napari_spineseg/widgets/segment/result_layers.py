@@ -12,9 +12,10 @@ from napari_spineseg.anatomy_words import summarise
 from napari_spineseg.io.layers import layer_tuple_for_segmentation, scan_from_layer
 from napari_spineseg.scan import Segmentation
 from napari_spineseg.segment import SegmentResult
+from napari_spineseg.widgets.known import KEY, about
 from napari_spineseg.widgets.legend import labels_in, scheme_of
 from napari_spineseg.widgets.numberings import numberings_of
-from napari_spineseg.widgets.session import KEY, Session, about
+from napari_spineseg.widgets.session import Session
 from napari_spineseg.widgets.view import placement_of
 
 if TYPE_CHECKING:

@@ -14,9 +14,10 @@ from napari_spineseg.io.record import names_a_model, place_of_record, write_reco
 from napari_spineseg.io.write import ENDINGS
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Segmentation
+from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.save_fold import SaveFold
 from napari_spineseg.widgets.segment.saving import check_path, record_of, suggested_path, would_replace
-from napari_spineseg.widgets.session import Session, about, while_alive
+from napari_spineseg.widgets.session import Session, while_alive
 
 
 class SavePanel(SaveFold):
@@ -39,6 +40,8 @@ class SavePanel(SaveFold):
         """The file."""
         layer = self._session.segmentation
         path = check_path(text, self._source(layer) if layer is not None else None)
+        for scan in self._session.fitting(layer) if layer is not None else ():
+            check_path(text, about(scan).get("source"))  # any of them may be theirs, where that is not known
         record = place_of_record(path)
         if layer is None or not _has_record(layer):
             return path, would_replace(path), f"On the scan's own grid, in {path.parent}."

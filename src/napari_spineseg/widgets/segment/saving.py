@@ -12,8 +12,8 @@ from napari_spineseg.io import stem_of
 from napari_spineseg.io.record import structures_of
 from napari_spineseg.io.write import ENDINGS, written_files
 from napari_spineseg.scan import Segmentation
+from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.segment.result_layers import summary_of
-from napari_spineseg.widgets.session import about
 
 
 def suggested_path(name: str, source: str | None) -> Path:

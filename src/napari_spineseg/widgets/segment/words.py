@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from napari.layers import Image
 
 from napari_spineseg.tumours.scan import WARNING as EXPERIMENTAL
-from napari_spineseg.widgets.session import about
+from napari_spineseg.widgets.known import about
 
 
 def describe(layer: Image) -> str:
