@@ -23,6 +23,7 @@ PACKAGE = REPOSITORY / "src" / "napari_spineseg"
 FLOORS = [
     {
         "errors",
+        "acquisition",
         "progress",
         "files",
         "strict_json",

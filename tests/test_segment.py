@@ -108,3 +108,15 @@ def test_an_empty_result_has_one_warning(small_scan, settings):
     blank = small_scan.with_voxels(np.zeros_like(small_scan.voxels))
     (warning,) = segment(blank, settings).segmentation.warnings
     assert "No spine" in warning
+
+
+def test_what_the_geometry_tells_is_said_before_the_network_looks(small_scan, settings, monkeypatch):
+    said, looked = [], []
+    look = job._look
+    monkeypatch.setattr(job, "_look", lambda *rest: looked.append(list(said)) or look(*rest))
+    across = np.diag([1.0, 1.0, 4.0, 1.0])
+    scan = Scan(np.random.default_rng(0).random((60, 60, 8)), across, warnings=("From reading it.",))
+    result = segment(scan, settings, Control(on_warning=said.append))
+    (before,) = looked
+    assert before == ["From reading it.", said[1]] and "axial slices 4.0 mm apart" in said[1]
+    assert [w for w in result.segmentation.warnings if "sagittal ones" in w] == [said[1]]

@@ -35,6 +35,8 @@ class Control:
         Called from the thread that runs the job, at every step.
     should_stop
         Asked at every step; once it answers true the step raises `Stopped`.
+    on_warning
+        Called with a sentence that a person should read now, not only with the result.
 
     Examples
     --------
@@ -48,14 +50,21 @@ class Control:
         self,
         on_progress: Callable[[Progress], None] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        on_warning: Callable[[str], None] | None = None,
     ) -> None:
         self._on_progress = on_progress
         self._should_stop = should_stop
+        self._on_warning = on_warning
 
     def check(self) -> None:
         """Raise `Stopped` if a person asked to stop."""
         if self._should_stop is not None and self._should_stop():
             raise Stopped("Stopped. Nothing was changed.")
+
+    def warn(self, sentence: str) -> None:
+        """Say at once what the result will say as well."""
+        if self._on_warning is not None:
+            self._on_warning(sentence)
 
     def step(self, stage: str, done: int, total: int) -> None:
         """Report that `done` of `total` units of `stage` are finished, then `check`."""

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_spineseg import __version__
+from napari_spineseg.acquisition import doubt_about
 from napari_spineseg.anatomy import (
     FIRST_TUMOUR_LABEL,
     Scheme,
@@ -66,7 +67,10 @@ _LONGEST_MM = 3000.0
 # Held by the scan that the networks are looking at.
 _looking = threading.Lock()
 _WAIT_S = 0.1
-_NO_SPINE = "No spine was found in this scan, so the result is empty."
+_NO_SPINE = (
+    "No spine was found in this scan, so the result is empty: it takes sagittal MR slices of a lumbar spine "
+    "whose spacing is right."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +106,8 @@ def segment(
 ) -> SegmentResult:
     """Segment `scan`: predict structures, tell them apart, number them.
 
+    What reading it and its geometry give cause to doubt is said to `control` before a network looks at it.
+
     Raises
     ------
     ScanError
@@ -115,6 +121,8 @@ def segment(
     """
     settings, control = settings or SegmentSettings(), control or Control()
     _check_size(scan)
+    for sentence in filter(None, (*scan.warnings, doubt_about(scan.grid))):
+        control.warn(sentence)
     clock = _Clock()
     with _alone(control, clock):
         seen = _look(scan, settings, control, clock)
@@ -183,7 +191,7 @@ def _numbered(scan: Scan, seen: _Seen, settings: SegmentSettings, clock: _Clock)
     """Add tumours to the levels, and go back to the scan's grid."""
     from napari_spineseg.tumours.scan import WARNING, findings_in, finds_tumours, tumour_record
 
-    prediction = seen.prediction
+    prediction, doubt = seen.prediction, doubt_about(scan.grid)
     result = _count(scan, prediction.structures) if seen.counted is None else seen.counted
     labels, findings = result.levels, None
     if finds_tumours(seen.model.structures):
@@ -214,6 +222,7 @@ def _numbered(scan: Scan, seen: _Seen, settings: SegmentSettings, clock: _Clock)
         | tumour_record(findings, seen.companion)
         | {"labels": checksum},
         warnings=(
+            *((doubt,) if doubt else ()),
             *prediction.warnings,
             # Doubts about the levels mean nothing where there are none.
             *(result.warnings if labels.any() else (_NO_SPINE,)),

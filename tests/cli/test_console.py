@@ -1,6 +1,7 @@
 import json
 import os
 import pty
+import re
 import select
 import sys
 import warnings
@@ -144,3 +145,19 @@ def test_a_bar_on_a_terminal():
         shown += os.read(main, 65536).decode()
     assert "scan.nii" in shown
     assert "Segmenting" in shown
+
+
+def test_a_warning_is_said_once_and_keeps_clear_of_the_bar():
+    main, side = pty.openpty()
+    console = Console()
+    console._err = os.fdopen(side, "w")
+    with console.bar("scan.nii", "scan.nii: ") as control:
+        control.step("Reading", 1, 2)
+        control.warn("It is axial.")
+    console.warn_once("scan.nii: It is axial.")
+    console.note("end")
+    shown = ""
+    while "end" not in shown and select.select([main], [], [], 5)[0]:
+        shown += os.read(main, 65536).decode()
+    assert shown.count("It is axial.") == 1
+    assert re.search(r"(^|[\n\r]|\x1b\[[0-9;?]*[A-Za-z])warning: scan\.nii: It is axial\.\r?\n", shown)

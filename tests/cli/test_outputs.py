@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_spineseg.cli.outputs import Outputs, make_folder, plan, write_json
+from napari_spineseg.cli.outputs import Outputs, folder_for, make_folder, plan, write_json
 from napari_spineseg.errors import OutputError
 
 
@@ -112,6 +112,31 @@ def test_folders_are_made_and_files_are_not_folders(tmp_path):
         with pytest.raises(OutputError, match="is not a folder"):
             make_folder(bad)
     assert (tmp_path / "file").read_text() == ""
+
+
+def test_a_folder_that_nothing_came_into_is_not_left(tmp_path):
+    with folder_for(tmp_path / "a" / "b"):
+        assert (tmp_path / "a" / "b").is_dir()
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "own").mkdir()
+    with pytest.raises(OutputError), folder_for(tmp_path / "own" / "new"):
+        raise OutputError("stopped")
+    with folder_for(tmp_path / "own"):
+        pass
+    assert list(tmp_path.iterdir()) == [tmp_path / "own"] and not list((tmp_path / "own").iterdir())
+    with folder_for(tmp_path / "c" / "d"):
+        (tmp_path / "c" / "d" / "result").write_text("")
+    assert (tmp_path / "c" / "d" / "result").exists()
+
+
+def test_nor_are_those_on_the_way_to_one_that_cannot_be_made(tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refuse)
+    with pytest.raises(OutputError, match="Permission denied"), folder_for(tmp_path / "a" / "b"):
+        raise AssertionError
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path, monkeypatch):

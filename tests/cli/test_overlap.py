@@ -81,3 +81,11 @@ def test_progress_is_told_with_its_item():
     overlap.on_progress = lambda item, progress: told.append((item, progress.stage, progress.fraction))
     list(overlap.results(["a", "b"]))
     assert sorted(told) == [("a", "half", 0.5), ("b", "half", 0.5)]
+
+
+def test_warnings_are_told_with_their_item():
+    told = []
+    overlap = Overlap(lambda item, control: control.warn("odd"))
+    overlap.on_warning = lambda *said: told.append(said)
+    list(overlap.results(["a", "b"]))
+    assert sorted(told) == [("a", "odd"), ("b", "odd")]

@@ -18,6 +18,7 @@ import pytest
 from segment_kit import MODEL, save
 
 from napari_spineseg.io import read_segmentation
+from napari_spineseg.scan import Scan
 
 
 @pytest.fixture(autouse=True)
@@ -183,7 +184,7 @@ def test_a_bug_keeps_its_traceback(call, scan_file, tmp_path, monkeypatch):
     assert status == 1
     assert "Traceback" in err
     assert "a slip" in err
-    assert names_in(tmp_path / "out") == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_too_little_memory_is_said_so(call, scan_file, tmp_path, monkeypatch):
@@ -225,7 +226,7 @@ main(["segment", *sys.argv[2:]])
     assert process.returncode == 130
     assert "Stopped: 0 of 1 scans are done." in err
     assert "Traceback" not in err
-    assert names_in(tmp_path / "out") == []
+    assert not (tmp_path / "out").exists()
 
 
 def test_bad_files_are_refused_without_torch_and_within_seconds(tmp_path):
@@ -273,4 +274,22 @@ def test_a_damaged_model_is_one_sentence(call, scan_file, tmp_path, tiny_weights
     assert status == 2
     assert len(err.splitlines()) == 1
     assert "1.safetensors" in err
-    assert names_in(tmp_path / "out") == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_geometry_tells_is_said_once_and_before_the_network_runs(
+    call, scan_file, tmp_path, monkeypatch, capfd
+):
+    from napari_spineseg import segment as job
+
+    axial = Scan(np.random.default_rng(0).random((60, 60, 8), np.float32), np.diag([1.0, 1.0, 4.0, 1.0]))
+    path, said = save(axial, tmp_path / "axial.nii"), []
+    look = job._look
+    monkeypatch.setattr(job, "_look", lambda *rest: said.append(capfd.readouterr().err) or look(*rest))
+    status, _, err = call(path, "-o", tmp_path / "out", *MODEL)
+    (record,) = [json.loads(file.read_text()) for file in (tmp_path / "out").glob("*.json")]
+    (sentence,) = [w for w in record["warnings"] if "axial slices 4.0 mm apart" in w]
+    assert status == 0 and said[0].splitlines() == [f"warning: {path}: {sentence}"]
+    assert sentence not in err
+    _, _, err = call(path, scan_file, "-o", tmp_path / "two", *MODEL)
+    assert (said[1] + said[2] + err).count(sentence) == 1

@@ -253,17 +253,6 @@ def test_a_previewed_slice_is_the_slice_of_the_whole(threshold):
         predict_slice(scan, threshold, 6)
 
 
-@pytest.mark.parametrize(
-    ("spacing", "plane"),
-    [((0.5, 4, 0.5), "axial"), ((0.5, 0.5, 3), "coronal"), ((4, 0.5, 0.5), None), ((1, 1, 1), None)],
-)
-def test_other_planes_are_warned_about(spacing, plane, threshold):
-    prediction = predict(sagittal_scan(blocks(), spacing), threshold)
-    assert prediction.structures.shape == (6, 40, 32)
-    assert bool(prediction.warnings) == (plane is not None)
-    assert plane is None or plane in prediction.warnings[0]
-
-
 def test_uncertainty_is_where_the_border_is(threshold):
     volume = blocks()
     prediction = predict(sagittal_scan(volume), threshold, PredictOptions(uncertainty=True))

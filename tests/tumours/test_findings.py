@@ -119,7 +119,7 @@ def test_what_lies_beside_the_spine_is_left_out_unless_it_is_asked_for(levels):
     far = ball(levels.shape, (10, 80, 107), 4)
     settings = FindSettings(reach_mm=100, beside=True)
     (finding,) = find(far, None, levels, SPACING, settings=settings)[1]
-    assert finding.relation == "beside the spine"
+    assert finding.relation == "paravertebral"
     assert find(far, None, levels, SPACING, settings=settings.model_copy(update={"beside": False}))[1] == []
 
 

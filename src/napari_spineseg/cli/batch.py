@@ -20,7 +20,7 @@ from napari_spineseg.cli.batch_table import BatchTable
 from napari_spineseg.cli.console import Console
 from napari_spineseg.cli.manifest import Entry, entries_of
 from napari_spineseg.cli.options import OutputFolder, Overwrite, command_app, takes
-from napari_spineseg.cli.outputs import Outputs, check_inputs_are_safe, make_folder
+from napari_spineseg.cli.outputs import Outputs, check_inputs_are_safe, folder_for
 from napari_spineseg.cli.run import (
     DONE,
     INTERRUPTED,
@@ -82,9 +82,8 @@ def command(
     settings = settings.model_copy(update={"model": model.key})
     entries = [entry for entry in entries_of(scans) if not is_result(entry.scan, output)]
     tasks = plan_batch(entries, output.absolute(), settings, overwrite)
-    make_folder(output)
     table = BatchTable(output / "batch.csv", [(task.entry, task.job) for task in tasks])
-    with alone_in(output):
+    with folder_for(output), alone_in(output):
         waiting, status = _look_back(tasks, table, console, model.sha256)
         work = partial(cluster.on_cluster, scheduler=scheduler, say=console.note) if scheduler else None
         results = (work or partial(cluster.here, at_once=jobs))(attempt, waiting)

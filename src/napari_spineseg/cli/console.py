@@ -48,6 +48,7 @@ class Console:
     def __init__(self, json_lines: bool = False) -> None:
         self.json_lines = json_lines
         self._out, self._err = _copy_of(sys.stdout), _copy_of(sys.stderr)
+        self._warned: set[object] = set()
         self.heard = True
         """Whether somebody still reads stdout. What a command writes to files is made all the same."""
 
@@ -76,6 +77,12 @@ class Console:
     def warn(self, sentence: object) -> None:
         """Something a person should look at, on stderr."""
         print_line(f"warning: {flat(sentence)}", self._err)
+
+    def warn_once(self, sentence: object) -> None:
+        """The same, unless it was said before."""
+        if sentence not in self._warned:
+            self._warned.add(sentence)
+            self.warn(sentence)
 
     def fail(self, path: Path, why: object) -> None:
         """Why nothing came of `path`: one line on stderr that names it."""
@@ -107,10 +114,13 @@ class Console:
                 os.close(handle)
 
     @contextmanager
-    def bar(self, title: str) -> Iterator[Control]:
-        """A progress bar for one job, on a terminal only. Yields what the job reports to."""
+    def bar(self, title: str, whose: str = "") -> Iterator[Control]:
+        """A progress bar for one job, on a terminal only. Yields what the job reports to.
+
+        Its warnings are said at once, and once, with `whose` before them.
+        """
         if not self._err.isatty():
-            yield Control()
+            yield Control(on_warning=lambda sentence: self.warn_once(whose + sentence))
             return
         from rich.console import Console as Terminal
         from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -124,7 +134,12 @@ class Console:
                 stage = f"{flat(title)}  {progress.stage}"
                 bar.update(task, description=stage, completed=progress.done, total=progress.total)
 
-            yield Control(show_progress)
+            def warn(sentence: str) -> None:
+                bar.stop()  # or the line would end up in the bar's
+                self.warn_once(whose + sentence)
+                bar.start()
+
+            yield Control(show_progress, on_warning=warn)
 
 
 def _copy_of(stream: TextIO) -> TextIO:

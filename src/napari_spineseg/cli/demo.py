@@ -9,7 +9,7 @@ import typer
 
 from napari_spineseg.cli.console import Console, show
 from napari_spineseg.cli.options import command_app
-from napari_spineseg.cli.outputs import make_folder
+from napari_spineseg.cli.outputs import folder_for
 from napari_spineseg.errors import SpineSegError
 from napari_spineseg.sample_data import sample_path
 from napari_spineseg.segment import SegmentSettings, segment
@@ -44,15 +44,14 @@ def write_files(scan_path: Path, folder: Path, console: Console) -> None:
     from napari_spineseg import io
     from napari_spineseg.overview import write_overview
 
-    make_folder(folder)
-    with console.hushed(), console.bar(scan_path.name) as control:
+    with folder_for(folder), console.hushed(), console.bar(scan_path.name) as control:
         scan = io.read_scan(scan_path)
         result = segment(scan, SegmentSettings(), control)
         labels, picture = folder / f"{scan.name}_seg.nii.gz", folder / f"{scan.name}_overview.png"
         io.write_segmentation(result.segmentation, labels)
         write_overview(scan, result.segmentation, picture, f"{scan.name}: {result.summary}")
     for warning in (*scan.warnings, *result.segmentation.warnings):
-        console.warn(warning)
+        console.warn_once(warning)
     console.record(
         {
             "segmentation": labels.absolute(),

@@ -9,7 +9,7 @@ import typer
 from napari_spineseg import io
 from napari_spineseg.cli.console import Console, show
 from napari_spineseg.cli.options import JsonLines, OutputFolder, Overwrite, command_app, takes
-from napari_spineseg.cli.outputs import MEASURED, Outputs, make_folder, plan, write_json
+from napari_spineseg.cli.outputs import MEASURED, Outputs, folder_for, plan, write_json
 from napari_spineseg.cli.run import Reading, Run, do_all
 from napari_spineseg.errors import SettingsError
 from napari_spineseg.measurement import MeasureSettings, measure
@@ -64,11 +64,12 @@ def command(
         )
     if scan is not None and scan.resolve() == jobs[0].scan.resolve():
         raise SettingsError("--scan names the segmentation itself; name the scan that it was made from.")
-    make_folder(output)
-    console = Console(json)
-    for remark in remarks:
-        console.warn(remark)
-    raise typer.Exit(do_all(MeasureRun(Reading(volume, series), overwrite, settings, scan), jobs, console))
+    run = MeasureRun(Reading(volume, series), overwrite, settings, scan)
+    with folder_for(output):
+        console = Console(json)
+        for remark in remarks:
+            console.warn(remark)
+        raise typer.Exit(do_all(run, jobs, console))
 
 
 @dataclass(frozen=True)

@@ -197,14 +197,20 @@ def make_folder(folder: Path) -> None:
 
 @contextmanager
 def folder_for(output: Path) -> Iterator[None]:
-    """Make the folder for results; where nothing comes of the call, none is left that was not there."""
-    new = [folder for folder in (output, *output.parents) if not folder.exists()]
-    make_folder(output)
+    """Make the folder for results; where nothing comes of the call, none is left that was not there.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made or written to.
+    """
+    new = [folder for folder in (output, *output.parents) if not os.path.lexists(folder)]
     try:
+        make_folder(output)
         yield
     finally:
-        with suppress(OSError):  # it holds something
-            for folder in new:
+        for folder in new:
+            with suppress(OSError):  # it holds something, or was never made
                 folder.rmdir()
 
 

@@ -22,10 +22,13 @@ class Overlap(Generic[Item, Result]):
     ----------
     on_progress
         Told what the items in work report, one report at a time.
+    on_warning
+        Told what they warn of, in the same way.
     """
 
     def __init__(self, work: Callable[[Item, Control], Result]) -> None:
         self.on_progress: Callable[[Item, Progress], None] = lambda item, progress: None
+        self.on_warning: Callable[[Item, str], None] = lambda item, sentence: None
         self._work = work
         self._stop, self._telling = threading.Event(), threading.Lock()
         self._futures: list[tuple[Item, Future[Result]]] = []
@@ -59,7 +62,11 @@ class Overlap(Generic[Item, Result]):
             with self._telling:
                 self.on_progress(item, progress)
 
-        control = Control(tell, self._stop.is_set)
+        def warn(sentence: str) -> None:
+            with self._telling:
+                self.on_warning(item, sentence)
+
+        control = Control(tell, self._stop.is_set, warn)
         control.check()
         try:
             return self._work(item, control)

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from napari_spineseg import __version__, io
 from napari_spineseg.cli.console import Console, show
 from napari_spineseg.cli.options import OutputFolder, Overwrite, Series, Volume, command_app
-from napari_spineseg.cli.outputs import BACK, PREPROCESSED, Outputs, make_folder, plan, write_json
+from napari_spineseg.cli.outputs import BACK, PREPROCESSED, Outputs, folder_for, plan, write_json
 from napari_spineseg.cli.run import Reading, Run, do_all
 from napari_spineseg.errors import ModelError, SettingsError
 from napari_spineseg.preprocess import open_reference, preprocess
@@ -129,10 +129,10 @@ def command(
         recipe = recipe_of(preset, step or [])
         run, kind = PreprocessRun(reading, overwrite, recipe), PREPROCESSED
     jobs, remarks = plan(scans, output, kind)
-    make_folder(output)
-    for remark in remarks:
-        console.warn(remark)
-    raise typer.Exit(do_all(run, jobs, console))
+    with folder_for(output):
+        for remark in remarks:
+            console.warn(remark)
+        raise typer.Exit(do_all(run, jobs, console))
 
 
 def recipe_of(preset: str | None, steps: list[str]) -> Pipeline:

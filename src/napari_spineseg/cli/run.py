@@ -137,7 +137,7 @@ def do_all(run: Run, jobs: Sequence[Outputs], console: Console) -> int:
 
 def _one_by_one(run: Run, jobs: Sequence[Outputs], console: Console) -> Iterator[tuple[Outputs, Outcome]]:
     for job in jobs:
-        with console.hushed(), console.bar(job.scan.name) as control:
+        with console.hushed(), console.bar(job.scan.name, f"{show(job.scan)}: ") as control:
             outcome = run.attempt(job, control)
         yield job, outcome
 
@@ -149,7 +149,7 @@ def _overlapped(run: Run, jobs: Sequence[Outputs], console: Console) -> Iterator
         with console.hushed(), closing(overlap.results(jobs)) as results:
             for number in range(1, len(jobs) + 1):
                 with console.bar(f"{number} of {len(jobs)}") as control:
-                    overlap.on_progress = _teller(control)
+                    overlap.on_progress, overlap.on_warning = _teller(control), _warner(control)
                     job, outcome = next(results)
                 yield job, outcome
     except KeyboardInterrupt:
@@ -161,6 +161,10 @@ def _teller(control: Control) -> Callable[[Outputs, Progress], None]:
     return lambda job, progress: control.step(
         f"{job.scan.name}  {progress.stage}", progress.done, progress.total
     )
+
+
+def _warner(control: Control) -> Callable[[Outputs, str], None]:
+    return lambda job, sentence: control.warn(f"{show(job.scan)}: {sentence}")
 
 
 def worst(statuses: Iterable[int]) -> int:
@@ -180,9 +184,9 @@ def tell(console: Console, job: Outputs, outcome: Outcome) -> None:
         case "skipped":
             console.note(f"{show(job.scan)}: {outcome.said}")
         case "done":
-            # Remarks were said when the call was planned.
+            # Remarks were said when the call was planned, and some warnings while it was in work.
             for warning in [w for w in outcome.record["warnings"] if w not in job.remarks]:
-                console.warn(f"{show(job.scan)}: {warning}")
+                console.warn_once(f"{show(job.scan)}: {warning}")
             console.say(f"{show(job.scan)}: {outcome.said} -> {show(job.main)}")
     console.record(outcome.record)
 

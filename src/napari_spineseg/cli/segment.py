@@ -11,7 +11,7 @@ import typer
 from napari_spineseg import io
 from napari_spineseg.cli.console import Console
 from napari_spineseg.cli.options import JsonLines, OutputFolder, Overwrite, Series, Volume, command_app, takes
-from napari_spineseg.cli.outputs import Outputs, make_folder, plan, write_json
+from napari_spineseg.cli.outputs import Outputs, folder_for, plan, write_json
 from napari_spineseg.cli.run import Reading, Run, do_all
 from napari_spineseg.errors import ModelError, SettingsError
 from napari_spineseg.io.record import structures_of
@@ -41,11 +41,11 @@ def command(
     """
     get_model(settings.model)
     jobs, remarks = plan(scans, output)
-    make_folder(output)
-    console = Console(json)
-    for remark in remarks:
-        console.warn(remark)
-    raise typer.Exit(do_all(SegmentRun(Reading(volume, series), overwrite, settings), jobs, console))
+    with folder_for(output):
+        console = Console(json)
+        for remark in remarks:
+            console.warn(remark)
+        raise typer.Exit(do_all(SegmentRun(Reading(volume, series), overwrite, settings), jobs, console))
 
 
 @dataclass(frozen=True)

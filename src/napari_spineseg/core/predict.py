@@ -40,8 +40,6 @@ STAGE = "Segmenting"
 _GPU_BATCH = 8
 # Slices that lie closer than half of this are not each predicted: those between are interpolated.
 _STEP_MM = 1.0
-# Pixels this much longer than wide, and at least so long, come from slices of another plane.
-_THICK, _THICK_MM = 1.5, 1.5
 
 
 class PredictOptions(BaseModel):
@@ -157,7 +155,7 @@ class _Job:
         self.clock = _Clock()
         self.turn = scan.grid.to_orientation()
         volume, spacing = scan.sagittal(), self.turn.grid.spacing
-        self.warnings = _geometry_warnings(spacing)
+        self.warnings: list[str] = []
         self.device = choose_device(options.device)
         spec = model.card.input
         self.slices = SagittalSlices(volume, spacing, spec, self.device)
@@ -269,16 +267,3 @@ def _structure_numbers(model: LoadedModel) -> np.ndarray:
         if name not in known:
             raise ModelError(f"Model {model.card.name} names a structure {name!r} that is not known here.")
     return np.array([known[name] for name in model.card.structures], np.uint8)
-
-
-def _geometry_warnings(spacing: tuple[float, float, float]) -> list[str]:
-    """A sentence where a scan's slices do not run sagittally."""
-    across, down, back = spacing
-    thick = max(down, back)
-    if thick < max(_THICK * across, _THICK * min(down, back), _THICK_MM):
-        return []
-    plane = "axial" if down > back else "coronal"
-    return [
-        f"The scan has {plane} slices {thick:.1f} mm thick, but the model reads sagittal ones: borders will "
-        "be coarse and some structures may be missed."
-    ]

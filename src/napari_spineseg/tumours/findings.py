@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_spineseg.anatomy import FIRST_TUMOUR_LABEL, Numbering
-from napari_spineseg.tumours.place import BESIDE, Place, place_of
+from napari_spineseg.tumours.place import Place, in_words, place_of
 
 # The scheme has 99 numbers for tumours.
 _MOST = 99
@@ -56,7 +56,8 @@ class Finding:
     level
         "L3", or "L1/L2" where it lies between two.
     relation
-        "body", "posterior elements", "epidural", "intradural", "beside the spine".
+        "body", "posterior elements", "disc", "foramen", "epidural", "intradural", "paravertebral" and what
+        else `Place` knows.
     mm
         Largest diameter in 3D, and extents along (slices, rows, columns).
     ml
@@ -79,12 +80,8 @@ class Finding:
 
     @property
     def where(self) -> str:
-        """ "L3 body", "intradural at L1/L2"."""
-        if not self.level:
-            return self.relation
-        if self.relation in ("body", "posterior elements"):
-            return f"{self.level} {self.relation}"
-        return f"{self.relation} at {self.level}"
+        """ "L3 body", "L1/L2 foramen", "intradural at L1/L2"."""
+        return in_words(self.level, self.relation)
 
     def record(self) -> dict[str, Any]:
         """JSON-able."""
@@ -149,7 +146,7 @@ def find(
         if confidence < settings.least_confidence:
             continue
         place = place_of(inside, box, levels, spacing, numbering)
-        if place.relation == BESIDE and not settings.beside:
+        if not (place.of_spine or settings.beside):
             continue
         if place.distance_mm <= settings.reach_mm:
             kept.append((box, inside, confidence, place))

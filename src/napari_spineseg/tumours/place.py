@@ -8,25 +8,69 @@ import edt
 import numpy as np
 
 from napari_spineseg.anatomy import CANAL_LABEL, Numbering, Structure, structure_of
+from napari_spineseg.tumours.sac import sac_of
+from napari_spineseg.tumours.zones import Zone, Zones, zones_of
 
 # How far around a finding the anatomy is looked at, mm.
 _AROUND_MM = 30.0
 # Share of a finding in the canal from which it is of the canal, and from which it reaches into it.
 _OF_CANAL, _INTO_CANAL = 0.65, 0.12
 _IN_BONE = 0.25
+# Of foramen, disc and what is beside the spine, more than half must be there.
+_MOSTLY = 0.5
 # A finding that reaches this share of its height past a vertebra lies at two levels.
 _TWO_LEVELS = 0.3
+# What is further from every label is no more than beside the spine.
+_BESIDE_MM = 20.0
 _FAR_MM = 999.0
-BESIDE = "beside the spine"
+FAR = "beside the spine"
 
 
 @dataclass(frozen=True)
 class Place:
-    """Level and relation of a finding; `distance_mm` to the nearest labelled structure."""
+    """Level and relation of a finding.
+
+    Attributes
+    ----------
+    level
+        "L3", "L1/L2"; "" if no vertebra is near.
+    relation
+        "body", "posterior elements", "vertebra" (without a canal nothing tells which of the two), "disc",
+        "foramen", "intradural", "epidural", "paravertebral"; "beside" where it cannot be told; "beside the
+        spine" far from every label; "location unknown" without any.
+    distance_mm
+        To the nearest labelled structure.
+    of_spine
+        Whether bone or canal is what it is nearest to: a model that knows only tumours of these is not
+        to be believed elsewhere.
+    """
 
     level: str
     relation: str
     distance_mm: float
+    of_spine: bool = True
+
+    @property
+    def where(self) -> str:
+        """ "L3 body", "L1/L2 foramen", "intradural at L1/L2", "beside L1"."""
+        return in_words(self.level, self.relation)
+
+
+def in_words(level: str, relation: str) -> str:
+    """A place as a radiologist says it.
+
+    >>> in_words("L3", "body"), in_words("L1/L2", "foramen"), in_words("L4", "paravertebral")
+    ('L3 body', 'L1/L2 foramen', 'paravertebral at L4')
+    >>> in_words("L1", "beside"), in_words("", "beside"), in_words("", "epidural")
+    ('beside L1', 'beside the spine', 'epidural')
+    """
+    if relation == "beside":
+        return f"beside {level or 'the spine'}"
+    if not level:
+        return relation
+    if relation in ("body", "posterior elements", "vertebra", "disc", "foramen"):
+        return f"{level} {relation}"
+    return f"{relation} at {level}"
 
 
 def place_of(
@@ -36,7 +80,7 @@ def place_of(
     spacing: tuple[float, float, float],
     numbering: Numbering = Numbering(),
 ) -> Place:
-    """Place one finding.
+    """Place one finding, as `zones` tells the parts of the spine apart.
 
     Parameters
     ----------
@@ -45,8 +89,8 @@ def place_of(
     box
         Where that is in `levels`.
     levels
-        (slices, rows, columns), `levels` scheme; where the tumour has eaten the label away, the
-        nearest label counts.
+        (slices, rows, columns), `levels` scheme; where the tumour has eaten the label away, what is around
+        counts.
 
     Returns
     -------
@@ -57,22 +101,46 @@ def place_of(
     near = levels[wide]
     known = near > 0
     if not known.any():
-        nothing = not levels.any()
-        return Place("", "location unknown" if nothing else BESIDE, 0.0 if nothing else _FAR_MM)
+        return Place("", FAR, _FAR_MM, False) if levels.any() else Place("", "location unknown", 0.0)
     distance = edt.edt(np.ascontiguousarray(~known, np.uint8), anisotropy=spacing)[mine]
-    if float(distance.min()) > 0.5 * max(spacing) + 6:
-        return Place(_level(near, mine, spacing, numbering), BESIDE, float(distance.min()))
-    owner = _nearest(near, mine, float(distance.max()), spacing)
-    kinds = np.array([structure_of(int(label)) for label in owner])
-    canal, bone = (float((kinds == k).mean()) for k in (Structure.CANAL, Structure.VERTEBRA))
     level = _level(near, mine, spacing, numbering)
-    if canal >= _OF_CANAL:
-        return Place(level, "intradural", 0.0)
-    if canal >= _INTO_CANAL:
-        return Place(level, "epidural", 0.0)
-    if bone < _IN_BONE:
-        return Place(level, BESIDE, float(distance.min()))
-    return Place(level, "posterior elements" if _behind(near, mine) else "body", 0.0)
+    away = float(distance.min())
+    if away > 0.5 * max(spacing) + 6:
+        return Place(level, "paravertebral" if level and away <= _BESIDE_MM else FAR, away, False)
+    nearest = _nearest(near, mine, float(distance.max()), spacing)
+    kinds = np.array([structure_of(int(label)) for label in nearest])
+    canal, bone = (float((kinds == k).mean()) for k in (Structure.CANAL, Structure.VERTEBRA))
+    of_spine = canal >= _INTO_CANAL or bone >= _IN_BONE
+    # From the front of a body it is further to the canal than the window reaches.
+    sac = sac_of(levels[:, wide[1]], spacing[1])
+    sac = None if sac is None else sac.from_corner(wide[0].start, wide[2].start)
+    zones = zones_of(near, mine, nearest, sac, spacing)
+    level, relation = _named(zones, level, numbering)
+    if sac is None and relation in ("body", "posterior elements"):
+        relation = "vertebra"
+    return Place(level, relation, away, of_spine)
+
+
+def _named(zones: Zones, level: str, numbering: Numbering) -> tuple[str, str]:
+    """Level and relation by where most of it lies; `level` is the one at its height.
+
+    In the canal or in bone less than most is enough: that it reaches there is what matters.
+    """
+    foramen, disc = (zones.most(zone) for zone in (Zone.FORAMEN, Zone.DISC))
+    if zones.share(Zone.FORAMEN) >= _MOSTLY:
+        return f"{numbering.vertebra(foramen)}/{numbering.vertebra(foramen - 1)}", "foramen"
+    if zones.share(Zone.CANAL) >= _OF_CANAL:
+        return level, "intradural"
+    if zones.share(Zone.CANAL, Zone.EPIDURAL) >= _INTO_CANAL:
+        return level, "epidural"
+    if zones.share(Zone.DISC) >= _MOSTLY:
+        return numbering.disc(disc), "disc"
+    body, behind = (zones.share(zone) for zone in (Zone.BODY, Zone.POSTERIOR))
+    if body + behind >= _IN_BONE:
+        # A spinous process reaches down to the next vertebra's height, so its label says more.
+        bone = numbering.vertebra(zones.most(Zone.POSTERIOR))
+        return (level, "body") if body >= behind else (bone, "posterior elements")
+    return level, "paravertebral" if zones.share(Zone.PARAVERTEBRAL) >= _MOSTLY else "beside"
 
 
 def _around(
@@ -150,15 +218,3 @@ def _bodies(near: np.ndarray) -> dict[int, np.ndarray]:
         rows = np.flatnonzero((front == label).any((0, 2)))
         bands[int(label)] = rows[[0, -1]]
     return bands
-
-
-def _behind(near: np.ndarray, mine: np.ndarray) -> bool:
-    """Whether it lies behind the middle of the canal, row by row where there is one."""
-    canal = near == CANAL_LABEL
-    places = np.argwhere(canal)
-    if not len(places):
-        return False
-    mean_column = np.argwhere(mine)[:, 2].mean()
-    rows = np.argwhere(mine)[:, 1]
-    beside = places[(places[:, 1] >= rows.min()) & (places[:, 1] <= rows.max())]
-    return bool(mean_column > (beside if len(beside) else places)[:, 2].mean())

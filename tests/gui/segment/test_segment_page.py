@@ -338,3 +338,14 @@ def test_opened_labels_say_which_model_made_them(page, layer):
     layer.metadata[KEY] = {**known, "provenance": found}
     page._say_result(layer)
     assert page.card.footnote.words == f"As opened: {layer.name} · Model tumour 1 · levels by lumbar 3"
+
+
+def test_slices_that_the_model_does_not_read_are_told_as_soon_as_they_are_chosen(viewer, page):
+    good = add_scan(viewer)
+    assert not page._doubt.words and not page._doubt.isVisible()
+    axial = column_scan("axial")
+    axial = replace(axial, voxels=np.zeros((200, 200, 8), np.int16), affine=np.diag([1.0, 1.0, 5.0, 1.0]))
+    add_scan(viewer, axial)
+    assert "axial slices 5.0 mm apart" in page._doubt.words and page._doubt.isVisible()
+    page.session.scan = good
+    assert not page._doubt.words

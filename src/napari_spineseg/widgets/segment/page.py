@@ -33,7 +33,7 @@ from napari_spineseg.widgets.segment.result_layers import (
     uncertainty_layer,
 )
 from napari_spineseg.widgets.segment.save_panel import SavePanel
-from napari_spineseg.widgets.segment.words import describe, places_to_look
+from napari_spineseg.widgets.segment.words import describe, doubt_of, places_to_look
 from napari_spineseg.widgets.session import layers_of, while_alive
 from napari_spineseg.widgets.settings_form import SettingsForm, settings_from
 from napari_spineseg.widgets.worker import Job, report
@@ -63,6 +63,8 @@ class SegmentPage(Page):
         self.inputs.addRow(row_label("Scan", picker), picker)
         self.inputs.addRow(DrawnOn(self.session))
         self.inputs.addRow(self._scan_words)
+        self._doubt = Words("", "warning")
+        self.inputs.addRow(self._doubt)
         self.main_form = SettingsForm(
             SegmentSettings, ("model", "scheme"), {"model": model_choices, "scheme": lambda: _SCHEMES}
         )
@@ -227,6 +229,7 @@ class SegmentPage(Page):
 
     def _show_scan(self, layer: Image | None) -> None:
         self._scan_words.say(describe(layer) if layer is not None else "")
+        self._doubt.say(doubt_of(layer) if layer is not None else "")
         if self._job is not None:
             self.hint.say(self._elsewhere if layer is not self._segmenting else "")
         self.refresh()

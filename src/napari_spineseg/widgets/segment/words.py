@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 from napari.layers import Image
 
+from napari_spineseg.acquisition import doubt_about
+from napari_spineseg.errors import SpineSegError
+from napari_spineseg.io.layer_view import LayerView
 from napari_spineseg.tumours.scan import WARNING as EXPERIMENTAL
 from napari_spineseg.widgets.known import about
 
@@ -22,6 +25,14 @@ def describe(layer: Image) -> str:
         unknown = all(step == 1 for step in layer.scale[-3:])
         parts.append("no spacing, 1 mm assumed" if unknown else "spacing from the layer")
     return " · ".join(parts)
+
+
+def doubt_of(layer: Image) -> str:
+    """Why this scan will not segment well, by its geometry, and what to do; "" if nothing tells."""
+    try:
+        return doubt_about(LayerView.of(layer).grid()[0])
+    except SpineSegError:
+        return ""  # said when it is to be segmented
 
 
 def places_to_look(warnings: Iterable[str], findings: int = 0) -> str:
