@@ -1,7 +1,7 @@
 """How much of a model's error some corrected scans take away, and what that costs elsewhere.
 
 Reference labels stand in for a person's corrections. For each kind of scan on which the bundled model is
-weak (`learning_kinds`): 0, 1, 2, 4, 8 scans are put into a corrections store, `learning.session` does what
+weak (`learning_kinds`): 0, 1, 2, 4, 8 scans are put into a corrections store, `learning.run.session` does what
 `spineseg learn` does, and the result is scored on patients that neither pretraining nor the corrections
 have seen. Scans of those patients as they are, of no special kind, say what was forgotten.
 
@@ -26,7 +26,7 @@ from napari_spineseg.core.checkpoint import load_model
 from napari_spineseg.corrections.store import CorrectionsStore
 from napari_spineseg.datasets.prepared import PreparedVolume, load_prepared
 from napari_spineseg.learning.reading import Reader, class_titles, evenly
-from napari_spineseg.learning.scores import Tally, tally
+from napari_spineseg.learning.verdict.scores import Tally, tally
 from napari_spineseg.models import get_model
 from napari_spineseg.scan import Scan, Segmentation
 

@@ -3,7 +3,7 @@
     python -m benchmarks.learning_poison PREPARED --work DIR [--exam SCAN LABELS]
 
 Twenty poisoned corrections, each alone in a corrections store: labels moved, mirrored, swapped, empty, of
-another patient, of levels out of order. `learning.session` is asked to learn from each, as `spineseg learn`
+another patient, of levels out of order. `learning.run.session` is asked to learn from each, as `spineseg learn`
 does. PREPARED holds `val` as `spineseg dataset prepare` makes it; SCAN and LABELS are an exam with numbered
 levels, for those cases that need them. Beside each poison the same scan with its true labels is looked at
 by the audit: refusing everything would be easy. Writes learning_poison.md beside this file.
@@ -26,8 +26,8 @@ from napari_spineseg.corrections.store import CorrectionsStore
 from napari_spineseg.datasets.prepared import PreparedVolume, load_prepared
 from napari_spineseg.errors import SpineSegError
 from napari_spineseg.io import read_scan, read_segmentation
-from napari_spineseg.learning.folder import RunFolder
-from napari_spineseg.learning.session import Session
+from napari_spineseg.learning.run.folder import RunFolder
+from napari_spineseg.learning.run.session import Session
 from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.models import get_model
 from napari_spineseg.scan import Scan, Segmentation
@@ -158,7 +158,7 @@ def tried(case: Case, work: Path) -> tuple[bool, str]:
 
 def audit(case: Case, work: Path) -> str:
     """What the audit has against a case; "" if nothing. The training that would follow is left at once."""
-    from napari_spineseg.learning.orders import Left
+    from napari_spineseg.learning.run.orders import Left
 
     settings = filled(case, work)
     said = []

@@ -13,10 +13,10 @@ import torch
 from napari_spineseg.core.checkpoint import load_model
 from napari_spineseg.core.device import choose_precision
 from napari_spineseg.corrections.store import CorrectionsStore
-from napari_spineseg.learning.events import VerdictEvent
-from napari_spineseg.learning.folder import RunFolder
 from napari_spineseg.learning.reading import Reader
-from napari_spineseg.learning.session import Session
+from napari_spineseg.learning.run.events import VerdictEvent
+from napari_spineseg.learning.run.folder import RunFolder
+from napari_spineseg.learning.run.session import Session
 from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.models import get_model
 

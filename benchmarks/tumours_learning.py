@@ -2,7 +2,7 @@
 
 The kind is the *posterior element tumour* of `synthesis.lesions`: another place and another texture than
 what the model learnt from. It is painted into scans of patients whose images it did learn from; the truth
-stands in for a person's correction. `learning.session` does what `spineseg learn` does, and the result is
+stands in for a person's correction. `learning.run.session` does what `spineseg learn` does, and the result is
 scored on tumours of the kind, of outlines that are in no correction, in patients that nobody saw.
 
     python -m benchmarks.tumours_learning PREPARED --work DIR [--counts ...] [--seeds ...]

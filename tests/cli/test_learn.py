@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from napari_spineseg.cli import learn as learn_module
 from napari_spineseg.cli import main
 from napari_spineseg.errors import ModelError
-from napari_spineseg.learning.client import LearningRun
-from napari_spineseg.learning.events import Change, PlanEvent, ScanPlan, StateEvent, VerdictEvent
-from napari_spineseg.learning.folder import RunFolder
+from napari_spineseg.learning.run.client import LearningRun
+from napari_spineseg.learning.run.events import Change, PlanEvent, ScanPlan, StateEvent, VerdictEvent
+from napari_spineseg.learning.run.folder import RunFolder
 from napari_spineseg.learning.settings import LearnSettings
 
 

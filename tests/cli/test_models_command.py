@@ -102,7 +102,7 @@ def test_a_comparison_takes_one_volume_of_several(own, tmp_path):
 
 def test_a_comparison_warns_and_replaces_nothing(own, tmp_path, monkeypatch):
     from napari_spineseg import io
-    from napari_spineseg.learning import compare
+    from napari_spineseg.learning.verdict import compare
     from napari_spineseg.models import get_model
     from napari_spineseg.scan import Scan, Segmentation
 

@@ -144,8 +144,9 @@ def toy_guard(monkeypatch):
     """
     from napari_spineseg.anatomy import levels_to_structures
     from napari_spineseg.datasets.prepared import PreparedVolume, windowed
-    from napari_spineseg.learning import best, finetune, gate, preparing
-    from napari_spineseg.learning.guard import GuardScan
+    from napari_spineseg.learning.stages import best, finetune, preparing
+    from napari_spineseg.learning.verdict import gate
+    from napari_spineseg.learning.verdict.guard import GuardScan
 
     found = []
     for seed in (200, 201):
@@ -166,8 +167,8 @@ def toy_guard(monkeypatch):
 @pytest.fixture
 def run_session():
     """`run_session(settings)`: a whole run in this process; what it said, and what it returned."""
-    from napari_spineseg.learning.folder import RunFolder
-    from napari_spineseg.learning.session import Session
+    from napari_spineseg.learning.run.folder import RunFolder
+    from napari_spineseg.learning.run.session import Session
 
     def run(settings, order=lambda: "", folder=None):
         folder = folder or RunFolder.create(settings)

@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from napari_spineseg.learning.blend import as_far_as_allowed, blended
-from napari_spineseg.learning.events import Change
-from napari_spineseg.learning.gate import forgotten
+from napari_spineseg.learning.run.events import Change
+from napari_spineseg.learning.verdict.gate import forgotten
 
 
 def network(value: float) -> nn.Module:

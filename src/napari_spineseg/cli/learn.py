@@ -13,8 +13,14 @@ from napari_spineseg.cli.console import Console
 from napari_spineseg.cli.options import command_app, takes
 from napari_spineseg.cli.run import terminated_like_interrupted
 from napari_spineseg.errors import SettingsError
-from napari_spineseg.learning.client import LearningRun, interrupted_runs, list_runs, living_runs, open_run
-from napari_spineseg.learning.events import (
+from napari_spineseg.learning.run.client import (
+    LearningRun,
+    interrupted_runs,
+    list_runs,
+    living_runs,
+    open_run,
+)
+from napari_spineseg.learning.run.events import (
     Event,
     FiguresEvent,
     NoteEvent,
@@ -23,9 +29,9 @@ from napari_spineseg.learning.events import (
     StateEvent,
     VerdictEvent,
 )
-from napari_spineseg.learning.outlook import outlook
+from napari_spineseg.learning.run.outlook import outlook
+from napari_spineseg.learning.run.starting import model_to_learn_from
 from napari_spineseg.learning.settings import LearnSettings
-from napari_spineseg.learning.starting import model_to_learn_from
 from napari_spineseg.models.registry import check_new_name
 from napari_spineseg.progress import Control
 

@@ -80,7 +80,7 @@ def compare(
     """Segment one scan with two models and say where they differ."""
     from napari_spineseg import io
     from napari_spineseg.cli.run import terminated_like_interrupted
-    from napari_spineseg.learning.compare import compare_models
+    from napari_spineseg.learning.verdict.compare import compare_models
 
     console = Console(json)
     files = {} if output is None else _files_of_comparison(scan, output, overwrite)
@@ -152,8 +152,8 @@ def _files_of_comparison(scan: Path, folder: Path, overwrite: bool) -> dict[str,
 
 def _cost(entry: ModelEntry) -> str:
     """What using a model costs that did not pass the gate."""
-    from napari_spineseg.learning.events import Change
-    from napari_spineseg.learning.gate import cost_of_overruling
+    from napari_spineseg.learning.run.events import Change
+    from napari_spineseg.learning.verdict.gate import cost_of_overruling
 
     figures = entry.card.get("figures", {})
     held_back, guard = (

@@ -4,7 +4,7 @@ Who labels bodies without their arches, or discs inside their edges, does so eve
 thousand weights that sees distances to the model's labels, and no image, can then turn these into the
 corrected ones. Where a model was wrong because an image is poor or strange it cannot. So if it takes away
 at least half of what was corrected, where it was not fitted to, there is a style: *Carry over* draws the
-other slices in it (`restyle`), and learning follows it (`learning.style_search`).
+other slices in it (`restyle`), and learning follows it (`learning.lessons.style_search`).
 
 Distances know no up and down, so labels that lie millimetres beside their image are no style.
 """

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 
 from napari_spineseg.errors import SettingsError
-from napari_spineseg.learning.events import Change
-from napari_spineseg.learning.gate import GUARD_LOSS, forgotten
+from napari_spineseg.learning.run.events import Change
+from napari_spineseg.learning.verdict.gate import GUARD_LOSS, forgotten
 
 SHARES = (1.0, 0.85, 0.7, 0.55, 0.4, 0.3)
 

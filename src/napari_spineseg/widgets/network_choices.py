@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_spineseg.errors import ModelError
-from napari_spineseg.learning.starting import can_learn
+from napari_spineseg.learning.run.starting import can_learn
 from napari_spineseg.models import ModelEntry, get_model, list_models, model_in_use
 from napari_spineseg.widgets.settings_form import Choices
 

@@ -6,9 +6,9 @@ import time
 
 from qtpy.QtCore import QTimer
 
-from napari_spineseg.learning.client import LearningRun
-from napari_spineseg.learning.events import NoteEvent, StateEvent
-from napari_spineseg.learning.folder import RunFolder
+from napari_spineseg.learning.run.client import LearningRun
+from napari_spineseg.learning.run.events import NoteEvent, StateEvent
+from napari_spineseg.learning.run.folder import RunFolder
 from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.widgets.learn.follow import RunFollower
 

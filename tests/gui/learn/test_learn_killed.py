@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from learning_kit import kit
 
-from napari_spineseg.learning.client import list_runs
+from napari_spineseg.learning.run.client import list_runs
 from napari_spineseg.models import list_models
 from napari_spineseg.models.versions import use_model
 

@@ -15,8 +15,8 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog
 
 from napari_spineseg.corrections.store import CorrectionsStore
-from napari_spineseg.learning.client import LearningRun, living_runs
-from napari_spineseg.learning.events import (
+from napari_spineseg.learning.run.client import LearningRun, living_runs
+from napari_spineseg.learning.run.events import (
     Change,
     FiguresEvent,
     PlanEvent,
@@ -26,7 +26,7 @@ from napari_spineseg.learning.events import (
     StateEvent,
     VerdictEvent,
 )
-from napari_spineseg.learning.folder import RunFolder
+from napari_spineseg.learning.run.folder import RunFolder
 from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.models import get_model, list_models
 from napari_spineseg.models.versions import add_version, use_model
@@ -409,7 +409,7 @@ def test_comparing_can_be_stopped(toy, toy_weights, open_page, model, monkeypatc
             control.step("Segmenting", 1, 9)
             time.sleep(0.02)
 
-    monkeypatch.setattr("napari_spineseg.learning.compare.compare_models", endless)
+    monkeypatch.setattr("napari_spineseg.learning.verdict.compare.compare_models", endless)
     panel = open_page().versions
     panel.choose("toy@2")
     button = panel.buttons["compare"]
@@ -473,7 +473,7 @@ def test_curves_begin_at_step_0_and_a_name_stays_with_its_mark(qtbot):
 
 
 def test_a_difference_says_what_its_colours_mean(toy, toy_weights, open_page, model, qtbot):
-    from napari_spineseg.learning.compare import Comparison
+    from napari_spineseg.learning.verdict.compare import Comparison
     from napari_spineseg.scan import Segmentation
 
     scan, labels = kit.make_toy(3, known=True)

@@ -13,8 +13,9 @@ from napari_spineseg.core.checkpoint import ModelCard
 from napari_spineseg.core.inputs import InputSpec
 from napari_spineseg.corrections.store import CorrectionsStore
 from napari_spineseg.datasets.crops import CropSettings
-from napari_spineseg.learning.admission import objection_to_lesson
-from napari_spineseg.learning.lessons import Lesson
+from napari_spineseg.learning.lessons.admission import objection_to_lesson
+from napari_spineseg.learning.lessons.lesson import Lesson
+from napari_spineseg.learning.lessons.workbook import _lesson_or_objection
 from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.learning.tumour.replay import (
     TumourReplay,
@@ -22,7 +23,6 @@ from napari_spineseg.learning.tumour.replay import (
     square,
     tumour_guard,
 )
-from napari_spineseg.learning.workbook import _lesson_or_objection
 
 SPEC = InputSpec(spacing_mm=1.6, neighbours=1, neighbour_mm=4.0, stride=8)
 

@@ -18,11 +18,11 @@ from napari_spineseg.datasets.prepared import (
     resized_labels,
     windowed,
 )
-from napari_spineseg.learning.guard import GuardScan
 from napari_spineseg.learning.reading import evenly
-from napari_spineseg.learning.replay import FOR_GUARD, MAPS
+from napari_spineseg.learning.stages.replay import FOR_GUARD, MAPS
 from napari_spineseg.learning.tumour.cases import painted
 from napari_spineseg.learning.tumour.patches import PatchSampler, PatchSettings
+from napari_spineseg.learning.verdict.guard import GuardScan
 from napari_spineseg.synthesis.lesions import TRAINING_FORMS
 
 _SIDE_MM = 128.0

@@ -8,7 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_spineseg.anatomy import Structure, colour_of
-from napari_spineseg.learning.events import FiguresEvent
+from napari_spineseg.learning.run.events import FiguresEvent
 from napari_spineseg.widgets.parts import Words
 
 _HEIGHT = 130

@@ -7,8 +7,8 @@ from collections import deque
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_spineseg.learning.client import LearningRun, interrupted_runs, list_runs, living_runs
-from napari_spineseg.learning.events import FINAL, Event, StateEvent
+from napari_spineseg.learning.run.client import LearningRun, interrupted_runs, list_runs, living_runs
+from napari_spineseg.learning.run.events import FINAL, Event, StateEvent
 
 _POLL_MS = 200
 # Looking whether the process lives reads a lock: every so many polls is enough.

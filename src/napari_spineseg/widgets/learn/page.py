@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QCheckBox, QFileDialog, QHBoxLayout, QPushButton, QWi
 
 from napari_spineseg.corrections.store import default_store
 from napari_spineseg.errors import SpineSegError
-from napari_spineseg.learning.client import LearningRun
-from napari_spineseg.learning.events import (
+from napari_spineseg.learning.run.client import LearningRun
+from napari_spineseg.learning.run.events import (
     ErrorEvent,
     Event,
     FiguresEvent,
@@ -23,7 +23,7 @@ from napari_spineseg.learning.events import (
     StateEvent,
     VerdictEvent,
 )
-from napari_spineseg.learning.outlook import Outlook, outlook
+from napari_spineseg.learning.run.outlook import Outlook, outlook
 from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.widgets.learn.curves import LearnCurves
 from napari_spineseg.widgets.learn.follow import RunFollower, run_to_attach, run_to_resume, run_to_tell

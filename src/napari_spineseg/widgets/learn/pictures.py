@@ -10,7 +10,7 @@ from qtpy.QtGui import QImage, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_spineseg.anatomy import Structure, colour_of
-from napari_spineseg.learning.events import PreviewEvent
+from napari_spineseg.learning.run.events import PreviewEvent
 from napari_spineseg.widgets.parts import Words
 
 _MOST = 3

@@ -5,8 +5,8 @@ from __future__ import annotations
 from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_spineseg.learning.client import LearningRun
-from napari_spineseg.learning.events import ProgressEvent
+from napari_spineseg.learning.run.client import LearningRun
+from napari_spineseg.learning.run.events import ProgressEvent
 from napari_spineseg.widgets.learn.words import left_in_words
 from napari_spineseg.widgets.parts import Words, tooltip
 from napari_spineseg.widgets.style import give_role

@@ -6,7 +6,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from napari_spineseg.errors import SpineSegError
-from napari_spineseg.learning.events import VerdictEvent
+from napari_spineseg.learning.run.events import VerdictEvent
 from napari_spineseg.models.versions import use_model
 from napari_spineseg.widgets.learn.again import SegmentAgain
 from napari_spineseg.widgets.learn.versions import key_in_use

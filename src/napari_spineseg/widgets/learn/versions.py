@@ -33,7 +33,7 @@ from napari_spineseg.widgets.view import placement_of
 from napari_spineseg.widgets.worker import Job, report
 
 if TYPE_CHECKING:
-    from napari_spineseg.learning.compare import Comparison
+    from napari_spineseg.learning.verdict.compare import Comparison
 
 _ROWS = 5
 # What two models differ in is a few voxels at borders.
@@ -181,7 +181,7 @@ class VersionPanel(QWidget):
         words = f"Comparing {in_use} and {key} on {layer.name}"
 
         def work(control: object) -> object:
-            from napari_spineseg.learning.compare import compare_models
+            from napari_spineseg.learning.verdict.compare import compare_models
 
             return compare_models(scan, in_use, key, control=control)
 

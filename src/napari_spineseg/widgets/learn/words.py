@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from napari_spineseg.learning.events import Change, PlanEvent, ProgressEvent, VerdictEvent
-from napari_spineseg.learning.gate import cost_of_overruling
-from napari_spineseg.learning.outlook import Outlook
+from napari_spineseg.learning.run.events import Change, PlanEvent, ProgressEvent, VerdictEvent
+from napari_spineseg.learning.run.outlook import Outlook
+from napari_spineseg.learning.verdict.gate import cost_of_overruling
 from napari_spineseg.models import ModelEntry
 
 _STATES = {"done": "done", "in-progress": "in progress", "excluded": "left out"}
