@@ -1,8 +1,8 @@
 """How much of a model's error some corrected scans take away, and what that costs elsewhere.
 
 Reference labels stand in for a person's corrections. For each kind of scan on which the bundled model is
-weak (`learning_kinds`): 0, 1, 2, 4, 8 scans are put into a corrections store, `learning.run.session` does what
-`spineseg learn` does, and the result is scored on patients that neither pretraining nor the corrections
+weak (`learning_kinds`): 0, 1, 2, 4, 8 scans are put into a corrections store, `learning.run.session` does
+what `spineseg learn` does, and the result is scored on patients that neither pretraining nor the corrections
 have seen. Scans of those patients as they are, of no special kind, say what was forgotten.
 
     python -m benchmarks.learning_efficiency PREPARED --work DIR [--kinds ...] [--counts ...] [--seeds ...]
