@@ -5,8 +5,8 @@
 Twenty poisoned corrections, each alone in a corrections store: labels moved, mirrored, swapped, empty, of
 another patient, of levels out of order. `learning.run.session` is asked to learn from each, as `spineseg
 learn` does. PREPARED holds `val` as `spineseg dataset prepare` makes it; SCAN and LABELS are an exam with
-numbered levels, for those cases that need them. Beside each poison the same scan with its true labels is looked at
-by the audit: refusing everything would be easy. Writes learning_poison.md beside this file.
+numbered levels, for those cases that need them. Beside each poison the same scan with its true labels is
+looked at by the audit: refusing everything would be easy. Writes learning_poison.md beside this file.
 """
 
 from __future__ import annotations
