@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from napari_spineseg.cli import quick_start
+from napari_spineseg.sample_data import T2, sample_path
 
 
 def python(code):
@@ -60,3 +61,26 @@ def test_only_a_command_that_trains_nothing_leaves_modules_out():
     )
     for words, expected in ((["segment", "--help"], "True"), (["learn", "--help"], "False"), ([], "False")):
         assert python(code.format(words=words)).stdout.split()[-1] == expected
+
+
+COMMANDS = {
+    "segment": ["segment", "{scan}", "-o", "{out}", "--uncertainty"],
+    "segment for tumours": ["segment", "{scan}", "-o", "{out}", "--model", "tumour"],
+    "batch": ["batch", "{scan}", "-o", "{out}"],
+    "measure": ["measure", "{labels}", "--scan", "{scan}", "-o", "{out}"],
+    "evaluate": ["evaluate", "{labels}", "{labels}"],
+}
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_what_is_left_out_is_not_missed_in_a_whole_call(words, tmp_path):
+    scan = sample_path(T2)
+    labels = scan.with_name(scan.name.replace(".nii", "_labels.nii"))
+    places = {"scan": scan, "labels": labels, "out": tmp_path / "out"}
+    words = [word.format(**places) for word in words]
+    done = python(
+        f"import sys; sys.argv = ['spineseg', *{words}]; from napari_spineseg.cli import main; main()"
+    )
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    assert done.stdout or list((tmp_path / "out").iterdir())

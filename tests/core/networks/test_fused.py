@@ -100,3 +100,11 @@ def test_a_torch_whose_convolutions_are_wrong_goes_on_without(monkeypatch, untri
     sequence = nn.Sequential(nn.Conv2d(2, 2, 3), nn.ReLU())
     fuse_activations(sequence)
     assert isinstance(sequence[0], nn.Conv2d)
+
+
+def test_trying_it_draws_nothing_from_the_chance_of_a_training(untried):
+    torch.manual_seed(3)
+    expected = torch.rand(1)
+    torch.manual_seed(3)
+    assert fused._works(torch.float32, 2) and fused._works(torch.bfloat16, 3)
+    assert torch.equal(torch.rand(1), expected)
