@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import gc
 import itertools
+import weakref
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -20,6 +23,7 @@ from napari_spineseg.scan import Scan
 
 from .conftest import Threshold, threshold_model
 
+predict_module = import_module("napari_spineseg.core.predict")
 ORIENTATIONS = [
     codes for axes in itertools.permutations(("LR", "AP", "IS")) for codes in itertools.product(*axes)
 ]
@@ -363,3 +367,20 @@ def test_a_slice_of_one_column_at_the_coarsest_scale_is_not_computed_in_bfloat16
     model = LoadedModel(network, ModelCard(name="tiny", network="spine_net", input=spec))
     scan = Scan(np.random.default_rng(0).integers(0, 99, (40, width, 40)).astype(np.int16), np.eye(4))
     assert predict(scan, model, PredictOptions(device="cpu")).precision == precision
+
+
+def test_nothing_of_a_scan_is_held_once_it_is_predicted(threshold, monkeypatch):
+    held = []
+
+    class Slices(predict_module.SagittalSlices):
+        def __init__(self, *args):
+            super().__init__(*args)
+            held.append(weakref.ref(self))
+
+    monkeypatch.setattr(predict_module, "SagittalSlices", Slices)
+    gc.disable()  # or it might find what holds itself
+    try:
+        predict(sagittal_scan(blocks()), threshold)
+        assert [each() for each in held] == [None]
+    finally:
+        gc.enable()

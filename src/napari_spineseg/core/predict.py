@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -161,7 +162,9 @@ class _Job:
         self.slices = SagittalSlices(volume, spacing, spec, self.device)
         with self.clock("ready the network"):
             engine = self._engine(self.device)
-        self.runner = Runner(engine, options.tile_px, spec.stride, lambda: self._engine(torch.device("cpu")))
+        # Weak, or the job would hold itself, with all its slices, until Python looks for such rings.
+        again = weakref.WeakMethod(self._engine)
+        self.runner = Runner(engine, options.tile_px, spec.stride, lambda: again()(torch.device("cpu")))
         # Slices closer than any structure is thick need not each be asked about.
         step = max(1, round(_STEP_MM / spacing[0])) if options.crop else 1
         indices = sorted({*range(0, len(volume), step), len(volume) - 1})
