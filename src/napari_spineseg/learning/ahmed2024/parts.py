@@ -87,3 +87,11 @@ def with_neighbour(slices: SliceSet, parts: Parts) -> int:
     seen = {(slices.stack[i], int(slices.numbers[i])) for i in parts.train}
     numbers = slices.numbers
     return sum(any((slices.stack[i], int(numbers[i]) + step) in seen for step in (-1, 1)) for i in parts.test)
+
+
+def rows_of_step(train: np.ndarray, step: int, batch: int, seed: int) -> list[int]:
+    """The slices of a step. Every pass sees each slice of `train` once, in an order of its own."""
+    places = step * batch + np.arange(batch)
+    passes, within = places // len(train), places % len(train)
+    orders = {p: np.random.default_rng((seed, p)).permutation(train) for p in set(passes.tolist())}
+    return [int(orders[p][w]) for p, w in zip(passes.tolist(), within, strict=True)]

@@ -21,7 +21,7 @@ from napari_spineseg.core.losses_ahmed2024 import focal_dice
 from napari_spineseg.core.networks import build_network
 from napari_spineseg.core.train import TrainSettings
 from napari_spineseg.datasets.prepared import PreparedVolume
-from napari_spineseg.learning.ahmed2024.parts import Parts
+from napari_spineseg.learning.ahmed2024.parts import Parts, rows_of_step
 from napari_spineseg.learning.ahmed2024.rounds import Rounds, RoundsTrainer, plateau_rate
 from napari_spineseg.learning.ahmed2024.settings import (
     EARLY_STOP_EPOCHS,
@@ -71,15 +71,10 @@ class Feed:
 
     def __call__(self, step: int) -> SliceBatch:
         """The batch of a step: a pure function of it and the seed."""
-        places = step * self.batch + np.arange(self.batch)
-        orders = {int(e): self._order(int(e)) for e in np.unique(places // len(self.train))}
-        rows = [orders[int(p // len(self.train))][p % len(self.train)] for p in places]
+        rows = rows_of_step(self.train, step, self.batch, self.seed)
         return SliceBatch(
             as_input(self.slices.images[rows]), torch.from_numpy(self.slices.structures[rows]).long()
         )
-
-    def _order(self, epoch: int) -> np.ndarray:
-        return np.random.default_rng((self.seed, epoch)).permutation(self.train)
 
 
 def train_published(

@@ -15,6 +15,7 @@ import torch
 from napari_spineseg.core.inputs import InputSpec, network_input
 from napari_spineseg.datasets.crops import UNLABELLED, Batch
 from napari_spineseg.datasets.prepared import PreparedVolume
+from napari_spineseg.learning.ahmed2024.parts import rows_of_step
 from napari_spineseg.learning.ahmed2024.slices import SliceSet
 
 CROP_PX = (384, 256)
@@ -26,10 +27,7 @@ _SPREAD_PX = (20, 40)
 
 @dataclass(frozen=True)
 class SeenFeed:
-    """Batches of slices as `predict` shows them to the network, cropped around the spine.
-
-    Every pass sees each slice once, in an order of its own.
-    """
+    """Batches of slices as `predict` shows them, cropped around the spine; every pass sees each once."""
 
     slices: SliceSet
     volumes: Sequence[PreparedVolume]
@@ -41,17 +39,10 @@ class SeenFeed:
     def __call__(self, step: int) -> Batch:
         """The batch of a step: a pure function of it and the seed."""
         rng = np.random.default_rng((self.seed, step))
-        parts = [self._crop(row, rng) for row in self._rows(step)]
+        rows = rows_of_step(self.train, step, self.batch, self.seed)
+        parts = [self._crop(row, rng) for row in rows]
         image, target = (torch.stack(part) for part in zip(*parts, strict=True))
         return Batch(image, target, torch.ones(target.shape))
-
-    def _rows(self, step: int) -> list[int]:
-        places = step * self.batch + np.arange(self.batch)
-        passes, within = places // len(self.train), places % len(self.train)
-        orders = {
-            p: np.random.default_rng((self.seed, p)).permutation(self.train) for p in set(passes.tolist())
-        }
-        return [int(orders[p][w]) for p, w in zip(passes.tolist(), within, strict=True)]
 
     def _crop(self, row: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Image (channels, h, w) and structures (h, w) of one slice, where its spine is."""

@@ -61,10 +61,10 @@ class SegmentPage(Page):
         self._scan_words = Words("", "muted")
         picker = LayerPicker(self.session, "scan")
         self.inputs.addRow(row_label("Scan", picker), picker)
-        self.inputs.addRow(DrawnOn(self.session))
         self.inputs.addRow(self._scan_words)
         self._doubt = Words("", "warning")
         self.inputs.addRow(self._doubt)
+        self.inputs.addRow(DrawnOn(self.session))
         self.main_form = SettingsForm(
             SegmentSettings, ("model", "scheme"), {"model": model_choices, "scheme": lambda: _SCHEMES}
         )
