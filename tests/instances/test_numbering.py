@@ -71,6 +71,20 @@ def test_a_bit_of_s1_is_left_out(below):
     assert all(a.shift == 1 for a in decision.alternatives)
 
 
+@pytest.mark.parametrize(("volume", "said"), [(8.0, False), (12.0, False), (15.0, True), (24.0, True)])
+def test_a_sliver_of_s1_goes_without_a_word(volume, said):
+    sliver = {"volume": volume, "posterior": 0.0, "disc_volume": 0.0, "slope": None}
+    decision = decide([*with_last(column(), {"slope": -33.0}), replace(column()[-1], **sliver)])
+    assert decision.left_out == 1
+    assert bool(decision.warnings) == said
+
+
+def test_a_sliver_below_a_disc_that_hardly_slopes_may_be_l5():
+    sliver = {"volume": 8.0, "posterior": 0.0, "disc_volume": 0.0, "slope": None}
+    decision = decide(with_last(column(), {"slope": -14.0}, sliver))
+    assert decision.warnings and decision.alternatives
+
+
 def test_l5_that_is_painted_in_part_is_not_taken_for_s1():
     faint = {"volume": 14.0, "posterior": 11.0, "disc_volume": 0.0, "slope": None}
     decision = decide(with_last(column(), {"slope": -26.0}, faint))
@@ -157,16 +171,17 @@ def test_a_single_vertebra():
     assert decide(column(1)).left_out == 0
 
 
-def test_a_painted_bit_of_s1_does_not_shift_the_count(truth):
+@pytest.mark.parametrize(("larger", "said"), [(1.0, False), (1.6, True)])
+def test_a_painted_bit_of_s1_does_not_shift_the_count(truth, larger, said):
     structures = levels_to_structures(truth)
     rows = np.nonzero(truth == 201)[1].max()
     z, y, x = np.ogrid[tuple(slice(n) for n in truth.shape)]
-    bit = ((z - 7) / 3) ** 2 + ((y - rows - 7) / 6) ** 2 + ((x - 28) / 8) ** 2 < 1
+    bit = ((z - 7) / 3) ** 2 + ((y - rows - 7) / 6) ** 2 + ((x - 28) / 8) ** 2 < larger
     structures[bit & (truth == 0)] = 1
     result = label_levels(structures, SPACING)
     assert set(np.unique(result.levels)) == set(np.unique(truth))
     assert not result.levels[bit & (truth == 0)].any()
-    assert any("S1" in warning for warning in result.warnings)
+    assert any("S1" in warning for warning in result.warnings) == said
 
 
 def test_a_scan_without_the_junction_says_so(draw):

@@ -27,7 +27,9 @@ _FRAGMENT = 0.5
 # A log likelihood ratio of S1 against L5 above which the lowest piece is left out, and doubted.
 _S1_PLAIN, _S1_POSSIBLE = 2.0, 0.0
 # What a size, as a share of the vertebra above, adds to that.
-_S1_SIZES = ((0.3, 3.0), (0.5, 2.0), (0.75, 0.5))
+_S1_SIZES = ((0.2, 4.5), (0.3, 3.0), (0.5, 2.0), (0.75, 0.5))
+# A smaller share, if plain beyond doubt, goes as an island does: no word is lost on it.
+_SLIVER = 0.3
 # Millilitres behind the canal that are more than a stray piece.
 _LAMINAE = 0.5
 _MERGED = 1.6
@@ -130,9 +132,17 @@ def _not_lumbar(levels: list[Level], typical: float) -> tuple[int, list[str], li
     odds = _s1_odds(last, above)
     if odds <= _S1_PLAIN:
         return 0, [], []
+    plain = odds >= 2 * _S1_PLAIN
+    if plain and _size(last, above) < _SLIVER:
+        return 1, [], []
     text = "What was painted below the lowest disc looks like a part of S1 and was left out."
     doubt = Alternative("What was left out is L5; the lowest vertebra is L4.", 1)
-    return 1, [text], [doubt] if odds < 2 * _S1_PLAIN else []
+    return 1, [text], [] if plain else [doubt]
+
+
+def _size(last: Level, above: Level) -> float:
+    """Volume of the lowest painted vertebra as a share of the one above."""
+    return last.volume / max(above.volume, 1e-6)
 
 
 def _s1_odds(last: Level, above: Level) -> float:
@@ -143,7 +153,7 @@ def _s1_odds(last: Level, above: Level) -> float:
     """
     if above.slope is None or not above.disc_volume:
         return _S1_POSSIBLE - 1.0
-    size = last.volume / max(above.volume, 1e-6)
+    size = _size(last, above)
     l5s1, l4l5 = ((above.slope - _SLOPE_MEAN[:2]) / _SLOPE_SPREAD[:2]) ** 2 / 2 + np.log(_SLOPE_SPREAD[:2])
     odds = float(l4l5 - l5s1)
     odds += next((gain for limit, gain in _S1_SIZES if size < limit), -3.0)

@@ -12,7 +12,7 @@ import pytest
 from gui_kit import add_scan, click, clipped
 from learning_kit import kit
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QApplication, QFileDialog
 
 from napari_spineseg.corrections.store import CorrectionsStore
 from napari_spineseg.learning.run.client import LearningRun, living_runs
@@ -455,6 +455,7 @@ def test_curves_keep_their_contrast_when_the_theme_changes(qtbot):
     curves = LearnCurves("dark")
     qtbot.addWidget(curves)
     curves.add(FiguresEvent(step=1, steps=2, loss=0.5, held_back={"vertebra": 0.5}, guard={"mean": 0.9}))
+    qtbot.waitUntil(lambda: "guard (mean)" in curves._lines)
     vertebra = pen_of(curves, "vertebra")
     for theme, bright in (("dark", True), ("light", False)):
         curves.restyle(theme)
@@ -467,6 +468,7 @@ def test_curves_begin_at_step_0_and_a_name_stays_with_its_mark(qtbot):
     curves = LearnCurves("dark")
     qtbot.addWidget(curves)
     curves.add(FiguresEvent(step=20, steps=40, loss=0.4, guard={"mean": 0.9}))
+    qtbot.waitUntil(lambda: "loss" in curves._lines)
     curves.loss.getViewBox().updateAutoRange()
     assert curves.loss.viewRange()[0][0] >= 0
     assert curves.legend.text().endswith("╌&nbsp;guard&nbsp;(mean)")
@@ -483,6 +485,24 @@ def test_a_difference_says_what_its_colours_mean(toy, toy_weights, open_page, mo
     panel = open_page().versions
     panel._on_compared(found, layer)
     assert panel.words.words.endswith("what toy@1 says instead; red-orange where it sees nothing.")
+
+
+def test_a_turn_of_the_event_loop_draws_one_curve(qtbot):
+    curves = LearnCurves("dark")
+    qtbot.addWidget(curves)
+    held = {"vertebra": 0.5, "disc": 0.4, "spinal canal": 0.6}
+    curves.add(FiguresEvent(step=1, steps=2, loss=0.5, held_back=held, guard={"mean": 0.9}))
+    drawn = [len(curves._lines)]
+    while drawn[-1] < 5 and len(drawn) < 100:
+        QApplication.processEvents()
+        drawn.append(len(curves._lines))
+    assert drawn[0] == 0 and drawn[-1] == 5 and max(np.diff(drawn)) == 1
+    curves.add(FiguresEvent(step=2, steps=2, held_back={"vertebra": 0.7}))
+    qtbot.waitUntil(lambda: list(curves._lines["vertebra"].getData()[1]) == [0.5, 0.7])
+    curves.add(FiguresEvent(step=2, steps=2, loss=0.3))
+    curves.clear()
+    qtbot.wait(20)
+    assert not curves._lines
 
 
 def pen_of(curves: LearnCurves, name: str):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pyqtgraph as pg
 from napari.utils.theme import get_theme
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_spineseg.anatomy import Structure, colour_of
@@ -12,16 +14,24 @@ from napari_spineseg.learning.run.events import FiguresEvent
 from napari_spineseg.widgets.parts import Words
 
 _HEIGHT = 130
+_LOSS = "loss"
 _GUARD = "guard (mean)"
 
 
 class LearnCurves(QWidget):
-    """Two small plots that grow with every figure of a run."""
+    """Two small plots that grow with every figure of a run.
+
+    Each turn of the event loop draws one curve: five at once, the first of them with all that pyqtgraph
+    sets up, keep a window from answering for 50 ms beside a training.
+    """
 
     def __init__(self, theme: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._points: dict[str, list[tuple[int, float]]] = {}
         self._lines: dict[str, pg.PlotDataItem] = {}
+        self._behind: list[str] = []
+        self._turn = QTimer(self, singleShot=True)
+        self._turn.timeout.connect(self._draw_one)
         self.loss = _plot("Loss")
         self.dice = _plot("Dice")
         self.legend = Words("", "muted")
@@ -38,6 +48,7 @@ class LearnCurves(QWidget):
         """Start anew, unseen until there is a figure."""
         self._points.clear()
         self._lines.clear()
+        self._behind.clear()
         for plot in (self.loss, self.dice):
             plot.clear()
         self.legend.setText("")
@@ -45,16 +56,14 @@ class LearnCurves(QWidget):
 
     def add(self, figures: FiguresEvent) -> None:
         """A point of every curve."""
-        if figures.loss is not None:
-            self._add(self.loss, "loss", figures.step, figures.loss)
-        for title, value in figures.held_back.items():
-            if value is not None and title != "mean":
-                self._add(self.dice, title, figures.step, value)
-        if (mean := figures.guard.get("mean")) is not None:
-            self._add(self.dice, _GUARD, figures.step, mean)
-        self.legend.setText(" &nbsp; ".join(_key(name) for name in self._lines if name != "loss"))
+        for name, value in _values(figures):
+            self._points.setdefault(name, []).append((figures.step, value))
+            if name not in self._behind:
+                self._behind.append(name)
+        self.legend.setText(" &nbsp; ".join(_key(name) for name in self._points if name != _LOSS))
         self.legend.show()
         self.show()
+        self._turn.start()
 
     def points(self, name: str) -> list[tuple[int, float]]:
         """(step, value) of a curve: "loss", a structure's title, or "guard (mean)"."""
@@ -72,24 +81,38 @@ class LearnCurves(QWidget):
             plot.setTitle(plot.words, color=text, size="9pt")
         self._ink = text
         for name, line in self._lines.items():
-            self._draw(name, line)
+            self._paint(name, line)
 
-    def _add(self, plot: pg.PlotWidget, name: str, step: int, value: float) -> None:
-        points = self._points.setdefault(name, [])
-        points.append((step, value))
+    def _draw_one(self) -> None:
+        """Draw the curve that has waited longest."""
+        if not self._behind:
+            return
+        name = self._behind.pop(0)
         if name not in self._lines:
+            plot = self.loss if name == _LOSS else self.dice
             self._lines[name] = plot.plot(symbol="o", symbolSize=4)
-            self._draw(name, self._lines[name])
-        steps, values = zip(*points, strict=True)
-        self._lines[name].setData(steps, values)
+            self._paint(name, self._lines[name])
+        self._lines[name].setData(*zip(*self._points[name], strict=True))
+        self._turn.start()
 
-    def _draw(self, name: str, line: pg.PlotDataItem) -> None:
+    def _paint(self, name: str, line: pg.PlotDataItem) -> None:
         """A structure in its colour, anything else in the theme's ink."""
         dashed = Qt.PenStyle.DashLine if name == _GUARD else Qt.PenStyle.SolidLine
         pen = pg.mkPen(_colour(name) or self._ink, width=2, style=dashed)
         line.setPen(pen)
         line.setSymbolPen(pen.color())
         line.setSymbolBrush(pen.color())
+
+
+def _values(figures: FiguresEvent) -> Iterator[tuple[str, float]]:
+    """Curves that get a point, and its value."""
+    if figures.loss is not None:
+        yield _LOSS, figures.loss
+    for title, value in figures.held_back.items():
+        if value is not None and title != "mean":
+            yield title, value
+    if (mean := figures.guard.get("mean")) is not None:
+        yield _GUARD, mean
 
 
 def _plot(title: str) -> pg.PlotWidget:
