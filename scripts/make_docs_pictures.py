@@ -93,7 +93,7 @@ def training_painted() -> Image.Image:
 
 def training_spoiled() -> Image.Image:
     """What a slice may go through before it trains."""
-    return _rows(training_pictures.spoiled(), 5)
+    return _rows(training_pictures.spoiled(), 6)
 
 
 def _rows(tiles: training_pictures.Tiles, length: int) -> Image.Image:

@@ -64,6 +64,8 @@ def spoiled() -> Tiles:
         (acquired(artefacts.smear, 8), "smear"),
         (acquired(artefacts.saturate, 5), "saturation band"),
         (_metal(grey, 18), "metal"),
+        (_along_sheet(lean_mm=9, bow_mm=0, turn_deg=0), "leaning to the side"),
+        (_along_sheet(lean_mm=0, bow_mm=14, turn_deg=12), "bowed and turned"),
     ]
 
 
@@ -77,6 +79,26 @@ def _phantom() -> tuple[object, torch.Tensor, int]:
     middle = len(scan.voxels) // 2
     slice_ = torch.from_numpy(scan.voxels[middle][None].astype(np.float32))
     return truth, (slice_ / float(np.percentile(slice_, 99.5))).clamp(0, 1), middle
+
+
+def _along_sheet(**reach: float) -> np.ndarray:
+    """The phantom in thin slices, along a sheet that bends as far as `reach` says."""
+    from napari_spineseg.datasets.planes import SheetSettings, View, draw_sheet, positions
+    from napari_spineseg.synthesis.phantom import PhantomSettings, make_phantom
+
+    thin = PhantomSettings(seed=2, spacing_mm=(1.0, _PIXEL_MM, _PIXEL_MM), saturation_band=False)
+    voxels = make_phantom(thin)[0].voxels.astype(np.float32)
+    greys = (voxels / np.percentile(voxels, 99.5)).clip(0, 1) * 255
+    size, middle = voxels.shape[1:], len(voxels) // 2
+    sheet = draw_sheet(size, _PIXEL_MM, SheetSettings(share=1, **reach), np.random.default_rng(3))
+    rows, columns = torch.meshgrid(*(torch.arange(n) - (n - 1) / 2 for n in size), indexing="ij")
+    centre = ((size[0] - 1) / 2, (size[1] - 1) / 2)
+    at = positions([middle], len(voxels), sheet)
+    return (
+        View([middle], centre, torch.stack([columns, rows], -1), at)
+        .grey(greys.astype(np.uint8), 1)[0]
+        .numpy()
+    )
 
 
 def _structures(truth: object) -> torch.Tensor:

@@ -16,6 +16,7 @@ from napari_spineseg.anatomy import Structure
 from napari_spineseg.core import augment
 from napari_spineseg.core.artefacts import draw_voids
 from napari_spineseg.core.augment import AugmentSettings
+from napari_spineseg.datasets.planes import SheetSettings, View, draw_sheet, positions
 from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.synthesis.contrast import degenerate, draw_look, render, shift_fat
 from napari_spineseg.synthesis.degeneration import change_endplates, darken_discs, narrow_canal
@@ -57,6 +58,7 @@ class CropSettings(BaseModel):
     lateral_share: float = Field(
         0.0, ge=0, le=1, description="share of painted samples from slices beside the middle of the spine"
     )
+    sheet: SheetSettings = SheetSettings()
     augment: AugmentSettings = AugmentSettings()
 
 
@@ -123,33 +125,51 @@ class CropSampler:
         pool = self._tissues if synthetic else self._images
         volume = pool[rng.integers(len(pool))]
         index, centre = self._place(volume, rng)
-        slices = self._neighbours(volume, index, rng)
-        structures = torch.from_numpy(volume.structures[slices]).float()
-        labels = augment.sample(structures, centre, offsets, "nearest")
+        view = self._view(volume, self._neighbours(volume, index, rng), centre, offsets, rng)
+        labels = view.labels(volume.structures)
         if volume.kind == "tissues":
-            tissues = torch.from_numpy(volume.values[slices]).float()
-            tissues = augment.sample(tissues, centre, offsets, "nearest")
-            image = augment.soften(self._painted(tissues, volume.spacing_mm, rng, generator))
+            image = self._painted(view, volume, rng, generator)
             share = self.settings.texture_share if self._images else 0.0
             if share and rng.random() < share:
                 image = lend_texture(image, self._real_slice(offsets, rng), generator)
         else:
-            image = self._image(volume, slices, centre, offsets, rng)
+            thickness = int(rng.choice([0, 0, 1, 2])) if volume.slice_mm < 1.5 else 0
+            image = view.grey(volume.values, thickness)
             if rng.random() < self.settings.augment.remap_share:
                 image = augment.remap_contrast(image, labels, generator)
         image = self._worn(image, labels, rng, generator)
-        target = labels[len(slices) // 2].long()
-        return image, target, self._weight(volume, index, centre, offsets)
+        middle = len(labels) // 2
+        if volume.weights is None:
+            return image, labels[middle].long(), torch.ones(offsets.shape[:2])
+        return image, labels[middle].long(), view.labels(volume.weights)[middle]
+
+    def _view(
+        self,
+        volume: PreparedVolume,
+        slices: list[int],
+        centre: tuple[float, float],
+        offsets: torch.Tensor,
+        rng: np.random.Generator,
+    ) -> View:
+        """These slices, or sheets beside them."""
+        sheet = self.settings.sheet
+        if not sheet.share or rng.random() >= sheet.share:
+            return View(slices, centre, offsets)
+        away = draw_sheet(offsets.shape[:2], volume.spacing_mm, sheet, rng) / volume.slice_mm
+        return View(slices, centre, offsets, positions(slices, len(volume.values), away))
 
     def _painted(
-        self, tissues: torch.Tensor, pixel_mm: float, rng: np.random.Generator, generator: torch.Generator
+        self, view: View, volume: PreparedVolume, rng: np.random.Generator, generator: torch.Generator
     ) -> torch.Tensor:
-        """A tissue map, (channels, H, W), in a contrast drawn anew."""
+        """Tissues in a contrast drawn anew, (channels, H, W)."""
+        tissues = view.painted_from(volume.values)
         look, shift = draw_look(generator), self.settings.augment.chemical_shift_px
         if self.settings.degenerate_share and rng.random() < self.settings.degenerate_share:
             look = degenerate(look, generator)
-        image = render(tissues, look, pixel_mm, generator)
-        return shift_fat(image, tissues, look, shift, generator) if shift else image
+        image = render(tissues, look, volume.spacing_mm, generator)
+        if shift:
+            image = shift_fat(image, tissues, look, shift, generator)
+        return view.mixed(augment.soften(image))
 
     def _real_slice(self, offsets: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """A crop around the spine of any real slice, (1, H, W), 0..1."""
@@ -166,15 +186,6 @@ class CropSampler:
             if self.settings.worn_share and rng.random() < self.settings.worn_share:
                 image = wear(image, labels, generator)
         return image
-
-    @staticmethod
-    def _weight(
-        volume: PreparedVolume, index: int, centre: tuple[float, float], offsets: torch.Tensor
-    ) -> torch.Tensor:
-        if volume.weights is None:
-            return torch.ones(offsets.shape[:2])
-        weights = torch.from_numpy(volume.weights[index : index + 1]).float()
-        return augment.sample(weights, centre, offsets, "nearest")[0]
 
     def _place(self, volume: PreparedVolume, rng: np.random.Generator) -> tuple[int, tuple[float, float]]:
         """A slice, and where the crop's centre is: mostly on the spine, sometimes anywhere."""
@@ -204,22 +215,6 @@ class CropSampler:
         reach = range(-self.settings.neighbours, self.settings.neighbours + 1)
         found = [min(max(index + step * k, 0), len(volume.values) - 1) for k in reach]
         return found[::-1] if rng.random() < 0.5 else found
-
-    @staticmethod
-    def _image(
-        volume: PreparedVolume,
-        slices: list[int],
-        centre: tuple[float, float],
-        offsets: torch.Tensor,
-        rng: np.random.Generator,
-    ) -> torch.Tensor:
-        """Grey crops 0..1; thin slices are sometimes averaged into thick ones."""
-        thickness = int(rng.choice([0, 0, 1, 2])) if volume.slice_mm < 1.5 else 0
-        last = len(volume.values) - 1
-        stack = np.stack(
-            [volume.values[max(0, s - thickness) : min(last, s + thickness) + 1].mean(0) for s in slices]
-        )
-        return augment.sample(torch.from_numpy(stack.astype(np.float32) / 255), centre, offsets, "bilinear")
 
 
 def _inside(centre: float, crop: int, whole: int) -> float:
