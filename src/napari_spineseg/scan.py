@@ -16,6 +16,9 @@ from napari_spineseg.grid import Grid
 
 Sequence = Literal["T1", "T2", "STIR", "unknown"]
 
+LEAST_VOXEL_MM3 = 1e-9
+"""Volume of a voxel below which an affine counts as singular: nothing that is scanned is so small."""
+
 _HASHED = "voxels as little-endian uint16; axes to the right, downward, to the back; the last runs fastest"
 
 
@@ -168,5 +171,5 @@ def _check(voxels: np.ndarray, affine: np.ndarray, name: str) -> None:
         raise ScanError(f"{name}: expected a volume with three axes, got shape {voxels.shape}.")
     if affine.shape != (4, 4) or not np.isfinite(affine).all():
         raise ScanError(f"{name}: the affine is not a finite 4 x 4 matrix.")
-    if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+    if abs(np.linalg.det(affine[:3, :3])) < LEAST_VOXEL_MM3:
         raise ScanError(f"{name}: the affine is singular, so the voxels have no place in space.")
