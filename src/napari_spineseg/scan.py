@@ -121,6 +121,18 @@ class Segmentation:
         """Shape and affine."""
         return Grid(self.labels.shape, self.affine)
 
+    def on_axes_of(self, grid: Grid, tolerance_mm: float) -> Segmentation | None:
+        """The same labels in the axis order of `grid`; None where their voxels are not at its places.
+
+        Programs keep one volume with its axes in another order, or running the other way.
+        """
+        if self.grid.same_place_as(grid, tolerance_mm):
+            return self
+        turn = self.grid.to_orientation(tuple(grid.orientation))
+        if not turn.grid.same_place_as(grid, tolerance_mm):
+            return None
+        return replace(self, labels=np.ascontiguousarray(turn.apply(self.labels)), affine=grid.affine)
+
     def found(self) -> dict[int, int]:
         """Voxels of each label that is there, background left out."""
         return count_labels(self.labels)
