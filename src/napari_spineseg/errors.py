@@ -4,6 +4,8 @@ Every message is one sentence that names the file or setting and says what to do
 else that is raised is a bug and keeps its traceback.
 """
 
+from shlex import quote
+
 
 class SpineSegError(Exception):
     """Base of every error that is shown to a person as one sentence."""
@@ -32,7 +34,7 @@ class SeveralScansError(ScanError):
         """The same, for where there is no such option: how to get a file of the one that is meant."""
         return ScanError(
             f"{self.name}: holds {self.what}, and one is needed; write it to a file of its own, for instance "
-            f"with `spineseg preprocess {self.name} {self.option} --step reorient -o DIR`."
+            f"with `spineseg preprocess {quote(self.name)} {self.option} --step reorient -o DIR`."
         )
 
 

@@ -16,6 +16,9 @@ from napari_spineseg.grid import Grid
 
 Sequence = Literal["T1", "T2", "STIR", "unknown"]
 
+LEAST_VOXEL_MM3 = 1e-9
+"""Volume of a voxel below which an affine counts as singular: nothing that is scanned is so small."""
+
 _HASHED = "voxels as little-endian uint16; axes to the right, downward, to the back; the last runs fastest"
 
 
@@ -118,6 +121,18 @@ class Segmentation:
         """Shape and affine."""
         return Grid(self.labels.shape, self.affine)
 
+    def on_axes_of(self, grid: Grid, tolerance_mm: float) -> Segmentation | None:
+        """The same labels in the axis order of `grid`; None where their voxels are not at its places.
+
+        Programs keep one volume with its axes in another order, or running the other way.
+        """
+        if self.grid.same_place_as(grid, tolerance_mm):
+            return self
+        turn = self.grid.to_orientation(tuple(grid.orientation))
+        if not turn.grid.same_place_as(grid, tolerance_mm):
+            return None
+        return replace(self, labels=np.ascontiguousarray(turn.apply(self.labels)), affine=grid.affine)
+
     def found(self) -> dict[int, int]:
         """Voxels of each label that is there, background left out."""
         return count_labels(self.labels)
@@ -168,5 +183,5 @@ def _check(voxels: np.ndarray, affine: np.ndarray, name: str) -> None:
         raise ScanError(f"{name}: expected a volume with three axes, got shape {voxels.shape}.")
     if affine.shape != (4, 4) or not np.isfinite(affine).all():
         raise ScanError(f"{name}: the affine is not a finite 4 x 4 matrix.")
-    if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
+    if abs(np.linalg.det(affine[:3, :3])) < LEAST_VOXEL_MM3:
         raise ScanError(f"{name}: the affine is singular, so the voxels have no place in space.")

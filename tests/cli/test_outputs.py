@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_spineseg.cli.outputs import Outputs, folder_for, make_folder, plan, write_json
+from napari_spineseg.cli.outputs import BACK, Outputs, folder_for, make_folder, plan, write_json
 from napari_spineseg.errors import OutputError
 
 
@@ -52,6 +52,11 @@ def test_no_name_leads_out_of_the_folder(name, tmp_path, monkeypatch):
 def test_a_result_never_takes_the_place_of_a_scan(tmp_path):
     with pytest.raises(OutputError, match="is a scan of this call"):
         plan([tmp_path / "x.nii", tmp_path / "x_seg.nii.gz"], tmp_path)
+
+
+def test_nor_that_of_another_file_of_the_call(tmp_path):
+    with pytest.raises(OutputError, match=r"x_back\.json is a file of this call"):
+        plan([tmp_path / "x.nii"], tmp_path, BACK, [tmp_path / "x_back.json"])
 
 
 def test_results_arrive_together(tmp_path):

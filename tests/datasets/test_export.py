@@ -61,6 +61,16 @@ def test_nothing_is_replaced(tmp_path):
         export_slices(cases, tmp_path / "out", ExportSettings(**SMALL))
 
 
+def test_two_scans_of_one_name_are_refused_before_anything_is_written(tmp_path):
+    for part in ("a", "b"):
+        save(tmp_path / "data" / part, "12_t2", levels(), image_of(levels(), 1))
+    with pytest.raises(
+        DatasetError, match=r"a.12_t2.* and .*b.12_t2.* would both be exported as 12_t2_slice0"
+    ):
+        export_slices(find_cases(tmp_path / "data"), tmp_path / "out", ExportSettings(**SMALL))
+    assert not (tmp_path / "out").exists()
+
+
 def test_labels_without_an_image_cannot_be_exported(tmp_path):
     save(tmp_path, "12_t2", levels())
     with pytest.raises(DatasetError, match="no image"):

@@ -1,6 +1,8 @@
+import nibabel as nib
 import numpy as np
 import pytest
 from evaluation_kit import column, save
+from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
 
 from napari_spineseg.errors import DatasetError
 from napari_spineseg.evaluation import Pair, compare
@@ -53,3 +55,16 @@ def test_the_volume_error_is_in_millilitres_and_signed(tmp_path):
 def test_another_grid_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="is not on the grid of"):
         report_of(tmp_path, column(), column(), affine=np.diag([4.0, 1.0, 2.0, 1.0]))
+
+
+@pytest.mark.parametrize("axes", ["LPI", "SAR", "PIL"])
+def test_the_order_of_axes_changes_no_figure(tmp_path, axes):
+    predicted = save(tmp_path, "x_seg.nii.gz", column(shift=1))
+    reference = save(tmp_path, "x_labels.nii.gz", column())
+    straight = compare(Pair("x", predicted, reference))
+    image = nib.load(predicted)
+    turn = ornt_transform(io_orientation(image.affine), axcodes2ornt(axes))
+    nib.save(image.as_reoriented(turn), tmp_path / "turned_seg.nii.gz")
+    turned = compare(Pair("x", tmp_path / "turned_seg.nii.gz", reference))
+    assert turned.structures == straight.structures and turned.levels == straight.levels
+    assert turned.instances == straight.instances

@@ -52,6 +52,17 @@ def test_sha256(tmp_path):
         sha256_of(tmp_path / "pipe")
 
 
+def test_results_in_its_own_folder_leave_a_dicom_scan_the_same(tmp_path):
+    (tmp_path / "IM1").write_bytes(bytes(128) + b"DICM" + bytes(9))
+    before = sha256_of(tmp_path)
+    (tmp_path / "seg").mkdir()
+    for name in ("exam_seg.nii.gz", "seg/exam_seg.json", "batch.csv"):
+        (tmp_path / name).write_bytes(b"of the scan, not in it")
+    assert sha256_of(tmp_path) == before
+    (tmp_path / "IM2").write_bytes(bytes(128) + b"DICM" + bytes(9))
+    assert sha256_of(tmp_path) != before
+
+
 @pytest.mark.parametrize(
     ("name", "header"),
     [

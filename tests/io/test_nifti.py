@@ -191,6 +191,13 @@ def test_damaged_headers_are_refused(tmp_path, offset, content, words):
         read_scan(path)
 
 
+def test_a_spacing_in_metres_is_called_impossible_not_singular(tmp_path):
+    path = tmp_path / "a.nii"
+    nib.save(nib.Nifti1Image(np.ones((4, 5, 6), np.int16), np.diag([0.0033, 0.0005, 0.0005, 1])), path)
+    with pytest.raises(ScanError, match=r"impossible voxel spacing \(0\.0033 x .*in millimetres"):
+        read_scan(path)
+
+
 def test_the_voxels_of_a_pair_are_half_of_it_too(tmp_path):
     nib.save(image(kind=nib.Nifti1Pair), tmp_path / "a.img")
     with pytest.raises(ScanError, match=r"a\.img: is half of a \.hdr/\.img pair"):

@@ -108,6 +108,35 @@ def test_spacings_alone_warn_about_orientation(tmp_path):
     assert "spacing" in scan.warnings[0]
 
 
+def test_spacings_in_a_named_space_go_along_its_axes(tmp_path):
+    bare = {"space": "RAS", "space_directions": None, "space_origin": None}
+    scan = read_scan(put(tmp_path, header(**bare, spacings="3 0.5 0.6") + DATA))
+    np.testing.assert_allclose(scan.affine, np.diag([3, 0.5, 0.6, 1]))
+    assert scan.warnings == ("The header gives no orientation; the axes R, A, S are assumed.",)
+
+
+@pytest.mark.parametrize("space", ["right-anterior-superior-time", "RAST"])
+def test_a_space_with_time_is_the_same_space(tmp_path, space):
+    alone = read_scan(put(tmp_path, header(space="RAS") + DATA))
+    directions = "(0,0.5,0,0) (0,0,-0.6,0) (3.3,0,0,0) (0,0,0,1)"
+    changes = {"dimension": "4", "sizes": "2 3 4 1", "kinds": "domain domain domain time"}
+    changes |= {"space": space, "space_directions": directions, "space_origin": "(1,2,3,0)"}
+    scan = read_scan(put(tmp_path, header(**changes) + DATA))
+    np.testing.assert_allclose(scan.affine, alone.affine)
+    assert scan.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [("space: scanner-xyz", "scanner-xyz"), ("space: 3D-left-handed", "3D-left-handed"),
+     ("space dimension: 3", "none")],
+)  # fmt: skip
+def test_a_space_that_is_not_anatomical_is_taken_as_itk_takes_it_and_said(tmp_path, line, said):
+    head = header().replace(b"space: left-posterior-superior", line.encode())
+    scan = agrees_with_itk(put(tmp_path, head + DATA))
+    assert f"space: {said}); L, P, S is assumed" in scan.warnings[0]
+
+
 @pytest.mark.parametrize("name", ["a.raw", "rücken.raw"])
 def test_detached_data(tmp_path, name):
     (tmp_path / name).write_bytes(DATA)

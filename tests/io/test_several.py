@@ -32,6 +32,25 @@ def test_where_none_can_be_picked_it_says_how_to_get_a_file_of_one(several, read
         read(str(several) if read in (read_layers, open_reference) else several)
 
 
+def test_a_name_with_a_blank_is_quoted_where_a_command_is_proposed(several):
+    spaced = several.rename(several.with_name("left back.nii.gz"))
+    with pytest.raises(ScanError, match=r"`spineseg preprocess 'left back\.nii\.gz' --volume 0 --step"):
+        read_segmentation(spaced)
+
+
+@pytest.mark.parametrize(
+    ("pick", "words"),
+    [
+        ({"series": "3"}, "a.nii.gz: is no DICOM, .*leave --series out"),
+        ({"volume": 1}, "IM1: is DICOM, .*--series"),
+    ],
+)
+def test_a_pick_that_has_no_meaning_for_a_file_is_refused(several, pick, words):
+    several.with_name("IM1").write_bytes(bytes(128) + b"DICM" + bytes(99))
+    with pytest.raises(ScanError, match=words):
+        read_scan(several if "series" in pick else several.with_name("IM1"), **pick)
+
+
 def test_a_scan_of_a_dataset_cannot_be_picked_either(several):
     image, labels = several.with_name("5_image.nii.gz"), several.with_name("5_labels.nii.gz")
     several.rename(image)

@@ -184,6 +184,29 @@ def test_volume_of_a_time_series(tiff):
     np.testing.assert_array_equal(read_scan(path, volume=2).voxels, data[2])
 
 
+@pytest.mark.parametrize("axes", [None, "TZYX", "CZYX"])
+def test_volumes_that_python_wrote_are_not_stacked(tiff, axes):
+    data = np.arange(4 * 3 * 5 * 6, dtype="u2").reshape(4, 3, 5, 6)
+    path = tiff(data, photometric="minisblack", metadata={"axes": axes} if axes else {})
+    with pytest.raises(ScanError, match=r"holds 4 volumes; pick one with --volume \(0 to 3\)"):
+        read_scan(path)
+    np.testing.assert_array_equal(read_scan(path, volume=2).voxels, data[2])
+
+
+def test_volumes_that_alternate_in_what_python_wrote_are_refused(tiff):
+    path = tiff(np.zeros((3, 4, 5, 6), "u2"), photometric="minisblack", metadata={"axes": "ZTYX"})
+    with pytest.raises(ScanError, match="several channels or series"):
+        read_scan(path)
+
+
+@pytest.mark.parametrize(
+    "said", ['{"shape": [0, 5]}', '{"shape": 3, "axes": 4}', "[1]", "{", '{"shape": []}']
+)
+def test_a_description_that_is_no_shape_changes_nothing(tiff, pages, said):
+    path = tiff(pages, description=said, metadata=None)
+    np.testing.assert_array_equal(read_scan(path).voxels, pages)
+
+
 def test_pages_of_different_size_are_refused(tmp_path):
     with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
         writer.write(np.zeros((20, 30), "u2"))

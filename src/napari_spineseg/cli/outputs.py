@@ -174,7 +174,7 @@ def plan(
         given.add(stem.casefold())
         taken.add(stem.casefold())
         outputs.append(Outputs(scan, folder, stem, kind, said))
-    check_inputs_are_safe(outputs, set(unique))
+    check_inputs_are_safe(outputs, {*unique, *map(os.path.realpath, others)})
     return outputs, remarks
 
 
@@ -233,12 +233,14 @@ def _free(stem: str, taken: set[str]) -> str:
 
 
 def check_inputs_are_safe(outputs: Sequence[Outputs], inputs: set[str]) -> None:
-    """Refuse a call whose results would take the place of one of its scans."""
+    """Refuse a call whose results would take the place of one of its scans, or of another file it reads."""
+    scans = {os.path.realpath(output.scan) for output in outputs}
     for output in outputs:
         for path in (output.main, output.record, output.beside):
-            if os.path.realpath(path) in inputs:
+            if (place := os.path.realpath(path)) in inputs:
+                what = output.kind.of if place in scans else "file"
                 raise OutputError(
-                    f"{show(path)} is a {output.kind.of} of this call and would be a result of it too; "
+                    f"{show(path)} is a {what} of this call and would be a result of it too; "
                     "choose another folder with --output."
                 )
 

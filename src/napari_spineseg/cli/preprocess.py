@@ -128,7 +128,7 @@ def command(
     else:
         recipe = recipe_of(preset, step or [])
         run, kind = PreprocessRun(reading, overwrite, recipe), PREPROCESSED
-    jobs, remarks = plan(scans, output, kind)
+    jobs, remarks = plan(scans, output, kind, [] if back is None else [back])
     with folder_for(output):
         for remark in remarks:
             console.warn(remark)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -109,14 +109,10 @@ def fit_to(identity: ScanIdentity, segmentation: Segmentation) -> Segmentation:
     StoreError
         If it lies on another grid.
     """
-    grid = identity.grid
-    if segmentation.grid.same_place_as(grid, _SAME_PLACE):
-        return segmentation
-    turn = segmentation.grid.to_orientation(tuple(grid.orientation))
-    if not turn.grid.same_place_as(grid, _SAME_PLACE):
+    fitted = segmentation.on_axes_of(identity.grid, _SAME_PLACE)
+    if fitted is None:
         raise StoreError(
             f"{segmentation.name}: is not on the grid of the scan {identity.name} "
             f"({segmentation.labels.shape} against {identity.shape} voxels, or another place in space)."
         )
-    labels = np.ascontiguousarray(turn.apply(segmentation.labels))
-    return replace(segmentation, labels=labels, affine=np.array(identity.affine))
+    return fitted

@@ -68,11 +68,12 @@ def export_slices(
     Raises
     ------
     DatasetError
-        If a case has no image, or its labels are not on the image's grid.
+        If a case has no image, its labels are not on the image's grid, or two cases share a name.
     OutputError
-        If a slice of that name is there already, or the disk refuses.
+        If slices of that name are there already, or the disk refuses.
     """
     written = []
+    _check_names(cases, out / "images")
     for folder in ("images", "masks"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     for done, case in enumerate(cases, start=1):
@@ -80,14 +81,31 @@ def export_slices(
         kept = np.flatnonzero(filter_for(case, settings).keeps(masks))
         told(case, len(kept), len(masks))
         for index in kept:
-            name = f"{_safe(case.patient)}_{_safe(case.sequence or 'mr')}_slice{index}.png"
-            if (out / "images" / name).exists():
-                raise OutputError(f"{out / 'images' / name} is there already; choose another folder.")
+            name = f"{_stem(case)}_slice{index}.png"
             _write(masks_to_grey(masks[index]), out / "masks" / name)
             _write(images[index], out / "images" / name)
             written.append(out / "images" / name)
         control.step("Exporting slices", done, len(cases))
     return written
+
+
+def _check_names(cases: Sequence[Case], folder: Path) -> None:
+    """Refuse, before anything is written, what would make one scan of two, or add to an earlier export."""
+    first: dict[str, Case] = {}
+    for case in cases:
+        stem = _stem(case)
+        other = first.setdefault(stem, case)
+        if other is not case:
+            raise DatasetError(
+                f"{other.labels} and {case.labels} would both be exported as {stem}_slice0.png and so on "
+                "(patient and sequence); export them from folders of their own."
+            )
+        if there := next(folder.glob(f"{stem}_slice*.png"), None):
+            raise OutputError(f"{there} is there already; choose another folder.")
+
+
+def _stem(case: Case) -> str:
+    return f"{_safe(case.patient)}_{_safe(case.sequence or 'mr')}"
 
 
 def slices_of(case: Case, settings: ExportSettings) -> tuple[np.ndarray, np.ndarray]:

@@ -29,13 +29,14 @@ def compare(pair: Pair) -> CaseReport:
     ScanError
         If a file cannot be read, or holds an image.
     DatasetError
-        If the two are not on the same grid.
+        If the two are not on the same grid, in whatever order of axes.
     """
-    predicted, reference = read_labels(pair.predicted), read_labels(pair.reference)
-    if not predicted.grid.same_place_as(reference.grid, tolerance_mm=1e-2):
+    made, reference = read_labels(pair.predicted), read_labels(pair.reference)
+    predicted = made.on_axes_of(reference.grid, tolerance_mm=1e-2)
+    if predicted is None:
         raise DatasetError(
             f"{pair.predicted}: is not on the grid of {pair.reference} "
-            f"({predicted.labels.shape} against {reference.labels.shape} voxels, or another place in space)."
+            f"({made.labels.shape} against {reference.labels.shape} voxels, or another place in space)."
         )
     files = ((pair.predicted, predicted), (pair.reference, reference))
     warnings = (f"{path}: {warning}" for path, labels in files for warning in labels.warnings)

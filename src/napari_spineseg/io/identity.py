@@ -11,6 +11,7 @@ from typing import BinaryIO
 from napari_spineseg.errors import ScanError
 from napari_spineseg.io.companion import open_companion
 from napari_spineseg.io.guard import open_file, refuse
+from napari_spineseg.io.sniff import looks_like_dicom
 
 # Only endings that mean a format are taken off: "1.2.840.113" is a DICOM file without an ending.
 _ENDINGS = (
@@ -36,7 +37,10 @@ def stem_of(path: Path) -> str:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, or of a folder's plain files (names and bytes) in the order of their names.
+    """SHA-256 of a file, or of a folder's DICOM files (names and bytes) in the order of their names.
+
+    Results that are written into a scan's own folder leave it the scan that it was. Only where no file
+    is DICOM does every plain one count.
 
     Raises
     ------
@@ -52,7 +56,7 @@ def sha256_of(path: Path) -> str:
         inside = sorted(p for p in path.rglob("*") if p.is_file())
     except OSError as error:
         refuse(path, f"cannot be listed ({error.strerror}); check its permissions", error)
-    for file in inside:
+    for file in [file for file in inside if _is_dicom(file)] or inside:
         digest.update(str(file.relative_to(path)).encode("utf-8", "surrogateescape") + b"\0")
         # A stray that is empty, or that may not be read, counts by its name: the slices were read already.
         with suppress(ScanError):
@@ -75,6 +79,15 @@ def checksums_of(path: Path) -> dict[str, str]:
             _take(digest, data)
         known["data_sha256"] = digest.hexdigest()
     return known
+
+
+def _is_dicom(path: Path) -> bool:
+    """Whether a file begins as DICOM does; what may not be read does not."""
+    try:
+        with open_file(path) as file:
+            return looks_like_dicom(file.read(132))
+    except (ScanError, OSError):
+        return False
 
 
 def _add(digest: hashlib._Hash, path: Path) -> None:

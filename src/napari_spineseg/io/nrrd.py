@@ -35,11 +35,12 @@ _TYPES = {
 }  # fmt: skip
 _TYPE_OF = {name: code for code, names in _TYPES.items() for name in names.split("|")}
 # Signs that bring (x, y, z) of a space to LPS. ITK takes any other space as LPS.
-_SPACES = {
-    "left-posterior-superior": (1, 1, 1), "lps": (1, 1, 1),
-    "right-anterior-superior": (-1, -1, 1), "ras": (-1, -1, 1),
-    "left-anterior-superior": (1, -1, 1), "las": (1, -1, 1),
-}  # fmt: skip
+_SIGNS = {"lps": (1, 1, 1), "ras": (-1, -1, 1), "las": (1, -1, 1)}
+_LONG = {
+    "left-posterior-superior": "lps",
+    "right-anterior-superior": "ras",
+    "left-anterior-superior": "las",
+}
 _PACKED = {"gzip": "zlib", "gz": "zlib", "bzip2": "bzip2", "bz2": "bzip2"}
 # Unpacking is slow: a gigabyte of zeros, in a file of a kilobyte, takes half a minute.
 _MAX_BZIP2 = 2**28
@@ -171,7 +172,8 @@ def _dtype(fields: dict[str, str], path: Path) -> np.dtype:
 
 def _affine(fields: dict[str, str], space: list[int], axes: int, path: Path) -> tuple[np.ndarray, list[str]]:
     """Geometry, from "space directions" or, without them, from "spacings" alone."""
-    signs = np.array(_SPACES.get(fields.get("space", "").lower().removesuffix("-time"), (1, 1, 1)), float)
+    named = _space(fields)
+    signs = np.array(_SIGNS[named or "lps"], float)
     vectors, time = _directions(fields)
     origin = next(iter(_vectors(fields.get("space origin", ""))), None) or [0.0] * 3
     origin = origin if time is None else origin[:3]
@@ -185,6 +187,9 @@ def _affine(fields: dict[str, str], space: list[int], axes: int, path: Path) -> 
                 refuse(path, "has axes that do not lie in three-dimensional space; export it again")
             matrix[:, column] = 0
             matrix[: len(vector), column] = vector
+        if named is None:
+            said = fields.get("space", "none")[:40]
+            notes.append(f"The header names no anatomical space (space: {said}); L, P, S is assumed.")
     else:
         spacings = numbers(path, fields, "spacings", [np.nan] * axes)
         known = [spacings[axis] if axis < len(spacings) else np.nan for axis in space]
@@ -195,7 +200,8 @@ def _affine(fields: dict[str, str], space: list[int], axes: int, path: Path) -> 
             notes.append("The header gives no voxel spacing; 1 mm is assumed.")
         if min(matrix[range(len(space)), range(len(space))]) <= 0:
             refuse(path, f"has a voxel spacing of {np.nanmin(known):g} in its header; correct it")
-        notes.append("The header gives no orientation; the axes L, P, S are assumed.")
+        axes_in_words = ", ".join(named or "lps").upper()
+        notes.append(f"The header gives no orientation; the axes {axes_in_words} are assumed.")
     place = np.zeros(3)
     place[: len(origin)] = origin
     if len(space) == 2:
@@ -205,6 +211,14 @@ def _affine(fields: dict[str, str], space: list[int], axes: int, path: Path) -> 
     affine = lps_affine(matrix * signs[:, None], np.ones(3), place * signs)
     check_affine(path, affine)
     return affine, notes
+
+
+def _space(fields: dict[str, str]) -> str | None:
+    """The space as a key of `_SIGNS`, with time or without; None where it is another or none."""
+    said = fields.get("space", "").lower()
+    short = _LONG.get(said.removesuffix("-time"), said)
+    short = short.removesuffix("t") if len(short) == 4 else short
+    return short if short in _SIGNS else None
 
 
 def _bytes(

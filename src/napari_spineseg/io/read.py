@@ -25,10 +25,11 @@ def read_volume(path: Path, volume: int | None = None, series: str | None = None
     Raises
     ------
     ScanError
-        If the path is no scan, or not one scan: see each format's reader.
+        If the path is no scan, or not one scan: see each format's reader; or if a pick has no meaning there.
     """
     path = Path(path)
     kind = format_of(path)
+    _check_pick(path, kind, volume, series)
     try:
         # Damaged headers make numpy warn about what is refused in words a moment later.
         with quiet():
@@ -51,6 +52,15 @@ def read_only_volume(path: Path) -> Volume:
         return read_volume(path)
     except SeveralScansError as error:
         raise error.elsewhere() from error
+
+
+def _check_pick(path: Path, kind: Format, volume: int | None, series: str | None) -> None:
+    """Refuse a pick that would pass unheard, and stand in the record as if it had been made."""
+    is_dicom = kind in ("dicom", "folder")
+    if series is not None and not is_dicom:
+        refuse(path, "is no DICOM, so it has no series; leave --series out")
+    if volume and is_dicom:
+        refuse(path, f"is DICOM, which has no volume {volume}; pick a series of it with --series")
 
 
 def _read(path: Path, kind: Format, volume: int | None, series: str | None) -> Volume:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -62,28 +63,26 @@ def stack_of(page: Any, description: str, pages: int, size: int) -> Stack:
     pages, size
         Pages found, and bytes of the file.
     """
-    note = None
+    note, z, unit = None, 0.0, None
     if description.startswith("ImageJ="):
         pairs = dict(line.split("=", 1) for line in description.splitlines() if "=" in line)
         said, z, unit = _imagej(pairs)
+        volumes, mixed = _hyperstack(pairs)
         note = _own_note(pairs.get("spineseg", ""))
     elif "<OME" in description[:4096]:
         return _ome_stack(description, pages)
     else:
-        said, z, unit = 0, 0.0, None
+        said, volumes, mixed = _shaped(description)
     contiguous = False
     images = pages
     if said > pages == 1 and len(page.dataoffsets) == 1 and int(page.compression) == 1:
         needed = page.dataoffsets[0] + said * page.databytecounts[0]
         contiguous = needed <= size
         images = said if contiguous else pages
-    volumes, mixed = 1, False
-    if said and images == said:
-        slices, frames, channels = (_whole(pairs.get(k)) or 1 for k in ("slices", "frames", "channels"))
-        # Where only one of the three counts, nobody told the program what the third axis is: slices.
-        if slices > 1 or min(frames, channels) > 1:
-            volumes = frames if images % frames == 0 else 1
-            mixed = channels > 1
+    if images != said:
+        volumes, mixed = 1, False
+    elif images % volumes:
+        volumes = 1
     rows, columns, warnings = _in_plane(page, unit)
     if not z:
         z = 1.0
@@ -99,6 +98,31 @@ def _imagej(pairs: dict[str, str]) -> tuple[int, float, float | None]:
     unit = _MM.get(pairs.get("unit", "").strip().lower())
     spacing = _positive(pairs.get("spacing"))
     return _whole(pairs.get("images")), spacing * unit if unit else 0.0, unit
+
+
+def _hyperstack(pairs: dict[str, str]) -> tuple[int, bool]:
+    """Volumes of an ImageJ stack, and whether channels alternate in it."""
+    slices, frames, channels = (_whole(pairs.get(k)) or 1 for k in ("slices", "frames", "channels"))
+    # Where only one of the three counts, nobody told the program what the third axis is: slices.
+    if slices > 1 or min(frames, channels) > 1:
+        return frames, channels > 1
+    return 1, False
+
+
+def _shaped(description: str) -> tuple[int, int, bool]:
+    """Pages, volumes and whether these alternate, as tifffile writes them: `{"shape": [2, 5, 14, 12]}`."""
+    try:
+        said = json.loads(description)
+    except ValueError:
+        return 0, 1, False
+    shape, axes = (said.get(key) for key in ("shape", "axes")) if isinstance(said, dict) else (None, None)
+    if not isinstance(shape, list) or not all(isinstance(n, int) and n > 0 for n in shape):
+        return 0, 1, False
+    named = axes if isinstance(axes, str) and len(axes) == len(shape) else "Z" * len(shape)
+    counting = [(n, axis) for n, axis in zip(shape[:-2], named, strict=False) if n > 1]
+    if len(counting) < 2:
+        return math.prod(shape[:-2]), 1, False
+    return math.prod(shape[:-2]), counting[0][0], len(counting) > 2 or counting[1][1] != "Z"
 
 
 def _own_note(text: str) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_spineseg.errors import SeveralScansError
 from napari_spineseg.io.guard import refuse, shown
+from napari_spineseg.scan import LEAST_VOXEL_MM3
 
 
 @dataclass
@@ -64,12 +65,15 @@ def check_affine(path: Path, affine: np.ndarray) -> None:
     if not np.isfinite(affine).all():
         refuse(path, "has a position or spacing that is not a number; export it again")
     lengths = np.linalg.norm(affine[:3, :3], axis=0)
+    sizes = " x ".join(f"{v:g}" for v in lengths)
+    impossible = f"has an impossible voxel spacing ({sizes} mm); export it again"
     if lengths.min() < 1e-6 or lengths.max() > 1e4:
-        sizes = " x ".join(f"{v:g}" for v in lengths)
-        refuse(path, f"has an impossible voxel spacing ({sizes} mm); export it again")
+        refuse(path, impossible)
     # Relative to the spacing, so that small voxels are not called flat.
     if abs(np.linalg.det(affine[:3, :3] / lengths)) < 1e-3:
         refuse(path, "has a singular affine: two of its axes point the same way; export it again")
+    if abs(np.linalg.det(affine[:3, :3])) < LEAST_VOXEL_MM3:
+        refuse(path, f"{impossible}, in millimetres")
     if np.abs(affine[:3, 3]).max() > 1e6:
         refuse(path, "lies more than a kilometre from the scanner's centre; export it again")
 
