@@ -22,7 +22,7 @@ from napari_spineseg.widgets.correct.doubts import DoubtPanel
 from napari_spineseg.widgets.correct.draw import DrawPanel
 from napari_spineseg.widgets.correct.gestures import Gestures, is_request
 from napari_spineseg.widgets.correct.help import help_button
-from napari_spineseg.widgets.correct.history import History, Said, as_said, history_of
+from napari_spineseg.widgets.correct.history import History, Said, history_of
 from napari_spineseg.widgets.correct.keeper import Keeper
 from napari_spineseg.widgets.correct.keys import LayerKeys, add_shortcuts
 from napari_spineseg.widgets.correct.linked import LinkedDock
@@ -34,7 +34,7 @@ from napari_spineseg.widgets.correct.tools import ALL_SLICES, Place, ToolGrid, e
 from napari_spineseg.widgets.correct.undo import UndoBar
 from napari_spineseg.widgets.correct.work import Offer
 from napari_spineseg.widgets.drawn_on import DrawnOn, why_not_kept
-from napari_spineseg.widgets.numberings import named
+from napari_spineseg.widgets.numberings import named, said_with
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label
 from napari_spineseg.widgets.picker import LayerPicker, uncover
@@ -169,6 +169,7 @@ class CorrectPage(Page):
         self.keeper.detach()
         for part in (self.offer_panel, self.card):
             part.clear()
+        self.run_bar.button.setEnabled(True)  # a version of other labels may still be on its way
         self.review.show_state("in-progress")  # until the store is asked
         self._layer = layer
         self._of = self._scan()
@@ -253,18 +254,19 @@ class CorrectPage(Page):
     def _on_accepted(self, offer: Offer) -> None:
         if self._layer is None or offer.labels.shape != self._layer.data.shape:
             return
+        said = said_with(self._layer, offer.labels, numbering_from(offer.about))
         with self.carry.drawing("anew"):
-            self.apply(offer.edit(self._layer.data), as_said(numbering_from(offer.about)))
+            self.apply(offer.edit(self._layer.data), said)
         self.keeper.accepted(offer)
         self.picker.refresh()
         self.doubts.check()
 
-    def _on_saved(self, version: Version) -> None:
-        self.run_bar.button.setEnabled(True)
-        self.say(self.review.show_saved(version, self.card))
+    def _on_saved(self, version: Version, layer: Labels) -> None:
+        if layer is self._layer:
+            self.run_bar.button.setEnabled(True)
+            self.say(self.review.show_saved(version, self.card))
         self.session.corrections_changed.emit()
-        name = self._layer.name if self._layer is not None else "the segmentation"
-        show_info(f"Saved version {version.number} of {name}")
+        show_info(f"Saved version {version.number} of {layer.name}")
 
     def _on_failed(self, error: Exception) -> None:
         self.run_bar.button.setEnabled(True)
