@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -106,14 +107,34 @@ def test_the_record_beside_labels_names_their_scan(model, scans, record, expecte
     assert session.scan_name_of(mask).startswith("t2")  # napari numbers layers of one name
 
 
-def test_a_scan_that_was_renamed_on_disk_is_known_by_its_checksum(model, tmp_path):
+def test_a_scan_that_was_renamed_on_disk_is_known_by_its_checksum(model, tmp_path, qtbot):
     for name in ("x", "y"):
         (tmp_path / f"{name}.mha").write_text(name)
     record = made_from(T2, sha256=hashlib.sha256(b"y").hexdigest())
     session = session_of(model)
     scan(model, str(tmp_path / "y.mha"))
     scan(model, str(tmp_path / "x.mha"))
-    assert session.scan_of(labels(model, **record)).name == "y"
+    mask = labels(model, **record)
+    qtbot.waitUntil(lambda: session.scan_of(mask) is not None)
+    assert session.scan_of(mask).name == "y" and session.scan.name == "y"
+
+
+def test_a_file_that_is_far_away_does_not_hold_up_the_window(model, tmp_path, qtbot, monkeypatch):
+    """Until its checksum is known the labels are nobody's, and not another scan's."""
+    may_go_on = Event()
+    monkeypatch.setattr(
+        "napari_spineseg.widgets.checksums.sha256_of", lambda path: may_go_on.wait(60) and path.name
+    )
+    session = session_of(model)
+    for name in ("x", "y"):
+        scan(model, f"/p/{name}.mha")
+    mask = labels(model, **made_from(T2, sha256="x.mha"))
+    heard = []
+    session.layers_changed.connect(lambda: heard.append(session.scan_of(mask)))
+    assert session.scan_of(mask) is None and session.segmentation is mask
+    may_go_on.set()
+    qtbot.waitUntil(lambda: session.scan_of(mask) is not None)
+    assert session.scan.name == "x" and session.segmentation is mask and heard[-1] is session.scan
 
 
 def test_of_several_volumes_of_a_file_the_name_tells(model):
@@ -139,6 +160,21 @@ def test_labels_that_two_scans_fit_are_nobodys_until_a_person_says(model):
     assert session.scan_of(mask) is t2 and session.segmentation is None
     model.layers.selection.active = mask
     assert session.scan is t2
+
+
+def test_what_a_person_said_is_taken_back_and_the_record_is_what_it_was(model):
+    session = session_of(model)
+    t1 = scan(model, T1)
+    scan(model, "/p/stir.mha")
+    mask = labels(model, **made_from(T2))
+    assert session.scan_of(mask) is None and not session.may_change_scan(mask)
+    session.say_scan(mask, t1)
+    assert session.scan_of(mask) is t1 and session.may_change_scan(mask)
+    session.unsay_scan(mask)
+    assert session.scan_of(mask) is None and session.scan_name_of(mask) == "t2"
+    session.say_scan(mask, t1)
+    mask.paint((1, 2, 2), 3)
+    assert not session.may_change_scan(mask)  # corrections are kept with it
 
 
 def test_that_the_other_scan_was_closed_says_nothing(model):
@@ -170,6 +206,28 @@ def test_a_preprocessed_scan_is_not_the_scan_that_was_closed(model):
     session.link(mask, t2)
     scan(model, T2, history=({"step": "n4"},))
     model.layers.remove(t2)
+    assert session.scan_of(mask) is None
+
+
+def test_results_of_two_recipes_are_two_scans(model):
+    session = session_of(model)
+    crops = [{"step": "crop", "settings": {"head_mm": mm}} for mm in (10, 20)]
+    first, second = (scan(model, T2, name="t2_prep", history=(crop,)) for crop in crops)
+    mask = labels(model)
+    session.link(mask, first)
+    model.layers.remove(first)
+    assert session.scan_of(mask) is None and mask not in session.over(second)
+    again = scan(model, T2, name="t2_prep", history=crops[:1])
+    assert session.scan_of(mask) is again
+
+
+def test_a_file_that_holds_something_else_by_now_is_not_the_scan_that_was_closed(model):
+    session = session_of(model)
+    t2 = scan(model, T2)
+    mask = labels(model)
+    session.link(mask, t2)
+    model.layers.remove(t2)
+    model.add_image(np.zeros((9, 6, 5)), metadata=known("scan", T2))
     assert session.scan_of(mask) is None
 
 

@@ -73,6 +73,12 @@ class LayerView:
         known = (options.get("metadata") or {}).get(METADATA_KEY)
         return cls(array, scale, translate, name, known if isinstance(known, Mapping) else {})
 
+    @property
+    def own_grid(self) -> Grid | None:
+        """The file's own grid; None where the layer knows none that its voxels lie on."""
+        own = _own_grid(self.known)
+        return own if own is not None and own.to_orientation().grid.shape == self.data.shape else None
+
     def grid(self) -> tuple[Grid, list[str]]:
         """The file's own grid, and what to say if it had to be made up.
 
@@ -83,16 +89,14 @@ class LayerView:
         ScanError
             If the layer has an impossible scale.
         """
-        own = _own_grid(self.known)
-        if own is not None:
-            turn = own.to_orientation()
-            if turn.grid.shape == self.data.shape:
-                return _with_spacing(own, self.scale), []
+        if (own := self.own_grid) is not None:
+            return _with_spacing(own, self.scale), []
         slices, rows, columns = self.scale
         affine = np.array([[slices, 0, 0, 0], [0, 0, -columns, 0], [0, -rows, 0, 0], [0, 0, 0, 1.0]])
         affine[:3, 3] = self.translate[0], -self.translate[2], -self.translate[1]
         check_affine(Path(self.name), affine)
-        changed = "was cropped or resampled" if own is not None else "does not come from a medical file"
+        cut = _own_grid(self.known) is not None
+        changed = "was cropped or resampled" if cut else "does not come from a medical file"
         sizes = " x ".join(f"{v:g}" for v in self.scale)
         return Grid(self.data.shape, affine), [
             f"The layer {self.name} {changed}: its own spacing of {sizes} mm and sagittal axes are used."

@@ -134,7 +134,7 @@ def scan_from(view: LayerView) -> Scan:
 
 def segmentation_from(view: LayerView, scan: Scan | None = None) -> Segmentation:
     """The labels in a view of a layer. Raises `ScanError` as `segmentation_from_layer` does."""
-    if scan is not None and not view.known and scan.sagittal().shape == view.data.shape:
+    if scan is not None and view.own_grid is None and scan.sagittal().shape == view.data.shape:
         grid, notes = scan.grid, []
     else:
         grid, notes = view.grid()

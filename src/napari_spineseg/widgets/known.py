@@ -17,6 +17,11 @@ def about(layer: Layer) -> dict[str, Any]:
     return known if isinstance(known, dict) else {}
 
 
+def file_of(layer: Layer) -> str:
+    """Where the layer was read from; empty if it was not."""
+    return str(about(layer).get("source") or layer.source.path or "")
+
+
 def same_grid(scan: Layer, segmentation: Layer) -> bool:
     """Whether every voxel of both is at the same place, as far as the layers tell."""
     if scan.data.shape != segmentation.data.shape or not np.allclose(scan.scale, segmentation.scale):

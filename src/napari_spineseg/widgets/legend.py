@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from napari.layers import Labels
@@ -51,6 +51,7 @@ class Legend(QWidget):
         self._session = session
         self._layer: Labels | None = None
         self._colours: dict[int | None, np.ndarray] = {}
+        """Those of hidden labels before they were hidden here."""
         self._hidden: set[Structure] = set()
         self.chips: dict[int, QToolButton] = {}
         self.headings: dict[Structure, QToolButton] = {}
@@ -71,10 +72,9 @@ class Legend(QWidget):
         """Show the labels of `layer` from now on, and as they are edited."""
         self._unwatch()
         self._layer = layer
-        self._hidden = set()
+        self._hidden = hidden_in(layer) if layer is not None else set()
+        self._colours = {}
         if layer is not None:
-            colours = layer.colormap.color_dict if isinstance(layer.colormap, DirectLabelColormap) else {}
-            self._colours = dict(colours)
             layer.events.paint.connect(self._on_edited)
             layer.events.data.connect(self._on_edited)
             layer.events.selected_label.connect(self._mark_selected)
@@ -95,7 +95,7 @@ class Legend(QWidget):
             return
         scheme, numbering = scheme_of(self._layer)
         names = names_of(labels_in(self._layer), scheme, numbering)
-        kinds = {label: structure_of(label) if scheme == "levels" else _structure(label) for label in names}
+        kinds = {label: kind_of(label, scheme) for label in names}
         for label, name in names.items():
             self.chips[label] = self._chip(label, name, scheme)
         if scheme == "levels":
@@ -125,7 +125,7 @@ class Legend(QWidget):
 
     def _chip(self, label: int, name: str, scheme: Scheme) -> QToolButton:
         chip = _tool_button(name[:1].upper() + name[1:], "chip")
-        kind = structure_of(label) if scheme == "levels" else _structure(label)
+        kind = kind_of(label, scheme)
         side = self.fontMetrics().ascent()
         chip.setIconSize(QSize(side, side))
         chip.setIcon(swatch(colour_of(label, scheme), side, hollow=kind in self._hidden))
@@ -163,11 +163,15 @@ class Legend(QWidget):
     def _toggle(self, kind: Structure) -> None:
         self._hidden ^= {kind}
         scheme, _ = scheme_of(self._layer)
-        colours = dict(self._colours)
-        for label in self.chips:
-            structure = structure_of(label) if scheme == "levels" else _structure(label)
-            if structure in self._hidden:
+        colours = dict(_colours_of(self._layer))
+        for label in {*self.chips, *_transparent(colours)}:
+            if kind_of(label, scheme) is not kind:
+                continue
+            if kind in self._hidden:
+                self._colours[label] = colours.get(label, colour_of(label, scheme))
                 colours[label] = np.zeros(4)
+            else:
+                colours[label] = self._colours.get(label, colour_of(label, scheme))
         self._layer.colormap = DirectLabelColormap(color_dict=colours)
         self.refresh()
 
@@ -196,10 +200,11 @@ def scheme_of(layer: Labels) -> tuple[Scheme, Numbering]:
 
 def labels_in(layer: Labels) -> list[int]:
     """Labels that occur, background left out, ascending."""
-    return sorted(_present(layer.data) - {0})
+    return sorted(numbers_in(layer.data) - {0})
 
 
-def _present(slices: Iterable[np.ndarray]) -> set[int]:
+def numbers_in(slices: Iterable[np.ndarray]) -> set[int]:
+    """Numbers that occur in a volume of labels, that of the background too."""
     # Counting is many times faster than sorting (np.unique); slice by slice it needs no large copy.
     found: set[int] = set()
     for plane in slices:
@@ -211,8 +216,25 @@ def _present(slices: Iterable[np.ndarray]) -> set[int]:
     return found
 
 
-def _structure(label: int) -> Structure:
+def kind_of(label: int, scheme: Scheme) -> Structure:
+    """What kind of structure a number stands for."""
+    if scheme == "levels":
+        return structure_of(label)
     return Structure(label) if label in Structure._value2member_map_ else Structure.BACKGROUND
+
+
+def hidden_in(layer: Labels) -> set[Structure]:
+    """Kinds that are hidden in a layer. It is the layer that knows: another one may have been shown since."""
+    scheme, _ = scheme_of(layer)
+    return {kind_of(label, scheme) for label in _transparent(_colours_of(layer))}
+
+
+def _colours_of(layer: Labels) -> Mapping[int | None, np.ndarray]:
+    return layer.colormap.color_dict if isinstance(layer.colormap, DirectLabelColormap) else {}
+
+
+def _transparent(colours: Mapping[int | None, np.ndarray]) -> list[int]:
+    return [label for label, colour in colours.items() if label and colour[3] == 0]
 
 
 def _tool_button(text: str, role: str) -> QToolButton:

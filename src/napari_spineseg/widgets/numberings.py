@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.layers import Labels
 
 from napari_spineseg.anatomy import Numbering, Structure, structure_of
@@ -13,7 +14,7 @@ from napari_spineseg.corrections.edit import Edit
 from napari_spineseg.corrections.tools import relabel_column
 from napari_spineseg.errors import SettingsError
 from napari_spineseg.widgets.known import about
-from napari_spineseg.widgets.legend import labels_in, scheme_of
+from napari_spineseg.widgets.legend import labels_in, numbers_in, scheme_of
 
 if TYPE_CHECKING:
     from napari_spineseg.instances.numbering import Alternative
@@ -72,8 +73,6 @@ def named(layer: Labels, label: int, name: str, numbering: Numbering) -> tuple[E
 
 def said_after(layer: Labels, shift: int, numbering: Numbering, words: str) -> dict[str, Any]:
     """What is said of a column whose numbers went up by `shift`, and why: `words`."""
-    from napari_spineseg.instances.numbering import ABOUT_THE_NUMBERS
-
     known = about(layer)
     before = scheme_of(layer)[1]
     provenance = dict(known.get("provenance") or {})
@@ -85,11 +84,30 @@ def said_after(layer: Labels, shift: int, numbering: Numbering, words: str) -> d
             {**finding, "where": renamed(finding["where"], shift, before, numbering)}
             for finding in provenance["tumours"]
         ]
-    warnings = [w for w in known.get("warnings", ()) if not any(part in w for part in ABOUT_THE_NUMBERS)]
     return {
         "numbering": provenance["numbering"],
-        "warnings": tuple(renamed(w, shift, before, numbering) for w in warnings),
+        "warnings": tuple(renamed(w, shift, before, numbering) for w in _without_doubt_of_numbers(known)),
         "numberings": (),
         "chosen": words,
         "provenance": provenance,
     }
+
+
+def said_with(layer: Labels, labels: np.ndarray, numbering: Numbering) -> dict[str, Any]:
+    """What is said of `layer` once it holds other labels of its scan, numbered by a person already."""
+    said = {"numbering": {"lumbar": numbering.lumbar, "thoracic": numbering.thoracic}}
+    if numbering == scheme_of(layer)[1] and _lowest(labels) == _lowest(layer.data):
+        return said
+    # What else would fit was told from the numbers that are gone: chosen now, it would number them twice.
+    return {**said, "numberings": (), "warnings": tuple(_without_doubt_of_numbers(about(layer)))}
+
+
+def _without_doubt_of_numbers(known: Mapping[str, Any]) -> list[str]:
+    from napari_spineseg.instances.numbering import ABOUT_THE_NUMBERS
+
+    return [w for w in known.get("warnings", ()) if not any(part in w for part in ABOUT_THE_NUMBERS)]
+
+
+def _lowest(labels: np.ndarray) -> int:
+    """The lowest vertebra that is labelled; 0 where there is none."""
+    return min((n for n in numbers_in(labels) if structure_of(n) is Structure.VERTEBRA), default=0)

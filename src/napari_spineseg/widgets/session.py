@@ -11,7 +11,9 @@ from napari.settings import get_settings
 from psygnal import Signal, SignalInstance
 
 from napari_spineseg.widgets.belonging import Belonging
+from napari_spineseg.widgets.checksums import Checksums
 from napari_spineseg.widgets.known import about, same_grid
+from napari_spineseg.widgets.scheme import settle_scheme
 from napari_spineseg.widgets.view import bring_into_view
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ class Session:
         self._viewer = weakref.ref(viewer)
         self._scan: Image | None = None
         self._segmentation: Labels | None = None
-        self._belonging = Belonging()
+        self._belonging = Belonging(Checksums(self._on_checksum).of)
         self.histories: dict[Labels, Any] = {}
         """What can be undone on each segmentation; ask with `correct.history.history_of`."""
         events = viewer.layers.events
@@ -99,6 +101,8 @@ class Session:
         if layer is self._segmentation:
             return
         self._segmentation = layer
+        if layer is not None:
+            settle_scheme(layer)
         if layer is not None and (scan := self.scan_of(layer) or self._shown_with(layer)) is not None:
             self.scan = scan
         self.segmentation_changed.emit(layer)
@@ -126,9 +130,18 @@ class Session:
 
     def say_scan(self, segmentation: Labels, scan: Image) -> None:
         """A person says that `segmentation` was drawn on `scan`."""
-        self.link(segmentation, scan)
+        self._belonging.say(unwrapped(segmentation), unwrapped(scan), known=False)
         self.scan = scan
         self.viewer.layers.selection.active = segmentation
+        self.layers_changed.emit()
+
+    def may_change_scan(self, segmentation: Labels) -> bool:
+        """Whether a person may say that `segmentation` was drawn on another scan than it counts for."""
+        return self._belonging.may_change(segmentation)
+
+    def unsay_scan(self, segmentation: Labels) -> None:
+        """It is not known any more which scan `segmentation` was drawn on."""
+        self._belonging.unsay(segmentation)
         self.layers_changed.emit()
 
     def scan_of(self, segmentation: Labels) -> Image | None:
@@ -183,6 +196,14 @@ class Session:
                 segmentations[-1] if segmentations and not scans else None
             )
         self.layers_changed.emit()
+
+    def _on_checksum(self) -> None:
+        """Labels may now be known to be those of a scan that was moved."""
+        if not self.open:
+            return
+        if self._segmentation is not None and (scan := self.scan_of(self._segmentation)) is not None:
+            self.scan = scan
+        self._on_layers()
 
     def _on_renamed(self, event: Any = None) -> None:
         self.layers_changed.emit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,16 @@ if TYPE_CHECKING:
 
 # Beyond this share of the way from the middle to the edge of the canvas, the camera moves too.
 _COMFORTABLE = 0.7
+
+
+def volume_axes(displayed: Iterable[int], ndim: int) -> list[int]:
+    """Which of a volume's axes are displayed in a window of `ndim`: beside a time series, the last three.
+
+    >>> volume_axes((2, 3), ndim=4)
+    [1, 2]
+    """
+    first = ndim - 3
+    return [axis - first for axis in displayed if axis >= first]
 
 
 def placement_of(layer: Layer) -> dict[str, Any]:
@@ -49,13 +60,14 @@ def centre_of(labels: np.ndarray, label: int) -> tuple[float, float, float] | No
 
 def go_to(viewer: Viewer, point: tuple[float, ...]) -> None:
     """Show the slice through `point` (world, mm) and, where it is near the edge or outside, centre it."""
-    viewer.dims.set_point(range(len(point)), point)
+    dims = viewer.dims
+    dims.set_point(range(dims.ndim - len(point), dims.ndim), point)
     camera = viewer.scene.camera
-    shown = viewer.dims.displayed
-    target = np.asarray(point)[list(shown)]
+    shown = volume_axes(dims.displayed, dims.ndim)
+    target = np.asarray(point)[shown]
     centre = np.asarray(camera.center)[-len(shown) :]
     reach = np.asarray(viewer.canvas.size)[-2:] / (2 * camera.zoom)
-    if viewer.dims.ndisplay == 3 or np.any(np.abs(target - centre) > _COMFORTABLE * reach):
+    if dims.ndisplay == 3 or np.any(np.abs(target - centre) > _COMFORTABLE * reach):
         camera.center = (0.0,) * (3 - len(shown)) + tuple(float(v) for v in target)
 
 
@@ -66,18 +78,17 @@ def bring_into_view(viewer: Viewer, layer: Layer) -> None:
     """
     low, high = np.asarray(layer.extent.world)
     half = np.abs(np.asarray(layer.extent.step)) / 2
-    point = np.asarray(viewer.dims.point)
-    for axis in viewer.dims.not_displayed:
-        if (
-            axis < len(low) == len(point)
-            and not low[axis] - half[axis] <= point[axis] <= high[axis] + half[axis]
-        ):
-            viewer.dims.set_point(axis, (low[axis] + high[axis]) / 2)
+    first = viewer.dims.ndim - len(low)
+    point = np.asarray(viewer.dims.point)[first:]
+    for shown in viewer.dims.not_displayed:
+        axis = shown - first
+        if axis >= 0 and not low[axis] - half[axis] <= point[axis] <= high[axis] + half[axis]:
+            viewer.dims.set_point(shown, (low[axis] + high[axis]) / 2)
 
 
 def sagittal_index(viewer: Viewer, layer: Layer) -> int | None:
     """Which sagittal slice of `layer` is shown; None while the view is another plane or 3D."""
-    if viewer.dims.ndisplay != 2 or 0 in viewer.dims.displayed:
+    if viewer.dims.ndisplay != 2 or 0 in volume_axes(viewer.dims.displayed, viewer.dims.ndim):
         return None
     index = round(float(layer.world_to_data(viewer.dims.point)[0]))
     return index if 0 <= index < layer.data.shape[0] else None

@@ -24,6 +24,7 @@ from napari_spineseg.corrections.doubt.unsure import expected_cells
 from napari_spineseg.io.layers import layer_tuple_for_segmentation
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Scan, Segmentation
+from napari_spineseg.widgets.view import volume_axes
 
 UNSURE = (3, 15, 15)
 """Where the model of these tests guessed, sagittal voxels: in the uppermost body."""
@@ -164,7 +165,7 @@ def canvas_of(viewer):
 def on_canvas(viewer, layer, index) -> QPoint:
     """Where on the canvas a voxel is."""
     camera = viewer.scene.camera
-    shown = list(viewer.dims.displayed)
+    shown = volume_axes(viewer.dims.displayed, viewer.dims.ndim)
     world = np.asarray(layer.data_to_world(index))[shown]
     size = np.array([canvas_of(viewer).height(), canvas_of(viewer).width()])
     row, column = (world - np.asarray(camera.center)[-2:]) * camera.zoom + size / 2

@@ -88,13 +88,43 @@ def test_what_was_drawn_before_it_was_told_is_kept_with_the_scan_that_was_meant(
     assert np.array_equal(turn.apply(entry.latest.load().labels), mask.data)
 
 
+def test_a_wrong_choice_is_taken_back_until_something_is_drawn(viewer, page, qtbot, scans, mask, question):
+    choose(question, "T1", qtbot)
+    assert question.isVisible() and not question.choice.isVisible() and clipped(page) == []
+    assert question.words.words == "mask_seg counts as drawn on T1."
+    click(qtbot, question.change)
+    assert page.keeper.idle and question.choice.isVisible() and not question.change.isVisible()
+    assert page.session.scan_of(mask) is None and "drawn_on" not in mask.metadata["spineseg"]
+    choose(question, "T2", qtbot)
+    settle(page)
+    draw(viewer, mask)
+    # Corrections are kept with T2 from now on.
+    assert page.session.scan_of(mask) is scans["T2"] and question.isHidden()
+    wait_until(lambda: kept() == ["T2"])
+
+
+def test_a_wrong_guess_can_be_put_right(viewer, page, qtbot, question):
+    """The right scan was opened last, when there was one already that fits."""
+    add_scan(viewer, sequence("T1"))
+    layer = add_labels(viewer, column_scan("mask"), sagittal_labels())
+    settle(page)
+    assert question.isHidden()  # there is no other to choose
+    add_scan(viewer, sequence("T2", 2))
+    viewer.layers.selection.active = layer
+    assert question.words.words == "mask_seg counts as drawn on T1."
+    click(qtbot, question.change)
+    choose(question, "T2", qtbot)
+    settle(page)
+    assert page.session.scan_of(layer) is viewer.layers["T2"] and not page.keeper.idle
+
+
 def test_choosing_another_scan_later_does_not_move_them(viewer, page, qtbot, scans, mask, question):
     choose(question, "T2", qtbot)
     viewer.layers.selection.active = scans["T1"]
     assert page.layer is None
     viewer.layers.selection.active = mask
     settle(page)
-    assert page.session.scan is scans["T2"] and question.isHidden()
+    assert page.session.scan is scans["T2"] and question.choice.isHidden()
     draw(viewer, mask)
     click(qtbot, page.run_bar.button)
     wait_until(lambda: kept() == ["T2"])

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Event
 
 import numpy as np
 from correct_kit import (
     add_labels,
+    add_segmentation,
     key,
     opened,
     press,
     settle,
 )
 from gui_kit import add_scan, click, column_scan, sagittal_labels
+from qtpy.QtCore import QThreadPool
 
 from napari_spineseg.corrections.journal import read_journal
 from napari_spineseg.corrections.store import CorrectionsStore, default_store
@@ -119,16 +122,89 @@ def test_the_review_is_that_of_the_scan_that_is_corrected(viewer, page, qtbot):
     assert page.hint.words == "Done: with the next Save version."
     with qtbot.waitSignal(page.keeper.saved):
         key(viewer, "Control-Enter")
-    scan = column_scan("other")
-    moved = np.array([[1.0, 0, 0, 30], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
-    other = replace(scan, voxels=scan.voxels + 1, affine=moved @ scan.affine)
-    add_scan(viewer, other)
-    viewer.layers.selection.active = add_labels(viewer, other, sagittal_labels())
+    add_scan(viewer, another_scan())
+    viewer.layers.selection.active = add_labels(viewer, another_scan(), sagittal_labels())
     settle(page)
     assert page.review.said == ("in-progress", "") and not page.card.isVisible()
     viewer.layers.selection.active = layer
     settle(page)
     assert page.review.said == ("done", "")
+
+
+def another_scan():
+    """Of the same shape elsewhere: another patient's."""
+    scan = column_scan("other")
+    moved = np.array([[1.0, 0, 0, 30], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
+    return replace(scan, voxels=scan.voxels + 1, affine=moved @ scan.affine)
+
+
+def test_what_is_found_of_a_scan_is_not_offered_for_the_next_one(viewer, page, qtbot):
+    """Whoever goes on to another patient while the store is read would get this one's drawing there."""
+    left_by_a_crash()
+    add_scan(viewer, another_scan())
+    layer = add_labels(viewer, another_scan(), sagittal_labels())
+    settle(page)
+    left = add_segmentation(viewer)
+    assert page.layer is left
+    QThreadPool.globalInstance().waitForDone()  # it is found, and the window has not heard of it yet
+    viewer.layers.selection.active = layer
+    settle(page)
+    assert page.layer is layer and not page.offer_panel.isVisible()
+    viewer.layers.selection.active = left
+    settle(page)
+    assert page.offer_panel.isVisible()
+
+
+def test_whoever_saves_and_goes_on_at_once_has_saved(viewer, page, qtbot, notifications):
+    layer = opened(viewer, page)
+    add_scan(viewer, another_scan())
+    other = add_labels(viewer, another_scan(), sagittal_labels())
+    viewer.layers.selection.active = layer
+    settle(page)
+    draw(viewer, layer)
+    drawn = layer.data.copy()
+    page.keeper.look()  # which is not done yet when the button is pressed
+    click(qtbot, page.run_bar.button)
+    viewer.layers.selection.active = other
+    assert page.layer is other and page.run_bar.button.isEnabled()
+    settle(page)
+    (entry,) = CorrectionsStore(default_store()).entries()
+    turn = entry.identity.grid.to_orientation()
+    assert entry.name == "column" and np.array_equal(turn.apply(entry.latest.load().labels), drawn)
+    assert "Saved version 1 of column_seg" in notifications()
+    # The card and the button are those of the labels that are worked on now.
+    assert not page.card.isVisible() and page.run_bar.button.isEnabled()
+    assert entry.unfinished() == []
+
+
+def test_leaving_labels_does_not_hold_up_the_window(viewer, page, qtbot, monkeypatch):
+    """The whole scan is written when the first thing is kept: seconds, for a large one."""
+    layer = opened(viewer, page)
+    draw(viewer, layer)
+    may_go_on = Event()
+    add = CorrectionsStore.add
+    monkeypatch.setattr(CorrectionsStore, "add", lambda *args: may_go_on.wait(60) and add(*args))
+    other = add_labels(viewer, column_scan(), np.zeros_like(sagittal_labels()), model="")
+    assert page.layer is other and page.keeper.busy
+    layer.data[0] = 7  # by whatever, later
+    may_go_on.set()
+    settle(page)
+    (entry,) = CorrectionsStore(default_store()).entries()
+    (left,) = entry.unfinished()
+    assert not (read_journal(left).labels[0] == 7).any() and read_journal(left).unsaved == 1
+
+
+def test_what_is_still_to_be_kept_is_kept_when_the_window_goes(viewer, page, qtbot):
+    layer = opened(viewer, page)
+    draw(viewer, layer)
+    drawn = layer.data.copy()
+    page.keeper.look()
+    click(qtbot, page.run_bar.button)
+    add_labels(viewer, column_scan(), np.zeros_like(sagittal_labels()), model="")
+    page.keeper.shut_down()  # with nothing of it done, or some
+    (entry,) = CorrectionsStore(default_store()).entries()
+    turn = entry.identity.grid.to_orientation()
+    assert np.array_equal(turn.apply(entry.latest.load().labels), drawn) and entry.unfinished() == []
 
 
 def test_opening_it_again_offers_the_last_version(viewer, page, qtbot):
@@ -143,6 +219,67 @@ def test_opening_it_again_offers_the_last_version(viewer, page, qtbot):
     assert "version 1" in page.offer_panel.words.words
     click(qtbot, page.offer_panel.yes)
     assert np.array_equal(layer.data, labels)
+
+
+def test_labels_of_structures_are_not_offered_for_labels_of_levels(viewer, page, qtbot):
+    """1 is any vertebra there, and L5 here."""
+    scan, turn = column_scan(), column_scan().grid.to_orientation()
+    structures = (sagittal_labels() > 0).astype(np.uint16)
+    store = CorrectionsStore(default_store(), create=True)
+    levels = sagittal_labels()
+    levels[3, 2:6, 33:38] = 3
+    for labels, scheme in ((levels, "levels"), (structures, "structures")):
+        stored = Segmentation(np.ascontiguousarray(turn.invert(labels)), scan.affine, scheme=scheme)
+        store.add_correction(scan, stored)
+    (entry,) = store.entries()
+    entry.start_journal(structures, {"scheme": "structures"}).leave()
+    layer = opened(viewer, page)
+    qtbot.waitUntil(page.offer_panel.isVisible)
+    assert "version 1" in page.offer_panel.words.words
+    click(qtbot, page.offer_panel.yes)
+    assert np.array_equal(layer.data, levels)
+
+
+def test_a_numbering_that_was_chosen_before_is_not_offered_once_more(viewer, page, qtbot):
+    """Other numberings are told by how far they are from the model's: chosen now, the column moves twice."""
+    scan, turn = column_scan(), column_scan().grid.to_orientation()
+    moved = sagittal_labels()
+    moved[(moved > 0) & (moved != 100)] += 1
+    CorrectionsStore(default_store(), create=True).add_correction(
+        scan, Segmentation(np.ascontiguousarray(turn.invert(moved)), scan.affine)
+    )
+    add_scan(viewer)
+    layer = add_labels(viewer, scan, sagittal_labels())
+    other = {"words": "The lowest is L4.", "shift": 1, "lumbar": 5, "thoracic": 12}
+    doubts = ("The lumbosacral junction is not in the image.", "L2 is cut off.")
+    layer.metadata["spineseg"] |= {"numberings": (other,), "warnings": doubts}
+    settle(page)
+    click(qtbot, page.offer_panel.yes)
+    known = layer.metadata["spineseg"]
+    assert np.array_equal(layer.data, moved) and known["numberings"] == ()
+    assert known["warnings"] == ("L2 is cut off.",)
+    key(viewer, "Control-Z")
+    known = layer.metadata["spineseg"]
+    assert np.array_equal(layer.data, sagittal_labels())
+    assert known["numberings"] == (other,) and known["warnings"] == doubts
+
+
+def test_labels_that_were_begun_by_hand_are_kept_with_their_levels(viewer, page, qtbot):
+    """napari's *New labels layer* knows neither the scan's grid nor what its numbers mean."""
+    scan = add_scan(viewer)
+    layer = viewer.add_labels(np.zeros(scan.data.shape, int), scale=scan.scale)
+    settle(page)
+    key(viewer, "P")
+    layer.selected_label, layer.brush_size = 2, 6
+    viewer.dims.set_current_step(0, 3)
+    press(viewer, layer, (3, 5, 34))
+    with qtbot.waitSignal(page.keeper.saved):
+        key(viewer, "Control-Enter")
+    (entry,) = CorrectionsStore(default_store()).entries()
+    version = entry.latest.load()
+    turn = entry.identity.grid.to_orientation()
+    assert np.array_equal(turn.apply(version.labels), layer.data) and set(np.unique(layer.data)) == {0, 2}
+    assert entry.latest.about["scheme"] == "levels" and page.card.headline.words == "Version 1 saved"
 
 
 def test_what_is_left_unsaved_is_taken_over_when_one_comes_back(viewer, page, qtbot):

@@ -16,6 +16,7 @@ from napari_spineseg.widgets.correct.keys import CORRECT_KEYS
 from napari_spineseg.widgets.correct.page import CorrectPage
 from napari_spineseg.widgets.dock import SpineSegDock
 from napari_spineseg.widgets.parts import bring_into_sight
+from napari_spineseg.widgets.view import go_to
 
 
 def test_it_is_a_step_of_the_dock(viewer, qtbot, spineseg_home):
@@ -100,6 +101,28 @@ def test_a_stroke_paints_where_the_mouse_was_and_nowhere_else(viewer, page, laye
     assert np.array_equal(layer.data, before)
     key(viewer, "Control-Shift-Z")
     assert np.array_equal(layer.data != before, changed)
+
+
+def test_beside_a_time_series_all_of_it_works_on_the_slice_that_is_shown(viewer, page, layer, qtbot):
+    """The window has four axes then, and the volume the last three of them."""
+    viewer.add_image(np.zeros((2, *layer.data.shape), np.uint8), scale=(1, *layer.scale), visible=False)
+    viewer.layers.selection.active = layer
+    assert viewer.dims.ndim == 4
+    viewer.dims.set_current_step(1, 3)
+    changed = []
+    for do in (
+        lambda: (key(viewer, "P"), press(viewer, layer, (3, 5, 34), (3, 7, 35))),
+        lambda: key(viewer, "="),
+        lambda: (key(viewer, "Shift-T"), press(viewer, layer, (3, 53, 4), (3, 53, 26))),
+    ):
+        before = layer.data.copy()
+        do()
+        changed.append(set(np.nonzero(before != layer.data)[0].tolist()))
+    assert changed[:2] == [{3}, {3}] and changed[2]
+    page.linked.toggle()
+    go_to(viewer, layer.data_to_world((1, 20, 12)))
+    assert layer.world_to_data(viewer.dims.point)[0] == pytest.approx(1)
+    assert page.linked.views.point[0] == pytest.approx(1)
 
 
 def test_only_over_background_is_kept_while_painting(viewer, page, layer):

@@ -114,6 +114,14 @@ def test_click_to_fix_adds_and_removes(viewer, page, layer, qtbot):
     assert (layer.data[3] != truth[3]).sum() < wrong / 2
 
 
+def test_where_levels_are_not_told_apart_there_is_nothing_to_number(viewer, page, layer):
+    structures = (sagittal_labels() > 0).astype(np.uint16)
+    viewer.add_labels(structures, scale=layer.scale, metadata={"spineseg": {"scheme": "structures"}})
+    settle(page)
+    assert page.column.words.words.startswith("These labels tell structures apart")
+    assert not page.column.button.isEnabled()
+
+
 def test_the_column_is_relabelled_with_its_names_and_back(viewer, page, layer, qtbot):
     before = layer.data.copy()
     layer.selected_label = 1

@@ -144,6 +144,18 @@ def test_clicks_and_keys_go_to_the_figure_and_draw_its_line(shared, measured, qt
     assert lines_of(viewer) == []
 
 
+def test_lines_are_drawn_beside_a_time_series_too(shared, measured, qtbot):
+    """The window has four axes then, and the volume the last three of them."""
+    page, labels = measured
+    shared.add_image(np.zeros((2, 6, 80, 40), np.uint8), visible=False)
+    shared.layers.selection.active = labels
+    press(qtbot, page.panel.table, 0, 0)
+    (layer,) = lines_of(shared)
+    places = np.concatenate(list(layer.data))[:, 0]
+    assert shared.dims.ndim == 4 and len(set(places)) == 1
+    assert layer.world_to_data(shared.dims.point)[0] == pytest.approx(places[0])
+
+
 def test_the_lines_may_be_removed_by_hand_and_nobody_works_on_them(shared, measured, qtbot, tmp_path):
     viewer, (page, layer) = shared, measured
     table, image = page.panel.table, page.session.scan

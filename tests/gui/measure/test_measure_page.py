@@ -142,7 +142,7 @@ def test_labels_that_two_scans_fit_are_measured_with_neither_until_it_is_said(pa
     assert fake.calls[0][1] is None
     question.choice.setCurrentText("first")
     click(qtbot, question.button)
-    assert question.isHidden() and page.session.scan is first and page.about.words == "Scan: first"
+    assert question.choice.isHidden() and page.session.scan is first and page.about.words == "Scan: first"
     measure(page, qtbot)
     assert fake.calls[1][1].name == "first"
 

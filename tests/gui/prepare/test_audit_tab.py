@@ -95,6 +95,15 @@ def test_a_finding_opens_its_case_at_its_place(model, page, qtbot, folder):
     assert len(model.layers) == 2
 
 
+def test_a_case_that_is_open_already_is_shown_in_place_of_the_one_opened_since(model, page, qtbot, folder):
+    audit(page, qtbot, folder)
+    for case in ("2_t2", "3_t2", "2_t2"):
+        with qtbot.waitSignal(page.audit.opener.opened):
+            double_click(page, qtbot, row_of(page, case))
+        assert {layer.name for layer in model.layers if layer.visible} == {case, f"{case}_labels"}
+    assert len(model.layers) == 4
+
+
 def test_what_is_safe_is_repaired_in_copies(page, qtbot, folder, tmp_path):
     audit(page, qtbot, folder)
     before = (folder / "2_t2_levels.nii.gz").read_bytes()

@@ -267,6 +267,26 @@ def test_many_scans_at_once_and_one_that_does_not_fit(model, page, qtbot):
     assert "1 of 2" in page.card.headline.words and "nothing" in page.card.sentences[0]
 
 
+def test_whoever_went_over_to_another_scan_stays_there(model, page, qtbot, notifications):
+    """The result is kept, and not shown over the scan of somebody else."""
+    scan, other = add_scan(model, tissue_scan("a")), add_scan(model, tissue_scan("b", seed=4))
+    model.layers.selection.active = scan
+    page.steps.set_steps([make_step("crop", {"head_mm": 4})])
+    for leave in (
+        lambda: setattr(model.layers.selection, "active", other),
+        lambda: model.layers.remove(scan),
+    ):
+        model.layers.selection.active = scan
+        click(qtbot, page.run_bar.button)
+        leave()
+        qtbot.waitUntil(lambda: page.job is None)
+        assert page.session.scan is other
+        assert not page.card.isVisible()
+    made = [layer for layer in model.layers if "_prep" in layer.name]
+    assert len(made) == 2 and not any(layer.visible for layer in made)
+    assert notifications() == [f"{name} is ready; choose it to see it." for name in ("a_prep", "a_prep [1]")]
+
+
 def test_what_was_done_is_shown_and_undone(model, page, qtbot):
     origin = add_scan(model, tissue_scan())
     page.steps.set_steps([make_step("crop", {"head_mm": 4}), make_step("zscore", {})])

@@ -62,6 +62,17 @@ def test_a_kind_is_hidden_and_shown_and_voxels_stay(page, layer, qtbot):
     np.testing.assert_array_equal(layer.data, before)
 
 
+def test_what_was_hidden_can_be_shown_after_looking_at_another_segmentation(viewer, page, layer, qtbot):
+    before = layer.colormap.map(np.array([202]))
+    click(qtbot, page.legend.headings[Structure.DISC])
+    viewer.add_labels(sagittal_labels(), scale=layer.scale, name="other")
+    assert page.legend.headings[Structure.DISC].accessibleName() == "Hide discs"
+    viewer.layers.selection.active = layer
+    assert page.legend.headings[Structure.DISC].accessibleName() == "Show discs"
+    click(qtbot, page.legend.headings[Structure.DISC])
+    np.testing.assert_allclose(layer.colormap.map(np.array([202])), before)
+
+
 def test_follows_edits_and_their_undo(page, layer, qtbot):
     layer.selected_label = 5
     layer.data_setitem((np.array([1]), np.array([2]), np.array([3])), 5)

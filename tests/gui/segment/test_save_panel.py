@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import nibabel as nib
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from qtpy.QtCore import Qt
 
 from napari_spineseg.io import read_segmentation, write_scan
 from napari_spineseg.io.layers import layer_tuple_for_segmentation, segmentation_from_layer
-from napari_spineseg.io.napari import read_layers
+from napari_spineseg.io.napari import read_layers, write_labels
 from napari_spineseg.scan import Scan, Segmentation
 from napari_spineseg.widgets.drawn_on import DrawnOn
 from napari_spineseg.widgets.known import KEY, about
@@ -81,7 +83,8 @@ def test_no_scan_that_may_be_theirs_is_replaced(viewer, page, qtbot, scan, tmp_p
         panel.path.setText(str(tmp_path / "mask_2.nii.gz"))
         qtbot.waitUntil(panel.write.isEnabled)
     page.session.say_scan(layer, viewer.layers["other"])
-    assert question.isHidden() and page.session.scan is viewer.layers["other"]
+    assert question.choice.isHidden() and page.session.scan is viewer.layers["other"]
+    assert question.words.words == "mask counts as drawn on other."
     assert panel.suggestion() == str(tmp_path / "other_seg.nii.gz")
 
 
@@ -138,3 +141,57 @@ def test_labels_that_were_corrected_say_so_when_they_are_opened_again(panel, pag
     again = about(opened(tmp_path / "knee_no_seg.nii.gz"))
     assert "model" not in again["provenance"]
     assert any("changed since they were segmented (by lumbar 1" in words for words in again["warnings"])
+
+
+def test_labels_of_a_prepared_scan_are_not_named_after_the_file_that_they_may_not_lie_on(
+    viewer, page, qtbot, fake, scan, tmp_path
+):
+    cut = replace(scan, name="knee_no_prep", history=({"step": "crop", "settings": {"head_mm": 4}},))
+    add_scan(viewer, cut)
+    segment(page, qtbot)
+    assert page.save_panel.suggestion() == str(tmp_path / "knee_no_prep_seg.nii.gz")
+
+
+def test_labels_that_were_begun_by_hand_lie_on_the_scan_and_keep_their_levels(
+    viewer, page, qtbot, scan, tmp_path
+):
+    """napari's *New labels layer* knows neither the scan's grid nor what its numbers mean."""
+    scan_layer = add_scan(viewer, scan)
+    layer = viewer.add_labels(np.zeros(scan_layer.data.shape, int), scale=scan_layer.scale)
+    layer.data_setitem((np.array([3, 3]), np.array([5, 6]), np.array([34, 34])), 2)
+    qtbot.waitUntil(lambda: 2 in page.legend.chips)
+    assert page.legend.chips[2].text().strip() == "L4"
+    panel = page.save_panel
+    qtbot.mouseClick(panel.open_button, Qt.MouseButton.LeftButton)
+    with qtbot.waitSignal(panel.saved):
+        qtbot.mouseClick(panel.write, Qt.MouseButton.LeftButton)
+    saved = nib.load(tmp_path / "knee_no_seg.nii.gz")
+    np.testing.assert_allclose(saved.affine, scan.affine, atol=1e-4)
+    assert segmentation_from_layer(layer, scan).names() == {2: "L4"}
+    # File > Save Selected Layers
+    data, options, _ = layer.as_layer_data_tuple()
+    write_labels(str(tmp_path / "saved_by_napari.nii.gz"), data, options)
+    np.testing.assert_allclose(nib.load(tmp_path / "saved_by_napari.nii.gz").affine, scan.affine, atol=1e-4)
+
+
+def test_a_scan_that_was_moved_is_known_again_by_labels_that_were_saved(viewer, panel, page, qtbot, tmp_path):
+    """As with those of `spineseg segment`: by its checksum, whatever it and its labels are called by then."""
+    made_by_a_model(panel, page.session.segmentation)
+    panel.path.setText(str(tmp_path / "mask.nii.gz"))
+    qtbot.waitUntil(panel.write.isEnabled)
+    with qtbot.waitSignal(panel.saved):
+        qtbot.mouseClick(panel.write, Qt.MouseButton.LeftButton)
+    viewer.layers.clear()
+    moved = (tmp_path / "knee_no.nii.gz").rename(tmp_path / "b.nii.gz")
+    write_scan(
+        column_scan("a", codes="LIP").with_voxels(column_scan(codes="LIP").voxels + 1), tmp_path / "a.nii.gz"
+    )
+    for path in (moved, tmp_path / "a.nii.gz"):
+        viewer.add_layer(opened(path))
+    mask = viewer.add_layer(opened(tmp_path / "mask.nii.gz"))
+    qtbot.waitUntil(lambda: page.session.scan_of(mask) is viewer.layers["b"])
+    # Saved once more, it is known where the scan is now.
+    qtbot.mouseClick(panel.open_button, Qt.MouseButton.LeftButton)
+    with qtbot.waitSignal(panel.saved):
+        qtbot.mouseClick(panel.write, Qt.MouseButton.LeftButton)
+    assert about(opened(tmp_path / "b_seg.nii.gz"))["drawn_on"]["source"] == str(moved)

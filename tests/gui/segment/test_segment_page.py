@@ -84,6 +84,15 @@ def test_a_bug_keeps_its_traceback(viewer, page, qtbot, fake):
     assert "ZeroDivisionError" in page.card.sentences[0]
 
 
+def test_after_a_failure_the_labels_that_are_there_can_be_saved(viewer, page, layer, qtbot, fake):
+    fake.error = ModelError("There is no model called 'x'.")
+    segment(page, qtbot)
+    assert page.card.headline.words == "Not segmented"
+    assert page.save_panel.isVisible() and page.legend.chips[2].isVisible()
+    click(qtbot, page.save_panel.open_button)
+    assert page.save_panel.path.isVisible()
+
+
 def test_scan_closed_during_the_run(viewer, page, qtbot, fake, notifications):
     """The result is kept, and not shown over the scan of somebody else."""
     scan = column_scan("another patient")
@@ -299,6 +308,7 @@ def test_preview_error_is_told(viewer, page, qtbot, monkeypatch, notifications):
     with qtbot.waitSignal(page.preview.ended):
         click(qtbot, page.preview_button)
     assert notifications() == ["There is no model called 'x'."]
+    assert page.card.headline.words == "No preview"
     assert not page.preview_button.isChecked()
 
 

@@ -15,6 +15,7 @@ from napari.layers import Labels
 from napari_spineseg.corrections.confine import Confine, Rule
 from napari_spineseg.corrections.tools.brush import stroke
 from napari_spineseg.widgets.legend import scheme_of
+from napari_spineseg.widgets.view import volume_axes
 
 _PAINTING = ("paint", "erase")
 # Where napari's bucket, polygon and encircling stroke write, and where a polygon begins.
@@ -107,7 +108,7 @@ class Brush:
         """One stroke, from press to release: one step to undo."""
         if event.button != 1 or layer.cursor == "circle_frozen":
             return
-        shown = list(event.dims_displayed)
+        shown = volume_axes(event.dims_displayed, len(event.position))
         if len(shown) != 2:
             return
         last = np.asarray(layer.world_to_data(event.position))

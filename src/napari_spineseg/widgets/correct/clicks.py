@@ -13,6 +13,8 @@ import numpy as np
 from napari.layers import Labels
 from qtpy.QtCore import QObject, Signal
 
+from napari_spineseg.widgets.view import volume_axes
+
 Point = tuple[float, float, float]
 # A press that moves less than this, pixels of the screen, is a click.
 _STILL = 4.0
@@ -115,6 +117,7 @@ def _follow(gesture: Gesture, layer: Labels, event: Any, start: np.ndarray) -> N
 def _index(layer: Labels, event: Any) -> Point:
     """Index of the voxel under the mouse; on the slice that is shown, between two it is the nearer one."""
     point = np.asarray(layer.world_to_data(event.position), float)
-    fixed = [n for n in range(3) if n not in event.dims_displayed]
+    shown = volume_axes(event.dims_displayed, len(event.position))
+    fixed = [n for n in range(3) if n not in shown]
     point[fixed] = np.round(point[fixed])
     return tuple(float(v) for v in point)

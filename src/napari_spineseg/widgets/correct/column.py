@@ -13,6 +13,10 @@ from napari_spineseg.widgets.parts import Choice, Words
 _LUMBAR = {4: "4 lumbar", 5: "5 lumbar", 6: "6 lumbar (L6)"}
 _THORACIC = {11: "11 thoracic", 12: "12 thoracic", 13: "13 thoracic (T13)"}
 _LEVELS = 20
+_WHY_NOT = {
+    "levels": "Choose a vertebra or a disc first.",
+    "structures": "These labels tell structures apart, not levels: there is nothing to number.",
+}
 
 
 class ColumnPanel(QWidget):
@@ -64,14 +68,14 @@ class ColumnPanel(QWidget):
 
     def refresh(self, event: object = None) -> None:
         """Show what the chosen structure is called now."""
-        scheme, numbering = scheme_of(self._layer) if self._layer is not None else ("structures", Numbering())
+        scheme, numbering = scheme_of(self._layer) if self._layer is not None else ("levels", Numbering())
         label = int(self._layer.selected_label) if self._layer is not None else 0
         can = scheme == "levels" and structure_of(label) in (Structure.VERTEBRA, Structure.DISC)
         for part in (self.level, self.lumbar, self.thoracic, self.button):
             part.setEnabled(can)
         self.lumbar.setCurrentIndex(self.lumbar.findData(numbering.lumbar))
         self.thoracic.setCurrentIndex(self.thoracic.findData(numbering.thoracic))
-        self.words.say(f"{numbering.name(label)} is really" if can else "Choose a vertebra or a disc first.")
+        self.words.say(f"{numbering.name(label)} is really" if can else _WHY_NOT[scheme])
         self._fill()
 
     def _fill(self, *_: object) -> None:

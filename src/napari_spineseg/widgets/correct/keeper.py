@@ -19,9 +19,9 @@ from napari_spineseg.corrections.autosave import INTERVAL_S
 from napari_spineseg.corrections.entry import ReviewState
 from napari_spineseg.corrections.journal import discard
 from napari_spineseg.corrections.store import Entry, Version, default_store
-from napari_spineseg.errors import SpineSegError, Stopped, StoreError
+from napari_spineseg.errors import StoreError
 from napari_spineseg.io.layers import LayerView
-from napari_spineseg.progress import Control
+from napari_spineseg.widgets.correct.in_turn import InTurn, Task
 from napari_spineseg.widgets.correct.work import (
     Offer,
     Work,
@@ -32,7 +32,6 @@ from napari_spineseg.widgets.correct.work import (
     write_version,
 )
 from napari_spineseg.widgets.naming import key_of
-from napari_spineseg.widgets.worker import Job
 
 # A pause longer than this is no work on the scan.
 _PAUSE_S = 30.0
@@ -43,8 +42,8 @@ class Keeper(QObject):
 
     offered = Signal(object)
     """An `Offer`: the person is asked once."""
-    saved = Signal(object)
-    """A `Version` is in the store."""
+    saved = Signal(object, object)
+    """A `Version` of a `Labels` layer, which may have been left meanwhile, is in the store."""
     reviewed = Signal(str)
     """Where the review of the scan is, as the store has it."""
     safe = Signal()
@@ -55,8 +54,8 @@ class Keeper(QObject):
         super().__init__(parent)
         self._store = store
         self._work: Work | None = None
-        self._job: Job | None = None
-        self._waiting: list[tuple[Callable[[Control], Any], Callable[[Any], None], Work]] = []
+        self._turns = InTurn(self)
+        self._turns.failed.connect(self.failed)
         self._known: weakref.WeakKeyDictionary[Labels, Work] = weakref.WeakKeyDictionary()
         self._unkept: weakref.WeakKeyDictionary[Labels, np.ndarray] = weakref.WeakKeyDictionary()
         self._timer = QTimer(self, interval=int(INTERVAL_S * 1000))
@@ -65,7 +64,7 @@ class Keeper(QObject):
     @property
     def busy(self) -> bool:
         """Whether something is being read or written."""
-        return self._job is not None or bool(self._waiting)
+        return self._turns.busy
 
     @property
     def idle(self) -> bool:
@@ -95,7 +94,8 @@ class Keeper(QObject):
         layer.events.paint.connect(self._on_paint)
         layer.events.data.connect(self._on_paint)
         self._timer.start()
-        self._enqueue(lambda _: (find_offer(self._store(), work), state_of(work)), self._on_found, work)
+        store = self._store
+        self._do(work, lambda: (find_offer(store(), work), state_of(work)), self._on_found)
 
     def wait(self, layer: Labels) -> None:
         """Keep in mind what `layer` was before anybody drew, until it is known which scan it lies on."""
@@ -103,43 +103,47 @@ class Keeper(QObject):
             self._unkept[layer] = np.array(layer.data)
 
     def detach(self) -> None:
-        """Stop keeping; what is not in a version stays in the journal. Waits for the disk."""
+        """Stop keeping; what is not in a version stays in the journal. Does not wait for the disk."""
         self._timer.stop()
-        self._waiting.clear()
         work, self._work = self._work, None
         if work is None:
             return
         work.layer.events.paint.disconnect(self._on_paint)
         work.layer.events.data.disconnect(self._on_paint)
-        try:
-            end_work(self._store(), work)
-        except SpineSegError as error:
-            self.failed.emit(error)
+        self._turns.drop(work)
+        # What is drawn from now on is no longer this session's.
+        work.left = np.array(work.layer.data)
+        store = self._store
+        self._do(work, lambda: end_work(store(), work), must=True)
 
     def shut_down(self) -> None:
-        """The same when the window goes, and nothing of Qt may be touched any more."""
+        """The same when the window goes, and nothing of Qt may be touched any more. Waits for the disk."""
         work, self._work = self._work, None
-        if work is not None:
-            end_work(self._store(), work)
+        try:
+            self._turns.finish()
+        finally:
+            if work is not None:
+                with work.lock:
+                    end_work(self._store(), work)
 
     def look(self) -> None:
         """Save what changed since the last look."""
         work = self._work
         if work is not None and work.drawn and not self.busy:
-            self._enqueue(lambda _: save_changes(self._store(), work), self._on_looked, work)
+            store = self._store
+            self._do(work, lambda: save_changes(store(), work), self._on_looked)
 
     def save_version(self, state: ReviewState | None = None, note: str = "", author: str = "") -> None:
         """Put the labels into the store as a version, and set the review state."""
         work = self._work
         if work is None:
             return
-        view, seconds = LayerView.of(work.layer), round(work.seconds, 1)
-        self._enqueue(
-            lambda _: write_version(
-                self._store(), work, view, state, author=author, seconds=seconds, note=note
-            ),
-            self._on_written,
+        view, seconds, store = LayerView.of(work.layer), round(work.seconds, 1), self._store
+        self._do(
             work,
+            lambda: write_version(store(), work, view, state, author=author, seconds=seconds, note=note),
+            self._on_written,
+            must=True,
         )
 
     def accepted(self, offer: Offer) -> None:
@@ -164,38 +168,26 @@ class Keeper(QObject):
             work.seconds += now - work.last_paint
         work.last_paint, work.drawn = now, True
 
-    def _on_found(self, found: tuple[Offer | None, ReviewState]) -> None:
+    def _on_found(self, work: Work, found: tuple[Offer | None, ReviewState]) -> None:
         offer, state = found
+        if work is not self._work:
+            return  # it is of a scan that was left since
         self.reviewed.emit(state)
-        if offer is not None and self._work is not None and not self._work.drawn:
+        if offer is not None and not work.drawn:
             self.offered.emit(offer)
 
-    def _on_looked(self, changed: int) -> None:
-        self.safe.emit()
+    def _on_looked(self, work: Work, changed: int) -> None:
+        if work is self._work:
+            self.safe.emit()
 
-    def _on_written(self, version: Version) -> None:
-        self.saved.emit(version)
+    def _on_written(self, work: Work, version: Version) -> None:
+        self.saved.emit(version, work.layer)
 
-    def _enqueue(self, job: Callable[[Control], Any], then: Callable[[Any], None], work: Work) -> None:
-        """One thing at a time, in order: the journal has one writer."""
-        self._waiting.append((job, then, work))
-        if self._job is None:
-            self._next()
-
-    def _next(self) -> None:
-        self._job = None
-        if not self._waiting:
-            return
-        do, then, work = self._waiting.pop(0)
-
-        def alone(control: Control) -> Any:
-            with work.lock:
-                if work.closed:
-                    raise Stopped("The layer was left meanwhile.")
-                return do(control)
-
-        job = self._job = Job(alone)
-        job.returned.connect(then)
-        job.failed.connect(self.failed)
-        job.ended.connect(self._next)
-        job.start()
+    def _do(
+        self,
+        work: Work,
+        do: Callable[[], Any],
+        then: Callable[[Work, Any], None] = lambda work, result: None,
+        must: bool = False,
+    ) -> None:
+        self._turns.add(Task(work, do, then, must))

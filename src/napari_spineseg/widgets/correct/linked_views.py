@@ -14,7 +14,7 @@ from napari_spineseg.anatomy import Scheme, colour_of
 from napari_spineseg.widgets.legend import scheme_of
 from napari_spineseg.widgets.parts import Words
 from napari_spineseg.widgets.session import Session, while_alive
-from napari_spineseg.widgets.view import go_to
+from napari_spineseg.widgets.view import go_to, volume_axes
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -114,7 +114,8 @@ class LinkedViews(QWidget):
         if layer is None:
             return
         here = layer.world_to_data(dims.point)
-        for axis in dims.not_displayed:
+        shown = volume_axes(dims.displayed, dims.ndim)
+        for axis in (n for n in range(3) if n not in shown):
             self.point[axis] = here[axis]
         self._settle.start()
 

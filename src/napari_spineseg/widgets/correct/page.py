@@ -14,7 +14,7 @@ from napari_spineseg.corrections.edit import Edit
 from napari_spineseg.corrections.entry import Version, numbering_from
 from napari_spineseg.errors import SpineSegError
 from napari_spineseg.widgets.correct.actions import actions_of
-from napari_spineseg.widgets.correct.brush import Brush, rule_for_tools
+from napari_spineseg.widgets.correct.brush import rule_for_tools
 from napari_spineseg.widgets.correct.carry import CarryOver, Drawn
 from napari_spineseg.widgets.correct.clicks import Gesture
 from napari_spineseg.widgets.correct.column import ColumnPanel
@@ -22,19 +22,19 @@ from napari_spineseg.widgets.correct.doubts import DoubtPanel
 from napari_spineseg.widgets.correct.draw import DrawPanel
 from napari_spineseg.widgets.correct.gestures import Gestures, is_request
 from napari_spineseg.widgets.correct.help import help_button
-from napari_spineseg.widgets.correct.history import History, Said, as_said, history_of
+from napari_spineseg.widgets.correct.history import History, Said, history_of
+from napari_spineseg.widgets.correct.hold import Hold
 from napari_spineseg.widgets.correct.keeper import Keeper
-from napari_spineseg.widgets.correct.keys import LayerKeys, add_shortcuts
+from napari_spineseg.widgets.correct.keys import add_shortcuts
 from napari_spineseg.widgets.correct.linked import LinkedDock
 from napari_spineseg.widgets.correct.offer import OfferPanel
 from napari_spineseg.widgets.correct.picker import StructurePicker
 from napari_spineseg.widgets.correct.review import ReviewPanel
-from napari_spineseg.widgets.correct.status_keys import StatusKeys
 from napari_spineseg.widgets.correct.tools import ALL_SLICES, Place, ToolGrid, edit_of, place_of
 from napari_spineseg.widgets.correct.undo import UndoBar
 from napari_spineseg.widgets.correct.work import Offer
 from napari_spineseg.widgets.drawn_on import DrawnOn, why_not_kept
-from napari_spineseg.widgets.numberings import named
+from napari_spineseg.widgets.numberings import named, said_with
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label
 from napari_spineseg.widgets.picker import LayerPicker, uncover
@@ -56,8 +56,6 @@ class CorrectPage(Page):
         self._layer: Labels | None = None
         self._of: Image | None = None
         """The scan that corrections are kept with."""
-        self._brush: Brush | None = None
-        self._keys: LayerKeys | None = None
         self.keeper = Keeper(self)
         self.linked = LinkedDock(self.session, self)
         self.gestures = Gestures(self.session, self._place, self.apply, self)
@@ -72,7 +70,7 @@ class CorrectPage(Page):
         self.column = ColumnPanel()
         self.review = ReviewPanel()
         self.undo_bar = UndoBar(lambda: self.history)
-        self.status_keys = StatusKeys(self.session, self)
+        self.hold = Hold(self.session, self.draw, self.gestures, self)
         self.actions = actions_of(self)
         self._lay_out()
         self._connect()
@@ -157,7 +155,7 @@ class CorrectPage(Page):
     def hideEvent(self, event: object) -> None:
         """Give keys and brush back to napari. What is drawn is kept all the same."""
         super().hideEvent(event)
-        self._release()
+        self.hold.release()
 
     def _show_layer(self, layer: Labels | None) -> None:
         if layer is not self._layer:
@@ -165,10 +163,11 @@ class CorrectPage(Page):
 
     def _begin(self, layer: Labels | None) -> None:
         """Work on `layer` and its scan from now on."""
-        self._release()
+        self.hold.release()
         self.keeper.detach()
         for part in (self.offer_panel, self.card):
             part.clear()
+        self.run_bar.button.setEnabled(True)  # a version of other labels may still be on its way
         self.review.show_state("in-progress")  # until the store is asked
         self._layer = layer
         self._of = self._scan()
@@ -193,40 +192,24 @@ class CorrectPage(Page):
             self.say(why_not_kept(self.session, layer), stays=True)
 
     def _take(self, layer: Labels | None) -> None:
-        if layer is None or self._keys is not None:
+        if layer is None or self.hold.taken:
             return
-        self._brush = Brush(layer)
-        self._keys = LayerKeys(layer, self.actions)
-        self.status_keys.take(layer)
-        self.draw.show_layer(layer, self._brush)
-        self.gestures.fix.start(layer)
+        self.hold.take(layer, self.actions)
         if hidden := uncover(self.session, layer):
             self.say(f"Hidden while you correct {layer.name}: {', '.join(hidden)}.")
 
     def _stay_on_top(self) -> None:
         """Another sequence that is opened must not hide what is drawn."""
-        if self._keys is not None and self._layer in self.session.segmentations():
+        if self.hold.taken and self._layer in self.session.segmentations():
             uncover(self.session, self._layer)
-
-    def _release(self) -> None:
-        self.gestures.stop()
-        self.gestures.fix.stop()
-        if self._keys is not None:
-            self._keys.release()
-            self.status_keys.release()
-            self._brush.release()
-            self._keys = self._brush = None
-            self.draw.show_layer(None, None)
-            if (history := self.history) is not None:
-                history.bind()
 
     def _scan(self) -> Image | None:
         return self.session.scan_of(self._layer) if self._layer is not None else None
 
     def _place(self) -> Place | None:
-        if self._layer is None or self._brush is None:
+        if self._layer is None or self.hold.brush is None:
             return None
-        rule = rule_for_tools(self._brush.rule(), int(self._layer.selected_label))
+        rule = rule_for_tools(self.hold.brush.rule(), int(self._layer.selected_label))
         return place_of(self._layer, self._scan(), self.session.viewer.dims, self.whole.isChecked(), rule)
 
     def _guarded(self, work: Callable[[], object], drawn: Drawn = "here") -> None:
@@ -253,18 +236,19 @@ class CorrectPage(Page):
     def _on_accepted(self, offer: Offer) -> None:
         if self._layer is None or offer.labels.shape != self._layer.data.shape:
             return
+        said = said_with(self._layer, offer.labels, numbering_from(offer.about))
         with self.carry.drawing("anew"):
-            self.apply(offer.edit(self._layer.data), as_said(numbering_from(offer.about)))
+            self.apply(offer.edit(self._layer.data), said)
         self.keeper.accepted(offer)
         self.picker.refresh()
         self.doubts.check()
 
-    def _on_saved(self, version: Version) -> None:
-        self.run_bar.button.setEnabled(True)
-        self.say(self.review.show_saved(version, self.card))
+    def _on_saved(self, version: Version, layer: Labels) -> None:
+        if layer is self._layer:
+            self.run_bar.button.setEnabled(True)
+            self.say(self.review.show_saved(version, self.card))
         self.session.corrections_changed.emit()
-        name = self._layer.name if self._layer is not None else "the segmentation"
-        show_info(f"Saved version {version.number} of {name}")
+        show_info(f"Saved version {version.number} of {layer.name}")
 
     def _on_failed(self, error: Exception) -> None:
         self.run_bar.button.setEnabled(True)

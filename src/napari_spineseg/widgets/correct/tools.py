@@ -17,6 +17,7 @@ from napari_spineseg.corrections.edit import Edit, Spacing, nothing
 from napari_spineseg.widgets.correct.keys import key_of
 from napari_spineseg.widgets.legend import scheme_of
 from napari_spineseg.widgets.parts import tooltip
+from napari_spineseg.widgets.view import volume_axes
 
 _SMOOTH_PIXELS = 2.0
 _SNAP_MM = 2.0
@@ -63,7 +64,8 @@ class Place:
 
 def place_of(layer: Labels, scan: Image | None, dims: object, whole: bool, rule: Rule) -> Place:
     """Where tools work now. In 3D the slices count as sagittal ones."""
-    hidden = [n for n in range(3) if n not in dims.displayed]
+    shown = volume_axes(dims.displayed, dims.ndim)
+    hidden = [n for n in range(3) if n not in shown]
     axis = hidden[0] if hidden else 0
     index = round(float(layer.world_to_data(dims.point)[axis]))
     image = np.asarray(scan.data) if scan is not None and scan.data.shape == layer.data.shape else None

@@ -5,6 +5,7 @@ Nothing here touches Qt, so that all of it runs beside the window.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from napari_spineseg.corrections.journal import Journal, Recovered, count_unsave
 from napari_spineseg.corrections.store import CorrectionsStore, Entry, Version
 from napari_spineseg.errors import StoreError
 from napari_spineseg.io.layers import LayerView, scan_from, segmentation_from
-from napari_spineseg.scan import Scan
+from napari_spineseg.scan import Scan, Segmentation
 from napari_spineseg.widgets.known import about
 
 
@@ -46,9 +47,16 @@ class Work:
     seconds: float = 0.0
     last_paint: float = 0.0
     drawn: bool = False
+    left: np.ndarray | None = None
+    """The labels as they were when the page went over to others; None until then."""
     closed: bool = False
     lock: Lock = field(default_factory=Lock)
     """Held by whoever touches the store for this layer."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """What is to be kept."""
+        return self.layer.data if self.left is None else self.left
 
 
 @dataclass(frozen=True)
@@ -80,15 +88,18 @@ def find_offer(store: Path, work: Work) -> Offer | None:
     if entry is None:
         return None
     work.entry = entry
+    scheme = _scheme(about(work.layer))
     for path in entry.unfinished():
         found = read_journal(path)
+        if _scheme(found.about) != scheme:
+            continue  # its numbers mean something else: 1 may be L5, or any vertebra
         if np.array_equal(found.labels, work.start):
             # It is on the layer already: this session goes on with it.
             work.carried, work.drawn = max(work.carried, found.unsaved), True
             work.old_journals.append(path)
         elif found.labels.shape == work.start.shape:
             return Offer(found.labels, dict(found.about), _restore_words(found), path)
-    latest = entry.latest
+    latest = next((v for v in reversed(entry.versions) if _scheme(v.about) == scheme), None)
     if latest is None:
         return None
     segmentation = latest.load()
@@ -116,12 +127,12 @@ def begin(store: Path, work: Work) -> None:
     model = (known.get("provenance") or {}).get("model")
     view = LayerView.of(work.layer)
     if model and work.prediction is None:
-        predicted = segmentation_from(replace(view, data=work.first))
+        predicted = _segmentation(work, replace(view, data=work.first))
         work.prediction = work.entry.add_prediction(predicted, model)
-    said = {"scheme": known.get("scheme", "levels"), "numbering": _numbering(work.layer)}
+    said = {"scheme": _scheme(known), "numbering": _numbering(work.layer)}
     work.journal = work.entry.start_journal(work.start, said, work.carried)
     # Handed over, not copied: labels of a large scan are held twice and no more.
-    work.autosave = Autosave(work.layer.data, work.journal, saved=work.start)
+    work.autosave = Autosave(work.labels, work.journal, saved=work.start)
     work.first = work.start = None
 
 
@@ -129,7 +140,7 @@ def save_changes(store: Path, work: Work) -> int:
     """Put what changed since the last look into the journal. Returns how many voxels did."""
     begin(store, work)
     # Somebody may have given the layer another array.
-    work.autosave.labels = work.layer.data
+    work.autosave.labels = work.labels
     count = work.autosave.look(numbering=_numbering(work.layer))
     _drop_old(work)
     return count
@@ -143,9 +154,9 @@ def write_version(
     `said` is what `Entry.add_version` takes: author, seconds, note.
     """
     begin(store, work)
-    work.autosave.labels = work.layer.data
+    work.autosave.labels = work.labels
     labels, changes = work.autosave.settle(numbering=_numbering(work.layer))
-    segmentation = segmentation_from(replace(view, data=labels))
+    segmentation = _segmentation(work, replace(view, data=labels))
     version = work.entry.add_version(segmentation, work.prediction, **said)
     work.journal.mark_version(version.number, changes)
     if state is not None:
@@ -154,16 +165,16 @@ def write_version(
 
 
 def end_work(store: Path, work: Work) -> None:
-    """A last look; then the journal goes if a version holds everything, and stays if not."""
-    with work.lock:
-        work.closed = True
-        if work.drawn or work.journal is not None:
-            begin(store, work)
-            _leave(work)
+    """With `work.lock` held: a last look. The journal goes if a version holds everything."""
+    work.closed = True
+    if work.drawn or work.journal is not None:
+        begin(store, work)
+        _leave(work)
+    work.left = work.autosave = None  # as large as the labels, and the layer may stay open for long
 
 
 def _leave(work: Work) -> None:
-    work.autosave.labels = work.layer.data
+    work.autosave.labels = work.labels
     work.autosave.look(numbering=_numbering(work.layer))
     _drop_old(work)
     if count_unsaved(work.journal.path):
@@ -182,6 +193,15 @@ def _drop_old(work: Work) -> None:
 
 def _scan(work: Work) -> Scan:
     return scan_from(work.scan)
+
+
+def _segmentation(work: Work, view: LayerView) -> Segmentation:
+    """Labels on the grid of their scan. Those of a layer that SpineSeg did not make know no other."""
+    return segmentation_from(view, _scan(work) if view.own_grid is None else None)
+
+
+def _scheme(known: Mapping[str, Any]) -> str:
+    return str(known.get("scheme", "levels"))
 
 
 def _numbering(layer: Labels) -> dict[str, int]:

@@ -10,7 +10,7 @@ from napari.layers import Labels
 from napari_spineseg.measurement import Figure
 from napari_spineseg.widgets.measure.work import Result
 from napari_spineseg.widgets.session import Session
-from napari_spineseg.widgets.view import centre_of, go_to
+from napari_spineseg.widgets.view import centre_of, go_to, volume_axes
 
 TURNED = "Coronal plane, seen from the front: the patient’s right is at the left."
 _CORONAL = {"coronal_cobb"}
@@ -34,9 +34,10 @@ class Guide:
         if at is None and figure.label:
             at = centre_of(layer.data, figure.label)
         if at is not None:
-            hidden = self._session.viewer.dims.not_displayed
+            dims = self._session.viewer.dims
+            shown = volume_axes(dims.displayed, dims.ndim)
             # On a slice itself: a place between two would be shown on either.
-            point = tuple(float(round(v) if axis in hidden else v) for axis, v in enumerate(at))
+            point = tuple(float(v if axis in shown else round(v)) for axis, v in enumerate(at))
             go_to(self._session.viewer, layer.data_to_world(point))
         return said
 

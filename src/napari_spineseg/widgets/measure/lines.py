@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject
 
 from napari_spineseg.widgets.known import KEY
 from napari_spineseg.widgets.session import Session, layers_of, while_alive
-from napari_spineseg.widgets.view import add_beside, placement_of
+from napari_spineseg.widgets.view import add_beside, placement_of, volume_axes
 
 _NAME = "measures"
 _CHOSEN = "#ffd166"
@@ -95,11 +95,13 @@ class MeasureLines(QObject):
         spacing = float(np.mean(labels.scale[-2:]))
         dims = self._session.viewer.dims
         shape = labels.data.shape
-        lines = [replace(x, points=flattened(x, dims.not_displayed, shape)) for x in self._in_order()]
+        seen = volume_axes(dims.displayed, dims.ndim)
+        hidden = [n for n in range(3) if n not in seen]
+        lines = [replace(x, points=flattened(x, hidden, shape)) for x in self._in_order()]
         strokes = [stroke for line in lines for stroke in _strokes(line)]
         if chosen := [line.points for line in lines if line.chosen]:
             halo = np.zeros((len(_HALO), 3))
-            halo[:, list(dims.displayed[-2:])] = _HALO
+            halo[:, seen[-2:]] = _HALO
             strokes += _texts(self._words, np.concatenate(chosen), halo / labels.scale[-3:])
         # The lines lie within the labels, so that nobody has to be told of a new extent: that takes long.
         with layer.events.data.blocker():

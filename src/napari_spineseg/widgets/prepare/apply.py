@@ -36,6 +36,11 @@ class Made:
 class ApplyRun(QObject):
     """Every scan is done, whatever becomes of the others; what is done when a person stops is kept.
 
+    Attributes
+    ----------
+    layers
+        What it was asked to work on.
+
     Raises
     ------
     ScanError
@@ -44,6 +49,7 @@ class ApplyRun(QObject):
 
     def __init__(self, session: Session, layers: Sequence[Image], recipe: Pipeline, owner: QObject) -> None:
         super().__init__(owner)
+        self.layers = tuple(layers)
         self._scans = [(layer, scan_from_layer(layer)) for layer in layers]
         self._recipe = recipe
         self._open = opener(session, recipe)

@@ -61,8 +61,6 @@ class CaseOpener(QObject):
         data, options, _ = layer_tuple_for_segmentation(segmentation)
         labels = Labels(data, **{**options, "name": f"{finding.case}_labels"})
         labels.metadata["spineseg"]["case"] = (str(folder), finding.case)
-        for layer in layers_of(viewer):
-            layer.visible = False  # another patient's, and in the way
         if scan is not None:
             voxels, options, _ = layer_tuple_for_scan(scan)
             image = Image(voxels, **{**options, "name": finding.case})
@@ -78,7 +76,8 @@ class CaseOpener(QObject):
 
     def _go(self, labels: Labels, finding: Finding) -> None:
         viewer = self._session.viewer
-        labels.visible = True
+        for layer in layers_of(viewer):
+            layer.visible = layer is labels  # another patient's would be in the way
         scan = self._session.scan_of(labels)
         if scan is not None:
             scan.visible = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QToolButton, QWidget
@@ -14,6 +15,7 @@ from napari_spineseg.io.layers import scan_from_layer
 from napari_spineseg.preprocessing import GeometricStep, Pipeline, Step
 from napari_spineseg.preprocessing.crop import Crop
 from napari_spineseg.preprocessing.one_slice import done_whole, draft
+from napari_spineseg.widgets.aside import add_aside, place_over
 from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.page import Page, scrolling
 from napari_spineseg.widgets.parts import Choice, Words, row_label, tooltip
@@ -28,7 +30,7 @@ from napari_spineseg.widgets.prepare.recipes import RecipeBar
 from napari_spineseg.widgets.prepare.steps import StepList
 from napari_spineseg.widgets.prepare.swipe import SwipeRow
 from napari_spineseg.widgets.segment.words import describe
-from napari_spineseg.widgets.session import is_scan, layers_of, unwrapped, while_alive
+from napari_spineseg.widgets.session import is_scan, unwrapped, while_alive
 from napari_spineseg.widgets.style import give_role
 from napari_spineseg.widgets.worker import report
 
@@ -253,9 +255,18 @@ class PreprocessPage(Page):
 
     def _on_ended(self) -> None:
         run, self._run = self._run, None
+        scan = self.session.scan
+        elsewhere = bool(run.made) and scan is not None and scan not in run.layers
         for made in run.made:
-            self._insert(result_layer(made.result, made.scan, made.layer), made.layer)
-        run.tell(self.card)
+            layer = result_layer(made.result, made.scan, made.layer)
+            if not elsewhere:
+                self._insert(layer, made.layer)
+                continue
+            add_aside(self.session, layer, place_over(self.session, made.layer))
+            self.history.remember(layer, made.layer)
+            show_info(f"{layer.name} is ready; choose it to see it.")
+        if not elsewhere:
+            run.tell(self.card)
 
     def _on_undone(self, result: Scan, origin: Image) -> None:
         scan = scan_from_layer(origin)
@@ -265,11 +276,9 @@ class PreprocessPage(Page):
         self._insert(result_layer(result, scan, origin), origin)
 
     def _insert(self, layer: Image, scan_layer: Image) -> None:
-        viewer = self.session.viewer
-        there = scan_layer in layers_of(viewer)
-        place = layers_of(viewer).index(scan_layer) + 1 if there else len(viewer.layers)
-        viewer.layers.insert(place, layer)
-        viewer.layers.selection.active = layer
+        layers = self.session.viewer.layers
+        layers.insert(place_over(self.session, scan_layer), layer)
+        layers.selection.active = layer
         self.history.remember(layer, scan_layer)
 
     def _show_hint(self) -> None:

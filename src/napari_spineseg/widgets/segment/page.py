@@ -13,6 +13,7 @@ from napari_spineseg.errors import SpineSegError
 from napari_spineseg.io.layers import scan_from_layer
 from napari_spineseg.progress import Control
 from napari_spineseg.segment import SegmentResult, SegmentSettings, segment
+from napari_spineseg.widgets.aside import add_aside, place_over
 from napari_spineseg.widgets.correct.history import history_of
 from napari_spineseg.widgets.drawn_on import DrawnOn
 from napari_spineseg.widgets.known import about
@@ -110,7 +111,7 @@ class SegmentPage(Page):
             scan, settings = scan_from_layer(layer), self.current_settings()
             settings = settings.model_copy(update={"model": model}) if model else settings
         except SpineSegError as error:
-            self.card.say_error("Not segmented", report(error))
+            self._on_failed(error)
             return
         self.preview.stop()
         self.card.clear()
@@ -138,7 +139,7 @@ class SegmentPage(Page):
         self.preview_button.toggled.connect(self._on_preview_toggled)
         self.preview.message.connect(self.hint.say)
         self.preview.ended.connect(lambda: self.preview_button.setChecked(False))
-        self.preview.failed.connect(self._on_failed)
+        self.preview.failed.connect(lambda error: self._on_failed(error, "No preview"))
         for form in (self.main_form, self.advanced_form):
             form.changed.connect(self.preview.restart)
 
@@ -165,7 +166,7 @@ class SegmentPage(Page):
         try:
             self.preview.start()
         except SpineSegError as error:
-            self._on_failed(error)
+            self._on_failed(error, "No preview")
         if not self.preview.active:
             self.preview_button.setChecked(False)
 
@@ -173,7 +174,7 @@ class SegmentPage(Page):
         viewer = self.session.viewer
         layer = result_layer(result, scan, scan_layer)
         there = scan_layer in layers_of(viewer)
-        place = layers_of(viewer).index(scan_layer) + 1 if there else len(viewer.layers)
+        place = place_over(self.session, scan_layer)
         hidden = self._hide_older(scan_layer) if there else []
         if there:
             self.session.link(layer, scan_layer)
@@ -199,11 +200,8 @@ class SegmentPage(Page):
 
     def _add_aside(self, layer: Labels, place: int) -> None:
         """Keep a result, hidden, and leave what is worked on as it is."""
-        layers, shown = self.session.viewer.layers, self.session.segmentation
-        active, layer.visible = layers.selection.active, False
-        layers.insert(place, layer)
-        layers.selection.active, self.session.segmentation = active, shown
-        self._show_labels(shown)
+        add_aside(self.session, layer, place)
+        self._show_labels(self.session.segmentation)
 
     def _hide_older(self, scan_layer: Image) -> list[str]:
         """Two segmentations of one scan on top of each other cannot be told apart. Their names."""
@@ -212,9 +210,10 @@ class SegmentPage(Page):
             layer.visible = False
         return [layer.name for layer in older]
 
-    def _on_failed(self, error: Exception) -> None:
-        self._show_parts(False)
-        self.card.say_error("Not segmented", report(error))
+    def _on_failed(self, error: Exception, what: str = "Not segmented") -> None:
+        # Labels that are there can be looked through and saved all the same.
+        self._show_parts(self.session.segmentation is not None)
+        self.card.say_error(what, report(error))
 
     def _on_stopped(self) -> None:
         self._show_result(self.session.segmentation)

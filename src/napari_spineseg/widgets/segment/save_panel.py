@@ -16,7 +16,13 @@ from napari_spineseg.progress import Control
 from napari_spineseg.scan import Segmentation
 from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.save_fold import SaveFold
-from napari_spineseg.widgets.segment.saving import check_path, record_of, suggested_path, would_replace
+from napari_spineseg.widgets.segment.saving import (
+    check_path,
+    record_of,
+    suggested_path,
+    with_checksum,
+    would_replace,
+)
 from napari_spineseg.widgets.session import Session, while_alive
 
 
@@ -34,7 +40,11 @@ class SavePanel(SaveFold):
     def suggestion(self) -> str | None:
         """A path beside the scan."""
         layer = self._session.segmentation
-        return None if layer is None else str(suggested_path(self._scan_name(layer), self._source(layer)))
+        if layer is None:
+            return None
+        scan = self._session.scan_of(layer)
+        prepared = scan is not None and bool(about(scan).get("history"))
+        return str(suggested_path(self._scan_name(layer), self._source(layer), prepared))
 
     def target(self, text: str) -> tuple[Path, list[Path], str]:
         """The file."""
@@ -54,7 +64,7 @@ class SavePanel(SaveFold):
         layer = self._session.segmentation
         scan = self._session.scan_of(layer)
         segmentation = segmentation_from_layer(layer, scan_from_layer(scan) if scan is not None else None)
-        record = record_of(layer, segmentation) if _has_record(layer) else None
+        record = record_of(layer, segmentation, scan) if _has_record(layer) else None
         return lambda control: _write(segmentation, target, record, control)
 
     def in_words(self, written: Path) -> str:
@@ -92,5 +102,5 @@ def _write(segmentation: Segmentation, path: Path, record: dict[str, Any] | None
     control.check()
     write_segmentation(segmentation, path)
     if record is not None:
-        write_record(record, place_of_record(path))
+        write_record(with_checksum(record), place_of_record(path))
     return path
