@@ -55,7 +55,7 @@ class LocalFeatures:
         volume, spacing = scan.sagittal(), scan.grid.to_orientation().grid.spacing
         self._shape, self._apart = volume.shape, float(spacing[0])
         self._slices = SagittalSlices(volume, spacing, model.card.input)
-        self._structures = tuple(model.card.structures)
+        self._structures = tuple(Structure.named(name) for name in model.card.structures)
         self._window = self._around(rows, columns, model.card.input.stride)
         middle = len(volume) // 2
         device, width = torch.device("cpu"), self._window.shape[1]
@@ -97,8 +97,7 @@ class LocalFeatures:
         with self._lock:
             asked = sorted(n for n in self._kept if box[0].start <= n < box[0].stop)
             seen = [self._kept[n] for n in asked]
-        names = (structure.name.lower(), structure.title)
-        channel = next((n for n, name in enumerate(self._structures) if name in names), None)
+        channel = self._structures.index(structure) if structure in self._structures else None
         if not asked or channel is None:
             return None
         planes = np.stack([self._cut(_logit(plane, channel), box) for plane in seen])
