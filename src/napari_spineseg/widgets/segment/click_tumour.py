@@ -184,7 +184,7 @@ class ClickTumour(QObject):
         def load(_: Control) -> TumourClicks:
             # The list of tumours is imported here too: it would hold the window up at the first click.
             import napari_spineseg.tumours.listing  # noqa: F401
-            from napari_spineseg.segment import loaded_model
+            from napari_spineseg.models.loaded import loaded_model
             from napari_spineseg.tumours.click import TumourClicks
 
             return TumourClicks(scan_from(view), loaded_model(get_model(MODEL)))
