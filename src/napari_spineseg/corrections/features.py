@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_spineseg.anatomy import Structure
-from napari_spineseg.corrections.edit import Box
+from napari_spineseg.grid import Box
 
 if TYPE_CHECKING:
     from napari_spineseg.core.checkpoint import LoadedModel
@@ -101,7 +101,7 @@ class LocalFeatures:
         if not asked or channel is None:
             return None
         planes = np.stack([self._cut(_logit(plane, channel), box) for plane in seen])
-        out = _between(planes, asked, wanted)
+        out = between_slices(planes, asked, wanted)
         nearest = np.abs(wanted[:, None] - np.array(asked)[None]).min(1) * self._apart
         out[nearest > _FAR_MM] = 0
         return out
@@ -143,8 +143,12 @@ def _logit(seen: np.ndarray, channel: int) -> np.ndarray:
     return seen[channel] - most - np.log(np.exp(others - most).sum(0))
 
 
-def _between(planes: np.ndarray, asked: Sequence[int], wanted: np.ndarray) -> np.ndarray:
-    """All slices from those that were looked at, linear between them."""
+def between_slices(planes: np.ndarray, asked: Sequence[int], wanted: np.ndarray) -> np.ndarray:
+    """Slices `wanted` from those that were looked at, linear between them, float32.
+
+    planes: (n, height, width), those at the indices `asked`, which rise; before the first and behind the
+    last they are repeated.
+    """
     at = np.interp(wanted, asked, np.arange(len(asked)))
     low = np.floor(at).astype(int)
     high = np.minimum(low + 1, len(asked) - 1)

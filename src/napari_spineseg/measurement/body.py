@@ -8,13 +8,14 @@ import numpy as np
 from scipy.ndimage import median_filter
 
 from napari_spineseg.anatomy import CANAL_LABEL
+from napari_spineseg.grid import Box
 from napari_spineseg.measurement.canal import BEYOND, BRIDGE, Canal
 from napari_spineseg.measurement.lines import robust_bow
 from napari_spineseg.measurement.outline import Outline, outline_of
 from napari_spineseg.measurement.reading import words
 from napari_spineseg.measurement.section import Section, crossings, soften, take
 from napari_spineseg.measurement.settings import MeasureSettings
-from napari_spineseg.measurement.space import Box, Frame, Missing, Space, axes, cut_off, main_piece
+from napari_spineseg.measurement.space import Frame, Missing, Space, axes, cut_off, main_piece
 
 _NO_CANAL = (
     "the spinal canal is not labelled beside it, so its body cannot be told from the posterior elements"

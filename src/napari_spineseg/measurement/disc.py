@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_spineseg.grid import Box
 from napari_spineseg.measurement.body import Body, band, footprint
 from napari_spineseg.measurement.canal import Canal
 from napari_spineseg.measurement.lines import robust_line
 from napari_spineseg.measurement.reading import Reading, Readings, all_missing, line, words
 from napari_spineseg.measurement.section import STEP, Section, crossings, soften, take
 from napari_spineseg.measurement.settings import MeasureSettings
-from napari_spineseg.measurement.space import Box, Frame, Missing, Space, axes, cut_off, main_piece
+from napari_spineseg.measurement.space import Frame, Missing, Space, axes, cut_off, main_piece
 
 _REACH = (36.0, 22.0)
 _SMALLEST_DEPTH = 12.0

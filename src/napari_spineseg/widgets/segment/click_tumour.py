@@ -23,7 +23,8 @@ from napari_spineseg.widgets.session import Session
 from napari_spineseg.widgets.worker import Job, report
 
 if TYPE_CHECKING:
-    from napari_spineseg.tumours.click import Outline, TumourClicks
+    from napari_spineseg.tumours.click import TumourClicks
+    from napari_spineseg.tumours.outline import Outline
 
 MODEL = "tumour"
 _LAST_LABEL = FIRST_TUMOUR_LABEL + 98
@@ -140,7 +141,7 @@ class ClickTumour(QObject):
 
     def _adopt(self, layer: Labels, label: int) -> None:
         """Go on with a tumour that is labelled already; what it covers is what lies next to it."""
-        from napari_spineseg.tumours.click import Outline
+        from napari_spineseg.tumours.outline import Outline
 
         box, mask = region_of(layer, label)
         self._label, self._hints = label, ([], [])
