@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from napari_spineseg.grid import Box
-from napari_spineseg.measurement.body import Body, band, footprint
+from napari_spineseg.measurement.body import Body, band
+from napari_spineseg.measurement.body_cut import footprint
 from napari_spineseg.measurement.canal import Canal
 from napari_spineseg.measurement.lines import robust_line
 from napari_spineseg.measurement.reading import Reading, Readings, all_missing, line, words
@@ -238,7 +239,7 @@ def _read(
     disc = Disc(name, frame, depth, section.front - centre, height, middle, *voxels, caution)
     if disc.mean_height < _FEW_ROWS * row:
         few = f"It is hardly higher than the rows of the scan are apart ({row:.1f} mm)."
-        disc = Disc(**{**disc.__dict__, "caution": words(caution, few)})
+        return replace(disc, caution=words(caution, few))
     return disc
 
 
