@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_spineseg.anatomy import Structure
-from napari_spineseg.core import augment
+from napari_spineseg.core import appearance, augment
 from napari_spineseg.core.artefacts import draw_voids
 from napari_spineseg.core.augment import AugmentSettings
 from napari_spineseg.datasets.prepared import PreparedVolume
@@ -104,8 +104,8 @@ class CropSampler:
             hidden, rim = draw_voids(count, size, self.settings.augment.void_share, generator)
             images = (images + rim[:, None]).masked_fill(hidden[:, None], 0)
             targets = targets.masked_fill(hidden, UNLABELLED)
-        image = augment.acquire(images, self.settings.augment, generator)
-        image = augment.standardise(image, generator)
+        image = appearance.acquire(images, self.settings.augment, generator)
+        image = appearance.standardise(image, generator)
         if self.settings.augment.padded_share:
             outside = augment.draw_padding(count, size, self.settings.augment, generator)
             # Inference clips a slice's padding to the darkest of its tissue.
@@ -123,20 +123,21 @@ class CropSampler:
         pool = self._tissues if synthetic else self._images
         volume = pool[rng.integers(len(pool))]
         index, centre = self._place(volume, rng)
-        slices = self._neighbours(volume, index, rng)
+        s = self.settings
+        slices = neighbours_of(volume, index, s.neighbours, s.neighbour_mm, s.alone_share, rng)
         structures = torch.from_numpy(volume.structures[slices]).float()
         labels = augment.sample(structures, centre, offsets, "nearest")
         if volume.kind == "tissues":
             tissues = torch.from_numpy(volume.values[slices]).float()
             tissues = augment.sample(tissues, centre, offsets, "nearest")
-            image = augment.soften(self._painted(tissues, volume.spacing_mm, rng, generator))
+            image = appearance.soften(self._painted(tissues, volume.spacing_mm, rng, generator))
             share = self.settings.texture_share if self._images else 0.0
             if share and rng.random() < share:
                 image = lend_texture(image, self._real_slice(offsets, rng), generator)
         else:
             image = self._image(volume, slices, centre, offsets, rng)
             if rng.random() < self.settings.augment.remap_share:
-                image = augment.remap_contrast(image, labels, generator)
+                image = appearance.remap_contrast(image, labels, generator)
         image = self._worn(image, labels, rng, generator)
         target = labels[len(slices) // 2].long()
         return image, target, self._weight(volume, index, centre, offsets)
@@ -196,15 +197,6 @@ class CropSampler:
             return int(lateral[rng.integers(len(lateral))])
         return int(rng.integers(len(volume.values)))
 
-    def _neighbours(self, volume: PreparedVolume, index: int, rng: np.random.Generator) -> list[int]:
-        """Slices of the sample, left to right or, half the time, right to left."""
-        if rng.random() < self.settings.alone_share:
-            return [index] * (2 * self.settings.neighbours + 1)
-        step = max(1, round(rng.uniform(*self.settings.neighbour_mm) / volume.slice_mm))
-        reach = range(-self.settings.neighbours, self.settings.neighbours + 1)
-        found = [min(max(index + step * k, 0), len(volume.values) - 1) for k in reach]
-        return found[::-1] if rng.random() < 0.5 else found
-
     @staticmethod
     def _image(
         volume: PreparedVolume,
@@ -220,6 +212,27 @@ class CropSampler:
             [volume.values[max(0, s - thickness) : min(last, s + thickness) + 1].mean(0) for s in slices]
         )
         return augment.sample(torch.from_numpy(stack.astype(np.float32) / 255), centre, offsets, "bilinear")
+
+
+def neighbours_of(
+    volume: PreparedVolume,
+    index: int,
+    count: int,
+    apart_mm: tuple[float, float],
+    alone_share: float,
+    rng: np.random.Generator,
+) -> list[int]:
+    """Slice `index` between `count` neighbours to either side; half the time from right to left.
+
+    They are `apart_mm` (from, to) apart; in a share of the draws (`alone_share`) there are none, and the
+    slice itself stands for them, as at the border of a volume the last slice does.
+    """
+    if rng.random() < alone_share:
+        return [index] * (2 * count + 1)
+    step = max(1, round(rng.uniform(*apart_mm) / volume.slice_mm))
+    last = len(volume.values) - 1
+    found = [min(max(index + step * k, 0), last) for k in range(-count, count + 1)]
+    return found[::-1] if rng.random() < 0.5 else found
 
 
 def _inside(centre: float, crop: int, whole: int) -> float:
