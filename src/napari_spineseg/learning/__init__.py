@@ -14,6 +14,6 @@ process, `worker`; its `session` goes through three of the `stages`.
 Of a `run`, `events` are what it says, `orders` what it is told, `folder` and `timetable` what of it lies on
 disk; `settings` are what can be chosen.
 
-`pretrain` and `calibration` made the default model, `tumour` holds all that is special to tumour models,
-`ahmed2024` and `chen2024` fill the tables of the published systems.
+`pretrain` and `calibration` made the default model as its `recipe` says, `tumour` holds all that is special
+to tumour models, `ahmed2024` and `chen2024` fill the tables of the published systems.
 """
