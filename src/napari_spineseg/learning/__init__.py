@@ -4,9 +4,9 @@ A run, in the order of what happens: in `run`, `outlook` says what would be lear
 process, `worker`; its `session` goes through three of the `stages`.
 
 - `preparing`: the `parent` is loaded, and from `lessons` a `workbook` opened (each `lesson` of a correction,
-  `admission` of those that can be right, `split` into learnt and held back), a style of the corrections
-  looked for (`style_search`), and the parent sits the `exam` of `verdict` (`scores` on what was held back,
-  `guard` for what must not be lost).
+  `admission` of those that can be right and show `belonging` to their image, `split` into learnt and held
+  back), a style of the corrections looked for (`style_search`), and the parent sits the `exam` of `verdict`
+  (`scores` on what was held back, `guard` for what must not be lost).
 - `training`: `finetune` on what `teaching` makes of corrections and `replay`; the `best` weights are kept.
 - `judging`: as far from the parent as `blend` allows, the candidate sits the exam too, and the `gate`
   decides; `register` makes a version of it.
