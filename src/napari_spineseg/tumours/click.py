@@ -86,14 +86,14 @@ class TumourClicks:
         """
         corners = list(within or ())
         points = [*hints.inside, *hints.outside, *corners]
-        box, share = self._seen(points)
+        box, probability = self._seen(points)
         if within is not None and not hints.inside:
             centre = tuple(float(np.mean(pair)) for pair in zip(*within, strict=True))
             hints = Hints((centre,), hints.outside)
-        marked = self._marked(share, box, hints, within)
+        marked = self._marked(probability, box, hints, within)
         if current is None and marked is not None and not hints.outside:
             return Outline(box, marked, True)
-        fixed = self._fixed(box, share, hints, current, marked, within)
+        fixed = self._fixed(box, probability, hints, current, marked, within)
         # What lies too far from the clicks to have been looked at stays as it was.
         return fixed.with_rest_of(current) if current else fixed
 
@@ -105,14 +105,14 @@ class TumourClicks:
         images = self.slices.stack(indices, window)
         with torch.inference_mode(), threads(threads_for_one_slice()):
             logits = torch.cat([self._engine(image[None]) for image in images])
-            shares = (logits / self.model.card.temperature).softmax(1)[:, 1:2].cpu()
+            probabilities = (logits / self.model.card.temperature).softmax(1)[:, 1:2].cpu()
         height, width = self.slices.size
         top, left = window.top, window.left
         in_plane = Window(box[1].start, box[1].stop, box[2].start, box[2].stop)
-        shares = shares[:, :, : height - top, : width - left]
+        probabilities = probabilities[:, :, : height - top, : width - left]
         planes = [
             interpolate_window(s, (top, left), self.slices.size, self.volume.shape[1:], in_plane)[0]
-            for s in shares
+            for s in probabilities
         ]
         wanted = np.arange(box[0].start, box[0].stop)
         return between_slices(np.stack([plane.numpy() for plane in planes]), indices, wanted)
@@ -148,14 +148,14 @@ class TumourClicks:
         return on_grid.grown(8, 8, *self.slices.padded).aligned(self.model.card.input.stride)
 
     def _marked(
-        self, share: np.ndarray, box: Box, hints: Hints, within: tuple[Point, Point] | None
+        self, probability: np.ndarray, box: Box, hints: Hints, within: tuple[Point, Point] | None
     ) -> np.ndarray | None:
         """The connected region that the clicks are on, at the first likelihood that has one."""
         voxel_ml = float(np.prod(self.spacing)) / 1000
-        allowed = np.ones(share.shape, bool) if within is None else self._inside(box, within)
-        places = [tuple(_place(point, box, share.shape)) for point in hints.inside]
+        allowed = np.ones(probability.shape, bool) if within is None else self._inside(box, within)
+        places = [tuple(_place(point, box, probability.shape)) for point in hints.inside]
         for least in _LIKELY:
-            pieces = cc3d.connected_components((share > least) & allowed, connectivity=6)
+            pieces = cc3d.connected_components((probability > least) & allowed, connectivity=6)
             wanted = {int(pieces[place]) for place in places} - {0}
             if not wanted and within is not None:
                 wanted = _largest(pieces)
@@ -180,14 +180,14 @@ class TumourClicks:
     def _fixed(
         self,
         box: Box,
-        share: np.ndarray,
+        probability: np.ndarray,
         hints: Hints,
         current: Outline | None,
         marked: np.ndarray | None,
         within: tuple[Point, Point] | None,
     ) -> Outline:
         """Click to fix, from what there is."""
-        labels = np.zeros(share.shape, np.uint16)
+        labels = np.zeros(probability.shape, np.uint16)
         if current is not None:
             current.paint(labels, box)
         elif marked is not None:
@@ -204,7 +204,9 @@ class TumourClicks:
         odds = None
         if current is not None or marked is not None:
             # Where the model sees nothing that is clicked on, its word would only stand in the way.
-            near = np.clip(share[box_around(local, labels.shape, self.spacing)], _SWAYABLE, 1 - _SWAYABLE)
+            near = np.clip(
+                probability[box_around(local, labels.shape, self.spacing)], _SWAYABLE, 1 - _SWAYABLE
+            )
             odds = np.log(near / (1 - near))
         edit = fix_by_click(labels, image, 1, local, self.spacing, odds)
         edit.apply(labels)
