@@ -23,13 +23,8 @@ from torch import nn
 from napari_spineseg.core.augment import AugmentSettings
 from napari_spineseg.core.checkpoint import load_model
 from napari_spineseg.datasets.prepared import load_prepared
-from napari_spineseg.learning.pretrain import (
-    PretrainSettings,
-    find_recipe,
-    pretrain,
-    read_recipe,
-    validation_dice,
-)
+from napari_spineseg.learning.pretrain import pretrain, validation_dice
+from napari_spineseg.learning.recipe import PretrainSettings, find_recipe, read_recipe
 
 SETS = ("val", "t2")
 STRUCTURES = ("vertebra", "disc", "spinal canal")

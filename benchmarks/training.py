@@ -29,7 +29,7 @@ from napari_spineseg.core.train import Trainer
 from napari_spineseg.datasets.crops import Batch, CropSampler
 from napari_spineseg.datasets.prepare import SPACING_MM
 from napari_spineseg.datasets.prepared import PreparedVolume, resized, resized_labels, windowed
-from napari_spineseg.learning.pretrain import PretrainSettings, find_recipe, read_recipe
+from napari_spineseg.learning.recipe import PretrainSettings, find_recipe, read_recipe
 from napari_spineseg.sample_data import T2, sample_path
 
 _STEPS = 3

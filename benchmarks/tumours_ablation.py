@@ -18,14 +18,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from napari_spineseg.learning.pretrain import find_recipe, read_recipe
-from napari_spineseg.learning.tumour.patches import PatchBatch, PatchSampler, PatchSettings
-from napari_spineseg.learning.tumour.pretrain import (
-    TumourSettings,
-    patch_figures,
-    split,
-    train_stages,
-)
+from napari_spineseg.learning.recipe import find_recipe, read_recipe
+from napari_spineseg.learning.tumour.figures import patch_figures
+from napari_spineseg.learning.tumour.patch import PatchSettings
+from napari_spineseg.learning.tumour.patches import PatchBatch, PatchSampler
+from napari_spineseg.learning.tumour.pretrain import split
+from napari_spineseg.learning.tumour.recipe import TumourSettings
+from napari_spineseg.learning.tumour.stages import train_stages
 
 POOL_SEED, HELD_SEED, HELD_BATCHES = 5, 6, 6
 ARMS = {
@@ -76,6 +75,7 @@ def settings_of(base: TumourSettings, arm: str, seed: int, steps: int) -> Tumour
             "classify_steps": stages[1],
             "train": train,
             "last": None,
+            "finish": (),
         }
     )
 

@@ -14,7 +14,7 @@ Tiles = list[tuple[np.ndarray, str]]
 
 def painted() -> Tiles:
     """A label volume turned into images: contrasts, then a real slice's texture, then dark discs."""
-    from napari_spineseg.core.augment import soften
+    from napari_spineseg.core.appearance import soften
     from napari_spineseg.synthesis.contrast import degenerate, draw_look, render
     from napari_spineseg.synthesis.texture import lend_texture
     from napari_spineseg.synthesis.tissues import paint_tissues

@@ -67,21 +67,6 @@ def test_an_unknown_model_is_refused(small_scan):
         segment(small_scan, SegmentSettings(model="nobody"))
 
 
-def test_a_model_that_was_replaced_is_read_again(spineseg_home, tiny_weights):
-    from napari_spineseg.models import get_model
-
-    folder = spineseg_home / "models" / "tiny"
-    folder.mkdir(parents=True)
-    for file in (tiny_weights, tiny_weights.with_suffix(".json")):
-        (folder / file.name).write_bytes(file.read_bytes())
-    first = job.loaded_model(get_model("tiny"))
-    assert job.loaded_model(get_model("tiny")) is first
-    card = json.loads((folder / "1.json").read_text())
-    (folder / "1.json").write_text(json.dumps(card | {"sha256": "0" * 64}))
-    with pytest.raises(ModelError):
-        job.loaded_model(get_model("tiny"))
-
-
 def test_a_ragged_result_does_not_take_for_ever():
     """A model that makes nonsense of a scan leaves tens of thousands of specks and holes."""
     from napari_spineseg.instances import label_levels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_spineseg.errors import ScanError
 from napari_spineseg.grid import Grid
 
 # Of slices along the axes of the sagittal view: across, down and back.
@@ -12,6 +13,8 @@ _THICK, _THICK_MM = 1.5, 1.5
 _LEAST_MM = 40.0
 # Wider than any scanner's bore, and longer than a person; mm.
 _WIDEST_MM, _LONGEST_MM = 700.0, 2300.0
+# No field of view is this long: the spacing must be wrong, and the network's grid would be without end.
+_ENDLESS_MM = 3000.0
 _INSTEAD = "segment the sagittal series of this examination instead."
 
 
@@ -66,3 +69,19 @@ def doubt_about(grid: Grid) -> str:
             "be missed."
         )
     return ""
+
+
+def refuse_endless(grid: Grid, name: str) -> None:
+    """Refuse a grid that by its spacing is longer than anything that is scanned.
+
+    Raises
+    ------
+    ScanError
+        If it is; `name` is what the scan is called.
+    """
+    longest = max(n * mm for n, mm in zip(grid.shape, grid.spacing, strict=True))
+    if longest > _ENDLESS_MM:
+        raise ScanError(
+            f"{name}: by its spacing this scan is {longest / 1000:.1f} m long, which cannot be; "
+            "correct the spacing in the file (it is read as millimetres)."
+        )

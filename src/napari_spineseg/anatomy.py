@@ -39,6 +39,15 @@ class Structure(IntEnum):
         """The name as a person reads it."""
         return "spinal canal" if self is Structure.CANAL else self.name.lower()
 
+    @classmethod
+    def named(cls, name: str) -> Structure | None:
+        """The structure that a model's card calls `name`; None if there is no such structure.
+
+        >>> Structure.named("canal") is Structure.named("spinal canal") is Structure.CANAL
+        True
+        """
+        return next((s for s in cls if name in (s.title, s.name.lower())), None)
+
 
 def structure_of(label: int) -> Structure:
     """The structure that a `levels` label belongs to (`BACKGROUND` for a stray number).

@@ -1,10 +1,11 @@
-"""Where voxels are in the patient: shape and affine, and exact changes of axis order.
+"""Where voxels are in the patient: shape and affine, exact changes of axis order, and parts of a grid.
 
 World coordinates are RAS millimetres (x grows to the right, y to the front, z upward), as in NIfTI.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import nibabel as nib
@@ -27,6 +28,46 @@ def sagittal_affine(spacing: tuple[float, float, float]) -> np.ndarray:
     affine[0, 0], affine[2, 1], affine[1, 2] = spacing[0], -spacing[1], -spacing[2]
     affine[3, 3] = 1
     return affine
+
+
+Box = tuple[slice, slice, slice]
+"""A part of a volume: the indices along each axis, from the first to behind the last."""
+
+
+def grown(box: Box, by: Iterable[int], shape: tuple[int, ...]) -> Box:
+    """`box` with `by` voxels more on either side of each axis, as far as there are any.
+
+    >>> grown((slice(0, 2), slice(1, 3), slice(4, 6)), (1, 1, 3), (9, 9, 8))
+    (slice(0, 3, None), slice(0, 4, None), slice(1, 8, None))
+    """
+    return tuple(
+        slice(max(0, span.start - more), min(size, span.stop + more))
+        for span, more, size in zip(box, by, shape, strict=True)
+    )
+
+
+def enclosing(*boxes: Box) -> Box:
+    """The smallest box around some boxes.
+
+    >>> enclosing((slice(0, 2), slice(1, 3), slice(4, 6)), (slice(1, 3), slice(1, 2), slice(0, 1)))
+    (slice(0, 3, None), slice(1, 3, None), slice(0, 6, None))
+    """
+    return tuple(
+        slice(min(span.start for span in spans), max(span.stop for span in spans))
+        for spans in zip(*boxes, strict=True)
+    )
+
+
+def relative_to(box: Box, outer: Box) -> Box:
+    """`box`, counted from the first voxel of `outer`: where it is in an array of `outer`'s voxels.
+
+    >>> relative_to((slice(3, 4), slice(5, 7), slice(8, 9)), (slice(2, 9), slice(5, 9), slice(1, 9)))
+    (slice(1, 2, None), slice(0, 2, None), slice(7, 8, None))
+    """
+    return tuple(
+        slice(span.start - start.start, span.stop - start.start)
+        for span, start in zip(box, outer, strict=True)
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -73,7 +73,7 @@ def find_spine(scan: Scan, control: Control) -> np.ndarray:
     """(i, j, k) bool: where the model in use sees the spine, from a few sagittal slices."""
     from napari_spineseg.core.predict import PredictOptions, predict
     from napari_spineseg.models import get_model
-    from napari_spineseg.segment import loaded_model
+    from napari_spineseg.models.loaded import loaded_model
 
     turn = scan.grid.to_orientation()
     view = scan.sagittal()

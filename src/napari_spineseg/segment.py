@@ -8,28 +8,22 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_spineseg import __version__
-from napari_spineseg.acquisition import doubt_about
-from napari_spineseg.anatomy import (
-    FIRST_TUMOUR_LABEL,
-    Scheme,
-    levels_to_structures,
-)
+from napari_spineseg.acquisition import doubt_about, refuse_endless
+from napari_spineseg.anatomy import FIRST_TUMOUR_LABEL, Scheme, levels_to_structures
 from napari_spineseg.anatomy_words import summarise
-from napari_spineseg.errors import ScanError
 from napari_spineseg.models import ModelEntry, get_model, model_in_use
+from napari_spineseg.models.loaded import loaded_model
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Scan, Segmentation
 
 if TYPE_CHECKING:
-    from napari_spineseg.core.checkpoint import LoadedModel, ModelCard
+    from napari_spineseg.core.checkpoint import ModelCard
     from napari_spineseg.core.predict import Prediction
     from napari_spineseg.instances import LevelResult
     from napari_spineseg.tumours import Finding
@@ -62,8 +56,6 @@ class SegmentSettings(BaseModel):
     )
 
 
-# No scanner's field of view is this long: the spacing must be wrong, and the network's grid without end.
-_LONGEST_MM = 3000.0
 # Held by the scan that the networks are looking at.
 _looking = threading.Lock()
 _WAIT_S = 0.1
@@ -120,7 +112,7 @@ def segment(
         If `control` said so; nothing was changed.
     """
     settings, control = settings or SegmentSettings(), control or Control()
-    _check_size(scan)
+    refuse_endless(scan.grid, scan.name)
     for sentence in filter(None, (*scan.warnings, doubt_about(scan.grid))):
         control.warn(sentence)
     clock = _Clock()
@@ -248,16 +240,6 @@ def anatomy_model() -> ModelEntry:
     return entry if knows_anatomy(entry.structures) else get_model(DEFAULT_MODEL)
 
 
-def _check_size(scan: Scan) -> None:
-    """Refuse a scan whose spacing makes it larger than anything that is scanned."""
-    longest = max(n * mm for n, mm in zip(scan.grid.shape, scan.grid.spacing, strict=True))
-    if longest > _LONGEST_MM:
-        raise ScanError(
-            f"{scan.name}: by its spacing this scan is {longest / 1000:.1f} m long, which cannot be; "
-            "correct the spacing in the file (it is read as millimetres)."
-        )
-
-
 def preview_slice(scan: Scan, settings: SegmentSettings, index: int) -> np.ndarray:
     """Structures of sagittal slice `index` alone: (height, width) uint8, `structures` scheme.
 
@@ -266,21 +248,6 @@ def preview_slice(scan: Scan, settings: SegmentSettings, index: int) -> np.ndarr
     from napari_spineseg.core.predict import predict_slice
 
     return predict_slice(scan, loaded_model(get_model(settings.model)), index)
-
-
-def loaded_model(entry: ModelEntry) -> LoadedModel:
-    """The network of `entry`, kept in memory between scans.
-
-    Keyed by the file and the card's hash, so that a model that was replaced on disk is read again.
-    """
-    return _load(entry.weights, entry.sha256)
-
-
-@lru_cache(maxsize=2)
-def _load(weights: Path, sha256: str) -> LoadedModel:
-    from napari_spineseg.core.checkpoint import load_model
-
-    return load_model(weights)
 
 
 class _Clock:

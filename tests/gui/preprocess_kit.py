@@ -8,8 +8,6 @@ from qtpy.QtCore import Qt
 
 from napari_spineseg.scan import Scan
 
-LETTERS = {"crop": "Crop", "clip": "Clip", "zscore": "Z-score", "resample": "Resample", "n4": "Bias"}
-
 
 def tissue_scan(name: str = "tissue", seed: int = 3) -> Scan:
     """Stripes in an ellipse with noise and air around it; 8 slices of 4 mm, stored as A, S, L."""

@@ -9,7 +9,8 @@ from napari_spineseg.core.networks.spine_net import SpineNet
 from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.errors import SettingsError
 from napari_spineseg.learning.blend import blended
-from napari_spineseg.learning.pretrain import find_recipe, pretrain, read_recipe
+from napari_spineseg.learning.pretrain import pretrain
+from napari_spineseg.learning.recipe import find_recipe, read_recipe
 from napari_spineseg.learning.tumour import is_tumour_recipe
 
 RECIPE = """

@@ -2,23 +2,15 @@ import zipfile
 
 import pytest
 
-from napari_spineseg.core.checkpoint import ModelCard, load_model, save_model
-from napari_spineseg.core.networks import build_network
+from napari_spineseg.core.checkpoint import load_model
 from napari_spineseg.errors import ModelError, OutputError
-from napari_spineseg.models import registry
 from napari_spineseg.models.archive import export_model, import_model
 from napari_spineseg.models.versions import add_version
 
-ARGUMENTS = {"widths": [2, 4]}
-
 
 @pytest.fixture
-def own(tmp_path, monkeypatch):
-    monkeypatch.setenv("SPINESEG_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(registry, "BUNDLED", tmp_path / "bundled")
-    card = ModelCard(name="made", network="spine_net", arguments=ARGUMENTS)
-    save_model(build_network("spine_net", ARGUMENTS), card, tmp_path / "made.safetensors")
-    return add_version("own", tmp_path / "made.safetensors")
+def own(weights):
+    return add_version("own", weights)
 
 
 def test_a_model_travels_as_one_file(own, tmp_path):

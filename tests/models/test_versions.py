@@ -3,23 +3,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from napari_spineseg.core.checkpoint import ModelCard, load_model, save_model
-from napari_spineseg.core.networks import build_network
+from napari_spineseg.core.checkpoint import load_model
 from napari_spineseg.errors import ModelError
 from napari_spineseg.models import get_model, list_models, registry
 from napari_spineseg.models.versions import add_version, remove_version, rollback, use_model
-
-ARGUMENTS = {"widths": [2, 4]}
-
-
-@pytest.fixture
-def weights(tmp_path, monkeypatch):
-    monkeypatch.setenv("SPINESEG_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(registry, "BUNDLED", tmp_path / "bundled")
-    card = ModelCard(name="made", network="spine_net", arguments=ARGUMENTS)
-    path = tmp_path / "made.safetensors"
-    save_model(build_network("spine_net", ARGUMENTS), card, path)
-    return path
 
 
 def test_versions_count_up_and_load(weights):

@@ -11,7 +11,8 @@ from napari_spineseg.core.checkpoint import LoadedModel, ModelCard
 from napari_spineseg.core.inputs import InputSpec
 from napari_spineseg.corrections.click import Hints
 from napari_spineseg.scan import Scan
-from napari_spineseg.tumours.click import Outline, TumourClicks
+from napari_spineseg.tumours.click import TumourClicks
+from napari_spineseg.tumours.outline import Outline
 
 SPACING = (3.0, 0.8, 0.8)
 SHAPE = (14, 130, 110)

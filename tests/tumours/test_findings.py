@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from napari_spineseg.anatomy import Numbering
 from napari_spineseg.core.uncertainty import entropy
-from napari_spineseg.tumours import FindSettings, find, number
+from napari_spineseg.tumours import FindSettings, find
 from napari_spineseg.tumours.findings import confidence_of, largest_diameter
 from napari_spineseg.tumours.scan import probability_of
 
@@ -84,7 +84,7 @@ def test_numbers_run_from_the_top(levels):
         mask |= ball(levels.shape, (10, middle_of(label), 37), 6)
     labels, findings = find(mask, None, levels, SPACING)
     assert [f.label for f in findings] == [301, 302, 303]
-    assert number(labels, findings) == {301: "L2 body", 302: "L4 body", 303: "L5 body"}
+    assert {f.label: f.where for f in findings} == {301: "L2 body", 302: "L4 body", 303: "L5 body"}
     assert labels[10, middle_of(4), 37] == 301 and (labels > 0).sum() == mask.sum()
 
 

@@ -33,7 +33,8 @@ def pretrain(
     The log is DIR/log.jsonl, a line for every 50 or so steps and one for every validation.
     """
     from napari_spineseg.cli.run import terminated_like_interrupted
-    from napari_spineseg.learning.pretrain import find_recipe, pretrain, read_recipe
+    from napari_spineseg.learning.pretrain import pretrain
+    from napari_spineseg.learning.recipe import find_recipe, read_recipe
     from napari_spineseg.learning.tumour import TumourSettings, is_tumour_recipe, pretrain_tumour
 
     console = Console(json)

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import load, save
 from torch import nn
 
+from napari_spineseg.anatomy import Structure
 from napari_spineseg.core.inputs import InputSpec
 from napari_spineseg.core.networks import build_network
 from napari_spineseg.errors import ModelError
@@ -49,6 +50,21 @@ class ModelCard(BaseModel):
     parent: str | None = None
     sha256: str = ""
     created: str = ""
+
+
+def output_structures(card: ModelCard) -> tuple[Structure, ...]:
+    """The structure that each output of a card's network stands for, in their order.
+
+    Raises
+    ------
+    ModelError
+        If the card names one that does not exist.
+    """
+    found = tuple(Structure.named(name) for name in card.structures)
+    if None in found:
+        unknown = card.structures[found.index(None)]
+        raise ModelError(f"Model {card.name} names a structure {unknown!r} that is not known here.")
+    return found
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,16 @@ class InputSpec(BaseModel):
             max(1, round(n * mm / self.spacing_mm)) for n, mm in zip((height, width), spacing, strict=True)
         )
 
+    def pixels_of(self, mm: float, shrink: int = 1) -> int:
+        """Pixels that a crop of about `mm` has on the network's grid: a multiple of the stride, one at least.
+
+        `shrink` divides it, where memory is short.
+
+        >>> InputSpec(spacing_mm=0.5, stride=32).pixels_of(100.0)
+        192
+        """
+        return max(1, round(mm / self.spacing_mm / shrink / self.stride)) * self.stride
+
 
 def resample_slices(volume: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
     """Resize each slice, (slices, h, w) float -> (slices, *size), field of view kept.

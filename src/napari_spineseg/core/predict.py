@@ -19,7 +19,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_spineseg.anatomy import Structure
-from napari_spineseg.core.checkpoint import LoadedModel
+from napari_spineseg.core.checkpoint import LoadedModel, output_structures
 from napari_spineseg.core.crew import Crew, crew
 from napari_spineseg.core.device import (
     DeviceName,
@@ -170,7 +170,8 @@ class _Job:
         indices = sorted({*range(0, len(volume), step), len(volume) - 1})
         self.plan = Foreground(indices, self.slices.working_spacing, self.slices.padded, spec.stride)
         temperature = model.card.temperature if options.uncertainty else None
-        self.output = Output(volume.shape, self.slices.size, _structure_numbers(model), step, temperature)
+        numbers = np.array(output_structures(model.card), np.uint8)
+        self.output = Output(volume.shape, self.slices.size, numbers, step, temperature)
         self._done, self._all = 0, len(indices)
 
     def run(self, workers: Crew) -> None:
@@ -261,12 +262,3 @@ class _Job:
         if not torch.isfinite(logits.sum()):
             raise ModelError(f"Model {card.name} answers with what is not a number; its weights are damaged.")
         return logits
-
-
-def _structure_numbers(model: LoadedModel) -> np.ndarray:
-    """(classes,) uint8: the `Structure` that each output of the network stands for."""
-    known = {structure.title: structure for structure in Structure} | {s.name.lower(): s for s in Structure}
-    for name in model.card.structures:
-        if name not in known:
-            raise ModelError(f"Model {model.card.name} names a structure {name!r} that is not known here.")
-    return np.array([known[name] for name in model.card.structures], np.uint8)

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_spineseg.corrections.edit import Box
 from napari_spineseg.corrections.journal import Journal
+from napari_spineseg.grid import Box
 
 INTERVAL_S = 2.0
 """How often to look. A change is then on disk well within 5 s."""

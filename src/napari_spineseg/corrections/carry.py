@@ -18,9 +18,10 @@ import numpy as np
 from scipy import ndimage
 
 from napari_spineseg.anatomy import Scheme
-from napari_spineseg.corrections.edit import Box, Edit, Spacing, edit_to, join, nothing
+from napari_spineseg.corrections.edit import Edit, Spacing, edit_to, join, nothing
 from napari_spineseg.corrections.motion import Motion, Span
 from napari_spineseg.corrections.restyle import restyled
+from napari_spineseg.grid import Box
 from napari_spineseg.progress import Control
 
 STAGE = "Carrying over"

@@ -18,7 +18,8 @@ import numpy as np
 from scipy import ndimage
 
 from napari_spineseg.corrections.confine import ONLY_BACKGROUND, Rule
-from napari_spineseg.corrections.edit import Box, Edit, Spacing, edit_to, nothing
+from napari_spineseg.corrections.edit import Edit, Spacing, edit_to, nothing
+from napari_spineseg.grid import Box
 
 Point = tuple[float, float, float]
 

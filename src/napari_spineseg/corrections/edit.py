@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import cc3d
 import numpy as np
 
-Box = tuple[slice, slice, slice]
+from napari_spineseg.grid import Box, grown
+
 Spacing = tuple[float, float, float]
 """Voxel size along the axes of the labels, mm."""
 
@@ -107,10 +108,7 @@ def box_of(labels: np.ndarray, label: int, margin: Iterable[int] = (0, 0, 0)) ->
     box = _box(labels.shape, ((plane == label) for plane in labels))
     if box is None:
         return None
-    return tuple(
-        slice(max(0, span.start - more), min(size, span.stop + more))
-        for span, more, size in zip(box, margin, labels.shape, strict=True)
-    )
+    return grown(box, margin, labels.shape)
 
 
 def used_box(labels: np.ndarray) -> Box | None:

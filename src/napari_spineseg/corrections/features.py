@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_spineseg.anatomy import Structure
-from napari_spineseg.corrections.edit import Box
+from napari_spineseg.grid import Box
 
 if TYPE_CHECKING:
     from napari_spineseg.core.checkpoint import LoadedModel
@@ -55,7 +55,7 @@ class LocalFeatures:
         volume, spacing = scan.sagittal(), scan.grid.to_orientation().grid.spacing
         self._shape, self._apart = volume.shape, float(spacing[0])
         self._slices = SagittalSlices(volume, spacing, model.card.input)
-        self._structures = tuple(model.card.structures)
+        self._structures = tuple(Structure.named(name) for name in model.card.structures)
         self._window = self._around(rows, columns, model.card.input.stride)
         middle = len(volume) // 2
         device, width = torch.device("cpu"), self._window.shape[1]
@@ -97,12 +97,11 @@ class LocalFeatures:
         with self._lock:
             asked = sorted(n for n in self._kept if box[0].start <= n < box[0].stop)
             seen = [self._kept[n] for n in asked]
-        names = (structure.name.lower(), structure.title)
-        channel = next((n for n, name in enumerate(self._structures) if name in names), None)
+        channel = self._structures.index(structure) if structure in self._structures else None
         if not asked or channel is None:
             return None
         planes = np.stack([self._cut(_logit(plane, channel), box) for plane in seen])
-        out = _between(planes, asked, wanted)
+        out = between_slices(planes, asked, wanted)
         nearest = np.abs(wanted[:, None] - np.array(asked)[None]).min(1) * self._apart
         out[nearest > _FAR_MM] = 0
         return out
@@ -144,8 +143,12 @@ def _logit(seen: np.ndarray, channel: int) -> np.ndarray:
     return seen[channel] - most - np.log(np.exp(others - most).sum(0))
 
 
-def _between(planes: np.ndarray, asked: Sequence[int], wanted: np.ndarray) -> np.ndarray:
-    """All slices from those that were looked at, linear between them."""
+def between_slices(planes: np.ndarray, asked: Sequence[int], wanted: np.ndarray) -> np.ndarray:
+    """Slices `wanted` from those that were looked at, linear between them, float32.
+
+    planes: (n, height, width), those at the indices `asked`, which rise; before the first and behind the
+    last they are repeated.
+    """
     at = np.interp(wanted, asked, np.arange(len(asked)))
     low = np.floor(at).astype(int)
     high = np.minimum(low + 1, len(asked) - 1)

@@ -23,10 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from napari_spineseg.corrections.edit import Box
 from napari_spineseg.corrections.files import hold, is_held, now
 from napari_spineseg.errors import StoreError
 from napari_spineseg.files import flush
+from napari_spineseg.grid import Box
 
 ENDING = ".journal"
 _MAGIC = b"SPINESEG-JOURNAL-1\n"

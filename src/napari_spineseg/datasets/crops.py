@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_spineseg.anatomy import Structure
-from napari_spineseg.core import augment
+from napari_spineseg.core import appearance, augment
 from napari_spineseg.core.artefacts import draw_voids
 from napari_spineseg.core.augment import AugmentSettings
 from napari_spineseg.datasets.planes import SheetSettings, View, draw_sheet, positions
@@ -106,8 +106,8 @@ class CropSampler:
             hidden, rim = draw_voids(count, size, self.settings.augment.void_share, generator)
             images = (images + rim[:, None]).masked_fill(hidden[:, None], 0)
             targets = targets.masked_fill(hidden, UNLABELLED)
-        image = augment.acquire(images, self.settings.augment, generator)
-        image = augment.standardise(image, generator)
+        image = appearance.acquire(images, self.settings.augment, generator)
+        image = appearance.standardise(image, generator)
         if self.settings.augment.padded_share:
             outside = augment.draw_padding(count, size, self.settings.augment, generator)
             # Inference clips a slice's padding to the darkest of its tissue.
@@ -125,7 +125,9 @@ class CropSampler:
         pool = self._tissues if synthetic else self._images
         volume = pool[rng.integers(len(pool))]
         index, centre = self._place(volume, rng)
-        view = self._view(volume, self._neighbours(volume, index, rng), centre, offsets, rng)
+        s = self.settings
+        slices = neighbours_of(volume, index, s.neighbours, s.neighbour_mm, s.alone_share, rng)
+        view = self._view(volume, slices, centre, offsets, rng)
         labels = view.labels(volume.structures)
         if volume.kind == "tissues":
             image = self._painted(view, volume, rng, generator)
@@ -136,7 +138,7 @@ class CropSampler:
             thickness = int(rng.choice([0, 0, 1, 2])) if volume.slice_mm < 1.5 else 0
             image = view.grey(volume.values, thickness)
             if rng.random() < self.settings.augment.remap_share:
-                image = augment.remap_contrast(image, labels, generator)
+                image = appearance.remap_contrast(image, labels, generator)
         image = self._worn(image, labels, rng, generator)
         middle = len(labels) // 2
         if volume.weights is None:
@@ -169,7 +171,7 @@ class CropSampler:
         image = render(tissues, look, volume.spacing_mm, generator)
         if shift:
             image = shift_fat(image, tissues, look, shift, generator)
-        return view.mixed(augment.soften(image))
+        return view.mixed(appearance.soften(image))
 
     def _real_slice(self, offsets: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         """A crop around the spine of any real slice, (1, H, W), 0..1."""
@@ -207,14 +209,26 @@ class CropSampler:
             return int(lateral[rng.integers(len(lateral))])
         return int(rng.integers(len(volume.values)))
 
-    def _neighbours(self, volume: PreparedVolume, index: int, rng: np.random.Generator) -> list[int]:
-        """Slices of the sample, left to right or, half the time, right to left."""
-        if rng.random() < self.settings.alone_share:
-            return [index] * (2 * self.settings.neighbours + 1)
-        step = max(1, round(rng.uniform(*self.settings.neighbour_mm) / volume.slice_mm))
-        reach = range(-self.settings.neighbours, self.settings.neighbours + 1)
-        found = [min(max(index + step * k, 0), len(volume.values) - 1) for k in reach]
-        return found[::-1] if rng.random() < 0.5 else found
+
+def neighbours_of(
+    volume: PreparedVolume,
+    index: int,
+    count: int,
+    apart_mm: tuple[float, float],
+    alone_share: float,
+    rng: np.random.Generator,
+) -> list[int]:
+    """Slice `index` between `count` neighbours to either side; half the time from right to left.
+
+    They are `apart_mm` (from, to) apart; in a share of the draws (`alone_share`) there are none, and the
+    slice itself stands for them, as at the border of a volume the last slice does.
+    """
+    if rng.random() < alone_share:
+        return [index] * (2 * count + 1)
+    step = max(1, round(rng.uniform(*apart_mm) / volume.slice_mm))
+    last = len(volume.values) - 1
+    found = [min(max(index + step * k, 0), last) for k in range(-count, count + 1)]
+    return found[::-1] if rng.random() < 0.5 else found
 
 
 def _inside(centre: float, crop: int, whole: int) -> float:

@@ -52,6 +52,11 @@ class PreparedVolume:
         """(4, 4) index to RAS mm, as if the first voxel lay at the origin."""
         return sagittal_affine((self.slice_mm, self.spacing_mm, self.spacing_mm))
 
+    def spread_slices(self, count: int) -> list[int]:
+        """Indices of `count` slices at the most, evenly spread between the first and the last."""
+        places = np.linspace(0, len(self.values) - 1, count + 2)[1:-1]
+        return [int(i) for i in np.unique(places.round().astype(int))]
+
     def save(self, folder: Path) -> Path:
         """Write to `folder/<name>.npz`."""
         path = folder / f"{self.name}.npz"

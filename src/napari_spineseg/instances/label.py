@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from napari_spineseg.anatomy import CANAL_LABEL, FIRST_DISC_LABEL, Numbering, Structure
+from napari_spineseg.grid import Box
 from napari_spineseg.instances.blocks import Blocks, to_blocks
 from napari_spineseg.instances.cleanup import fill_holes, keep_bone, keep_canal
 from napari_spineseg.instances.column import Column, Coordinates, trace_column
@@ -101,7 +102,7 @@ def label_levels(structures: np.ndarray, spacing: tuple[float, float, float]) ->
     return LevelResult(levels, Numbering(), decision.warnings, decision.alternatives)
 
 
-def _box(structures: np.ndarray) -> tuple[slice, slice, slice] | None:
+def _box(structures: np.ndarray) -> Box | None:
     """The smallest box around everything that is painted."""
     used = structures > 0
     plane = used.any(0)

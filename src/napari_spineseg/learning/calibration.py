@@ -72,9 +72,9 @@ def _near_the_spine(
     """Logits (n, classes) and answers (n,) within about 5 mm of anything labelled."""
     found, answers = [], []
     for volume in volumes:
-        for index in np.unique(np.linspace(0, len(volume.values) - 1, slices + 2)[1:-1].round().astype(int)):
+        for index in volume.spread_slices(slices):
             height, width = volume.values.shape[1:]
-            image = network_input(volume.values, int(index), volume.slice_mm, spec)
+            image = network_input(volume.values, index, volume.slice_mm, spec)
             logits = network(image)[0, :, :height, :width]
             target = torch.from_numpy(volume.structures[index])
             labelled = ((target > 0) & (target < len(logits))).float()[None]

@@ -9,11 +9,10 @@ import torch
 from torch import nn
 
 from napari_spineseg.anatomy import Structure
-from napari_spineseg.core.checkpoint import ModelCard
+from napari_spineseg.core.checkpoint import ModelCard, output_structures
 from napari_spineseg.core.engine import Engine, build_engine
 from napari_spineseg.core.inputs import InputSpec, network_input
 from napari_spineseg.datasets.prepared import PreparedVolume
-from napari_spineseg.errors import ModelError
 
 
 class Reader:
@@ -53,11 +52,8 @@ def class_table(card: ModelCard) -> np.ndarray:
         If the card names a structure that does not exist.
     """
     table = np.zeros(len(Structure), np.uint8)
-    for number, name in enumerate(card.structures):
-        found = [s for s in Structure if name in (s.title, s.name.lower())]
-        if not found:
-            raise ModelError(f"Model {card.name} names a structure {name!r} that is not known here.")
-        table[found[0]] = number
+    for number, structure in enumerate(output_structures(card)):
+        table[structure] = number
     return table
 
 

@@ -1,30 +1,23 @@
-"""The vertebral body of a vertebra: cut from its posterior elements, with its own axes and outline."""
+"""The body of a vertebra, with its own axes and outline."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import median_filter
 
-from napari_spineseg.anatomy import CANAL_LABEL
-from napari_spineseg.measurement.canal import BEYOND, BRIDGE, Canal
+from napari_spineseg.grid import Box
+from napari_spineseg.measurement.body_cut import Block, cut_body, upright
+from napari_spineseg.measurement.canal import Canal
 from napari_spineseg.measurement.lines import robust_bow
 from napari_spineseg.measurement.outline import Outline, outline_of
 from napari_spineseg.measurement.reading import words
 from napari_spineseg.measurement.section import Section, crossings, soften, take
 from napari_spineseg.measurement.settings import MeasureSettings
-from napari_spineseg.measurement.space import Box, Frame, Missing, Space, axes, cut_off, main_piece
+from napari_spineseg.measurement.space import Frame, Missing, Space, axes, cut_off
 
-_NO_CANAL = (
-    "the spinal canal is not labelled beside it, so its body cannot be told from the posterior elements"
-)
-# Rows above and below a vertebra in which the canal beside it may lie.
-_MORE = 30
 # An endplate that rises this far over the line from rim to rim is doubtful, mm.
 _BULGE = 3.0
-# What the canal may be missing of along a body.
-_LEAST_CANAL = 0.85
 _REACH = (34.0, 30.0)
 # Axes to try where those along the canal fail, degrees forward.
 _LEANING = (15.0, -15.0, 30.0, -30.0)
@@ -83,25 +76,15 @@ class Body:
         return across / np.linalg.norm(across)
 
 
-@dataclass(frozen=True, eq=False)
-class _Block:
-    """Voxels of a body within its box, with where its middle is, and whether the scan cuts its sides
-    (`cut`) and those of the canal (`hidden`) off."""
-
-    mask: np.ndarray
-    box: Box
-    side: float
-    centre: np.ndarray
-    caution: str
-    cut: bool
-    hidden: bool
-
-
 def find_body(
     space: Space, canal: Canal | None, label: int, name: str, settings: MeasureSettings
 ) -> Body | Missing:
-    """Find the body of vertebra `label`."""
-    block = _block(space, canal, label)
+    """Find the body of vertebra `label`, called `name`; or say why it cannot be measured.
+
+    The canal tells it from the posterior elements. Axes settle on its outline in the slices of a band of
+    `settings.band_mm` around its middle, then lean to the side with its endplates.
+    """
+    block = cut_body(space, canal, label)
     if isinstance(block, Missing):
         return block
     slices = band(space, block.box, block.side, settings.band_mm)
@@ -109,7 +92,7 @@ def find_body(
     edges = space.edges(part, (slice(0, 0), *block.box[1:]), (1, 2))
     if edges:
         return Missing(f"its body is {cut_off(edges)}")
-    found = _first(space, block, slices, _upright(space, canal, block))
+    found = _first(space, block, slices, upright(space, canal, block))
     if isinstance(found, Missing):
         return found
     frame, _ = found
@@ -130,104 +113,7 @@ def band(space: Space, box: Box, side: float, width: float) -> np.ndarray:
     return numbers[near] if near.any() else numbers[[np.abs(numbers - side).argmin()]]
 
 
-def _block(space: Space, canal: Canal | None, label: int) -> _Block | Missing:
-    """The part of a vertebra in front of the canal.
-
-    First row by row, which tells about where it is; then level by level along the canal, because rows
-    cut a leaning spine askew, and where a vertebra has slipped the canal may lie in front of its neighbour.
-    Whether the canal lies beside it is asked of levels too: that beside a body which leans by 60 degrees is
-    three centimetres higher or lower in the scan.
-    """
-    if canal is None or not np.isfinite(canal.front).any():
-        return Missing(_NO_CANAL)
-    mask, box = space.bone(label)
-    known = np.isfinite(canal.front)
-    rows = np.arange(len(known))
-    front = np.interp(rows, rows[known], canal.front[known])[box[1]]
-    columns = np.arange(box[2].start, box[2].stop)
-    ahead = mask & (columns[None, None] < front[None, :, None])
-    if not ahead.any():
-        return Missing("all of it lies behind the spinal canal")
-    first = _placed(space, canal, ahead, box, "")
-    body, beside = _in_front(space, canal, mask, box, _upright(space, canal, first))
-    if not body.any() and beside:
-        return Missing("all of it lies behind the spinal canal")
-    if beside < _LEAST_CANAL:
-        return Missing(_NO_CANAL)
-    found = main_piece(body)
-    if found is None:
-        return Missing("its body is labelled in separate pieces")
-    body, loose = found
-    caution = words(loose, "A tumour is marked in it." if label in space.tumours else "", space.coarse)
-    return _placed(space, canal, body, box, caution)
-
-
-def _in_front(
-    space: Space, canal: Canal, mask: np.ndarray, box: Box, frame: Frame
-) -> tuple[np.ndarray, float]:
-    """The part of a mask in front of the canal, level by level up the frame, and what share of that part
-    has a canal at its level."""
-    low, high = max(0, box[1].start - _MORE), min(len(canal.side), box[1].stop + _MORE)
-    index = np.argwhere(space.labels[:, low:high] == CANAL_LABEL) + np.array([0, low, 0])
-    near = np.abs(index[:, 0] - canal.side[index[:, 1]]) * space.thickness <= max(4.0, space.thickness / 2)
-    if not near.any():
-        return np.zeros(mask.shape, bool), 0.0
-    local = frame.local(space.world(index[near]))
-    start = int(np.floor(local[:, 2].min()))
-    level = np.floor(local[:, 2]).astype(int) - start
-    # In front of all but the foremost twentieth of a level's canal: a stray voxel does not cut into a body.
-    front = np.full(int(level.max()) + 1, np.nan)
-    order = np.lexsort((local[:, 1], level))
-    counts = np.bincount(level, minlength=len(front))
-    stops = np.cumsum(counts)
-    has = counts > 0
-    front[has] = local[order, 1][(stops - 1 - counts // 20)[has]]
-    places = start + 0.5 + np.flatnonzero(has)
-    inside = np.argwhere(mask) + np.array([b.start for b in box])
-    _, ahead, up = frame.local(space.world(inside)).T
-    out = np.zeros(mask.shape, bool)
-    out[mask] = ahead > np.interp(up, places, median_filter(front[has], 5, mode="nearest"))
-    levels = up[out[mask]]
-    return out, float(_reached(levels, places).mean()) if len(levels) else 1.0
-
-
-def _reached(up: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Which heights `up`, mm, lie between `places` (rising) where the canal is, or little beyond the ends."""
-    at = np.searchsorted(places, up)
-    below, above = np.append(-np.inf, places)[at], np.append(places, np.inf)[at]
-    gap = above - below
-    return np.where(np.isinf(gap), np.minimum(up - below, above - up) <= BEYOND, gap <= BRIDGE)
-
-
-def _placed(space: Space, canal: Canal, body: np.ndarray, box: Box, caution: str) -> _Block:
-    """Find the middle of a body, and how it is turned to the side."""
-    index = np.argwhere(body) + np.array([b.start for b in box])
-    centre = index.mean(0)
-    first, last = np.quantile(index[:, 1], (0.2, 0.8)).astype(int)
-    rows = slice(first, last + 1)
-    beside = canal.side[rows]
-    sac = float(np.nanmean(beside)) if np.isfinite(beside).any() else float(centre[0])
-    cut = bool(space.edges(body, box, (0,)))
-    side = sac if cut else footprint(body) + box[0].start
-    hidden = bool(canal.cut[rows].any())
-    return _Block(body, box, side, centre, caution, cut, hidden)
-
-
-def footprint(mask: np.ndarray) -> float:
-    """Middle slice, with fractions, of what a mask covers from above, so that a wedge pulls it to no side."""
-    width = mask.any(1).sum(1)
-    return float(np.average(np.arange(len(width)), weights=width))
-
-
-def _upright(space: Space, canal: Canal, block: _Block) -> Frame:
-    """Axes to start from: up along the canal, in the plane of the slices, from the body's middle."""
-    up = canal.upward(space, block.centre[1])
-    up = -space.down if up is None else up
-    place = space.world(np.array([[block.side, block.centre[1], block.centre[2]]]))[0]
-    return axes(place, space.right, up)
-
-
-def _first(space: Space, block: _Block, slices: np.ndarray, frame: Frame) -> tuple[Frame, Outline] | Missing:
+def _first(space: Space, block: Block, slices: np.ndarray, frame: Frame) -> tuple[Frame, Outline] | Missing:
     """Settle from axes along the canal; where that fails from leaning ones, as L5 leans against its canal."""
     failed = found = _settle(space, block, slices, frame)
     for angle in np.radians(_LEANING):
@@ -238,7 +124,7 @@ def _first(space: Space, block: _Block, slices: np.ndarray, frame: Frame) -> tup
     return failed if isinstance(found, Missing) else found
 
 
-def _settle(space: Space, block: _Block, slices: np.ndarray, frame: Frame) -> tuple[Frame, Outline] | Missing:
+def _settle(space: Space, block: Block, slices: np.ndarray, frame: Frame) -> tuple[Frame, Outline] | Missing:
     """Turn and move the axes until `w` is square to the middle plane and the origin is the centre."""
     soft = soften(block.mask, block.box, slices)
     found: Outline | Missing = Missing("")
@@ -253,9 +139,7 @@ def _settle(space: Space, block: _Block, slices: np.ndarray, frame: Frame) -> tu
     return found if isinstance(found, Missing) else (frame, found)
 
 
-def _lean(
-    space: Space, canal: Canal, block: _Block, frame: Frame
-) -> tuple[Frame, tuple[float, float] | None]:
+def _lean(space: Space, canal: Canal, block: Block, frame: Frame) -> tuple[Frame, tuple[float, float] | None]:
     """Turn the axes to the body's own sides, and follow its endplates there."""
     width = float(np.count_nonzero(block.mask.any((1, 2)))) * space.thickness
     wide = band(space, block.box, block.side, max(_WIDE, _SHARE * width))
@@ -270,7 +154,7 @@ def _lean(
     return _twisted(space, canal, block, turned), rest
 
 
-def _twisted(space: Space, canal: Canal, block: _Block, frame: Frame) -> Frame:
+def _twisted(space: Space, canal: Canal, block: Block, frame: Frame) -> Frame:
     """Axes turned so that the canal lies straight behind, where the scan shows the sides of both."""
     if block.cut or block.hidden:
         return frame

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from napari_spineseg.measurement.body import Body, band, footprint
+from napari_spineseg.grid import Box
+from napari_spineseg.measurement.body import Body, band
+from napari_spineseg.measurement.body_cut import footprint
 from napari_spineseg.measurement.canal import Canal
 from napari_spineseg.measurement.lines import robust_line
 from napari_spineseg.measurement.reading import Reading, Readings, all_missing, line, words
 from napari_spineseg.measurement.section import STEP, Section, crossings, soften, take
 from napari_spineseg.measurement.settings import MeasureSettings
-from napari_spineseg.measurement.space import Box, Frame, Missing, Space, axes, cut_off, main_piece
+from napari_spineseg.measurement.space import Frame, Missing, Space, axes, cut_off, main_piece
 
 _REACH = (36.0, 22.0)
 _SMALLEST_DEPTH = 12.0
@@ -237,7 +239,7 @@ def _read(
     disc = Disc(name, frame, depth, section.front - centre, height, middle, *voxels, caution)
     if disc.mean_height < _FEW_ROWS * row:
         few = f"It is hardly higher than the rows of the scan are apart ({row:.1f} mm)."
-        disc = Disc(**{**disc.__dict__, "caution": words(caution, few)})
+        return replace(disc, caution=words(caution, few))
     return disc
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 
-from napari_spineseg.measurement.space import Box, Frame, Space
+from napari_spineseg.grid import Box
+from napari_spineseg.measurement.space import Frame, Space
 
 # Distance of samples, mm; edges are found between them.
 STEP = 0.5

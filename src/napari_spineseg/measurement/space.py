@@ -10,10 +10,10 @@ import numpy as np
 from scipy import ndimage
 
 from napari_spineseg.anatomy import CANAL_LABEL, Structure, structure_of
+from napari_spineseg.grid import Box
 from napari_spineseg.measurement.figures import Point
 from napari_spineseg.scan import Segmentation
 
-Box = tuple[slice, slice, slice]
 # Faces of the sagittal grid: the first and the last slice, row and column.
 _COARSE = 2.0
 _FACES = (("left", "right"), ("upper", "lower"), ("front", "back"))

@@ -1,6 +1,6 @@
 """The models there are: those that come with the package and those a person made or imported.
 
-Finding and listing models never imports torch; `napari_spineseg.core.checkpoint` loads them.
+Finding and listing models never imports torch; `loaded` keeps networks in memory once they were asked for.
 """
 
 from napari_spineseg.models.registry import (

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from napari_spineseg.grid import Grid
+from napari_spineseg.grid import Box, Grid
 from napari_spineseg.progress import Control
 
 Kernel = Literal["linear", "cubic"]
@@ -199,9 +199,7 @@ def _turn(voxels: np.ndarray, matrix: np.ndarray, shape: tuple[int, ...], contro
     return out
 
 
-def lookup(
-    matrix: np.ndarray, window: tuple[slice, slice, slice], shape: tuple[int, ...]
-) -> tuple[torch.Tensor, torch.Tensor]:
+def lookup(matrix: np.ndarray, window: Box, shape: tuple[int, ...]) -> tuple[torch.Tensor, torch.Tensor]:
     """Where the voxels of a window of the target lie in a source of `shape`.
 
     Returns

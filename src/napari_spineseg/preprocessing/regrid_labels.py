@@ -11,11 +11,9 @@ import torch
 from scipy import ndimage
 from torch.nn import functional
 
-from napari_spineseg.grid import Grid
+from napari_spineseg.grid import Box, Grid, grown
 from napari_spineseg.preprocessing.regrid import AxisMap, axis_maps, index_map, lookup, window_of
 from napari_spineseg.progress import Control
-
-Box = tuple[slice, slice, slice]
 
 _STAGE = "Moving labels"
 
@@ -40,9 +38,7 @@ def regrid_labels(
     covered = np.zeros(target.shape, np.float32)
     boxes = _boxes(labels)
     for done, (label, box) in enumerate(boxes.items(), start=1):
-        box = tuple(
-            slice(max(0, b.start - 2), min(n, b.stop + 2)) for b, n in zip(box, labels.shape, strict=True)
-        )
+        box = grown(box, (2, 2, 2), labels.shape)
         into = _reach(box, matrix, target.shape)
         if all(w.stop > w.start for w in into):
             mask = np.ascontiguousarray(labels[box] == label, np.float32)

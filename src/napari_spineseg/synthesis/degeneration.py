@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from napari_spineseg.anatomy import Structure
-from napari_spineseg.core.augment import soften
+from napari_spineseg.core.appearance import soften
 
 _ENDPLATE_PX = 5
 _RING_PX = 8

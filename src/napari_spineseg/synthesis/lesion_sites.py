@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_spineseg.anatomy import Structure
+from napari_spineseg.grid import Box
 from napari_spineseg.synthesis.lesion_shapes import Points
 
 Centre = tuple[float, float, float]
@@ -56,7 +57,7 @@ class Slab:
         """Every how many rows and columns one is looked at when places are looked for."""
         return max(1, round(_STEP_MM / self.pixel_mm))
 
-    def window(self, centre: Centre, reach_mm: float) -> tuple[slice, slice, slice]:
+    def window(self, centre: Centre, reach_mm: float) -> Box:
         """The voxels within `reach_mm` of a place: slices in one run, rows and columns."""
         near = np.flatnonzero(np.abs(self.x_mm - centre[0]) <= reach_mm)
         spans = [slice(int(near[0]), int(near[-1]) + 1) if len(near) else slice(0, 0)]
@@ -65,7 +66,7 @@ class Slab:
             spans.append(slice(int(np.clip(low, 0, size)), int(np.clip(high + 1, 0, size))))
         return tuple(spans)
 
-    def part(self, window: tuple[slice, slice, slice]) -> Slab:
+    def part(self, window: Box) -> Slab:
         """The slab of a window; its arrays are views."""
         origin = tuple(
             start + span.start * self.pixel_mm for start, span in zip(self.origin_mm, window[1:], strict=True)

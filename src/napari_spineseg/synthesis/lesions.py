@@ -19,11 +19,11 @@ import numpy as np
 
 from napari_spineseg.anatomy import Structure
 from napari_spineseg.synthesis import lesion_lookalikes as lookalikes
-from napari_spineseg.synthesis import lesion_sites as sites
+from napari_spineseg.synthesis import lesion_places as places
 from napari_spineseg.synthesis import lesion_tumours as tumours
 from napari_spineseg.synthesis.lesion_greys import Greys
 from napari_spineseg.synthesis.lesion_shapes import Form
-from napari_spineseg.synthesis.lesion_sites import Centre, Slab, Wall
+from napari_spineseg.synthesis.lesion_sites import Centre, Slab
 from napari_spineseg.synthesis.lesion_visibility import is_visible
 
 _TRIES = 4
@@ -122,7 +122,7 @@ def draw(
     """
     rng = np.random.default_rng([seed, 5])
     form: Form = forms[int(rng.integers(len(forms)))]
-    found = _SITES[kind](slab, index, rng)
+    found = _PLACES[kind](slab, index, rng)
     if found is None:
         return None
     centre, radii = found
@@ -201,83 +201,17 @@ def scatter(
     return out
 
 
-Found = tuple[Centre, tuple[float, float, float]]
-
-
-def _in_body(slab: Slab, index: int, rng: np.random.Generator) -> Found | None:
-    centre = sites.bone_site(slab, index, rng)
-    size = 15 if rng.random() < 0.15 else rng.uniform(3.5, 11)
-    return centre and (centre, tuple(size * rng.uniform(0.75, 1.25, 3)))
-
-
-def _behind(slab: Slab, index: int, rng: np.random.Generator) -> Found | None:
-    centre = sites.bone_site(slab, index, rng, behind=True)
-    return centre and (centre, tuple(rng.uniform(5, 10, 3)))
-
-
-def _in_sac(slab: Slab, index: int, rng: np.random.Generator) -> Found | None:
-    wall = sites.wall_site(slab, index, rng, None)
-    if wall is None:
-        return None
-    half = (wall.back - wall.front) * slab.pixel_mm / 2
-    radius = min(half * rng.uniform(0.45, 0.95), 9.0)
-    if radius < 2.2:
-        return None
-    column = (wall.front + wall.back) / 2 + rng.uniform(-1, 1) * (half - radius) / slab.pixel_mm
-    return slab.place(index, wall.row, column), (radius, radius * rng.uniform(1.0, 2.0), radius)
-
-
-def _from_wall(against: Structure, deep: tuple[float, float], long: tuple[float, float]):
-    """Sites of what grows from the front into the canal; radii are (half width, half height, depth)."""
-
-    def site(slab: Slab, index: int, rng: np.random.Generator) -> Found | None:
-        wall: Wall | None = sites.wall_site(slab, index, rng, against)
-        if wall is None:
-            return None
-        depth = min(rng.uniform(*deep), 0.7 * (wall.back - wall.front) * slab.pixel_mm)
-        radii = (rng.uniform(6, 11), rng.uniform(*long), depth)
-        return slab.place(index, wall.row, wall.front), radii
-
-    return site
-
-
-def _in_bone_small(slab: Slab, index: int, rng: np.random.Generator) -> Found | None:
-    centre = sites.bone_site(slab, index, rng)
-    return centre and (centre, tuple(rng.uniform(3.5, 9) * rng.uniform(0.8, 1.2, 3)))
-
-
-def _at_endplate(slab: Slab, index: int, rng: np.random.Generator) -> Found | None:
-    centre = sites.endplate_site(slab, index, rng)
-    return centre and (centre, (rng.uniform(8, 16), rng.uniform(4, 9), rng.uniform(8, 18)))
-
-
-def _schmorl(slab: Slab, index: int, rng: np.random.Generator) -> Found | None:
-    centre = sites.endplate_site(slab, index, rng)
-    return centre and (centre, tuple(rng.uniform(2.5, 5.5, 3)))
-
-
-def _vessel(slab: Slab, index: int, rng: np.random.Generator) -> Found | None:
-    wall = sites.wall_site(slab, index, rng, Structure.VERTEBRA)
-    length, radius = rng.uniform(8, 16), rng.uniform(0.9, 2.2)
-    return wall and (slab.place(index, wall.row, wall.front), (radius, radius, length))
-
-
-def _facet(slab: Slab, index: int, rng: np.random.Generator) -> Found | None:
-    centre = sites.facet_site(slab, index, rng)
-    return centre and (centre, (rng.uniform(0.8, 1.5), rng.uniform(3, 6), rng.uniform(1, 4)))
-
-
-_SITES = {
-    Kind.METASTASIS: _in_body,
-    Kind.POSTERIOR: _behind,
-    Kind.INTRADURAL: _in_sac,
-    Kind.EPIDURAL: _from_wall(Structure.VERTEBRA, (3.0, 8.0), (7.0, 17.0)),
-    Kind.HAEMANGIOMA: _in_bone_small,
-    Kind.ENDPLATE: _at_endplate,
-    Kind.SCHMORL: _schmorl,
-    Kind.VESSEL: _vessel,
-    Kind.FACET_FLUID: _facet,
-    Kind.HERNIATION: _from_wall(Structure.DISC, (2.0, 5.0), (3.0, 7.0)),
+_PLACES = {
+    Kind.METASTASIS: places.in_body,
+    Kind.POSTERIOR: places.behind_canal,
+    Kind.INTRADURAL: places.in_sac,
+    Kind.EPIDURAL: places.from_wall(Structure.VERTEBRA, (3.0, 8.0), (7.0, 17.0)),
+    Kind.HAEMANGIOMA: places.small_in_body,
+    Kind.ENDPLATE: places.at_endplate,
+    Kind.SCHMORL: places.through_endplate,
+    Kind.VESSEL: places.into_body,
+    Kind.FACET_FLUID: places.in_facet,
+    Kind.HERNIATION: places.from_wall(Structure.DISC, (2.0, 5.0), (3.0, 7.0)),
 }
 _PAINTERS = {
     Kind.METASTASIS: tumours.metastasis,

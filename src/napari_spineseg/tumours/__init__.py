@@ -1,5 +1,5 @@
 """Finding tumours: what a tumour model marks, as numbered findings with a place, a size and a confidence."""
 
-from napari_spineseg.tumours.findings import Finding, FindSettings, find, number
+from napari_spineseg.tumours.findings import Finding, FindSettings, find
 
-__all__ = ["FindSettings", "Finding", "find", "number"]
+__all__ = ["FindSettings", "Finding", "find"]

@@ -8,7 +8,6 @@ outline is wrong, *click to fix* decides (`corrections.click`), with the model's
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import cc3d
 import numpy as np
@@ -20,9 +19,11 @@ from napari_spineseg.core.engine import engine_for
 from napari_spineseg.core.resample import Window, interpolate_window
 from napari_spineseg.core.sagittal import SagittalSlices
 from napari_spineseg.corrections.click import Hints, Point, box_around, fix_by_click
+from napari_spineseg.corrections.features import between_slices
+from napari_spineseg.grid import Box
 from napari_spineseg.scan import Scan
+from napari_spineseg.tumours.outline import Outline
 
-Box = tuple[slice, slice, slice]
 REACH_MM = 32.0
 """How far from the clicks the outline may reach, in the slice."""
 _ACROSS_MM = 12.0
@@ -35,19 +36,6 @@ _LIKELY = (0.5, 0.25, 0.1)
 _SMALLEST_ML, _LARGEST_ML = 0.04, 60.0
 # A person is right against a model that is sure: its odds are kept within what a click can turn.
 _SWAYABLE = 0.15
-
-
-@dataclass(frozen=True, eq=False)
-class Outline:
-    """What a click found: `mask` (bool) belongs to `box` of the sagittal view."""
-
-    box: Box
-    mask: np.ndarray
-    by_model: bool
-
-    def __bool__(self) -> bool:
-        """Whether there is anything."""
-        return bool(self.mask.any())
 
 
 class TumourClicks:
@@ -98,33 +86,36 @@ class TumourClicks:
         """
         corners = list(within or ())
         points = [*hints.inside, *hints.outside, *corners]
-        box, share = self._seen(points)
+        box, probability = self._seen(points)
         if within is not None and not hints.inside:
             centre = tuple(float(np.mean(pair)) for pair in zip(*within, strict=True))
             hints = Hints((centre,), hints.outside)
-        marked = self._marked(share, box, hints, within)
+        marked = self._marked(probability, box, hints, within)
         if current is None and marked is not None and not hints.outside:
             return Outline(box, marked, True)
-        return _with_rest(self._fixed(box, share, hints, current, marked, within), current)
+        fixed = self._fixed(box, probability, hints, current, marked, within)
+        # What lies too far from the clicks to have been looked at stays as it was.
+        return fixed.with_rest_of(current) if current else fixed
 
     def probability(self, box: Box) -> np.ndarray:
-        """How likely each voxel of `box` is tumour, float32."""
+        """How likely each voxel of `box` is tumour, (shape of box) float32, 0 to 1."""
         step = max(1, round(_STEP_MM / self.spacing[0]))
         indices = sorted({*range(box[0].start, box[0].stop, step), box[0].stop - 1})
         window = self._window(box)
         images = self.slices.stack(indices, window)
         with torch.inference_mode(), threads(threads_for_one_slice()):
             logits = torch.cat([self._engine(image[None]) for image in images])
-            shares = (logits / self.model.card.temperature).softmax(1)[:, 1:2].cpu()
+            probabilities = (logits / self.model.card.temperature).softmax(1)[:, 1:2].cpu()
         height, width = self.slices.size
         top, left = window.top, window.left
-        wanted = Window(box[1].start, box[1].stop, box[2].start, box[2].stop)
-        shares = shares[:, :, : height - top, : width - left]
+        in_plane = Window(box[1].start, box[1].stop, box[2].start, box[2].stop)
+        probabilities = probabilities[:, :, : height - top, : width - left]
         planes = [
-            interpolate_window(s, (top, left), self.slices.size, self.volume.shape[1:], wanted)[0]
-            for s in shares
+            interpolate_window(s, (top, left), self.slices.size, self.volume.shape[1:], in_plane)[0]
+            for s in probabilities
         ]
-        return _between(np.stack([plane.numpy() for plane in planes]), indices, box[0])
+        wanted = np.arange(box[0].start, box[0].stop)
+        return between_slices(np.stack([plane.numpy() for plane in planes]), indices, wanted)
 
     def _seen(self, points: Sequence[Point]) -> tuple[Box, np.ndarray]:
         """A box around the points and its probability: that of the last click, where it will do."""
@@ -157,14 +148,14 @@ class TumourClicks:
         return on_grid.grown(8, 8, *self.slices.padded).aligned(self.model.card.input.stride)
 
     def _marked(
-        self, share: np.ndarray, box: Box, hints: Hints, within: tuple[Point, Point] | None
+        self, probability: np.ndarray, box: Box, hints: Hints, within: tuple[Point, Point] | None
     ) -> np.ndarray | None:
         """The connected region that the clicks are on, at the first likelihood that has one."""
         voxel_ml = float(np.prod(self.spacing)) / 1000
-        allowed = np.ones(share.shape, bool) if within is None else self._inside(box, within)
-        places = [tuple(_place(point, box, share.shape)) for point in hints.inside]
+        allowed = np.ones(probability.shape, bool) if within is None else self._inside(box, within)
+        places = [tuple(_place(point, box, probability.shape)) for point in hints.inside]
         for least in _LIKELY:
-            pieces = cc3d.connected_components((share > least) & allowed, connectivity=6)
+            pieces = cc3d.connected_components((probability > least) & allowed, connectivity=6)
             wanted = {int(pieces[place]) for place in places} - {0}
             if not wanted and within is not None:
                 wanted = _largest(pieces)
@@ -189,16 +180,16 @@ class TumourClicks:
     def _fixed(
         self,
         box: Box,
-        share: np.ndarray,
+        probability: np.ndarray,
         hints: Hints,
         current: Outline | None,
         marked: np.ndarray | None,
         within: tuple[Point, Point] | None,
     ) -> Outline:
         """Click to fix, from what there is."""
-        labels = np.zeros(share.shape, np.uint16)
+        labels = np.zeros(probability.shape, np.uint16)
         if current is not None:
-            _paste(labels, box, current)
+            current.paint(labels, box)
         elif marked is not None:
             labels[marked] = 1
         outside = list(hints.outside)
@@ -213,20 +204,13 @@ class TumourClicks:
         odds = None
         if current is not None or marked is not None:
             # Where the model sees nothing that is clicked on, its word would only stand in the way.
-            near = np.clip(share[box_around(local, labels.shape, self.spacing)], _SWAYABLE, 1 - _SWAYABLE)
+            near = np.clip(
+                probability[box_around(local, labels.shape, self.spacing)], _SWAYABLE, 1 - _SWAYABLE
+            )
             odds = np.log(near / (1 - near))
         edit = fix_by_click(labels, image, 1, local, self.spacing, odds)
         edit.apply(labels)
         return Outline(box, _clicked(labels == 1, local.inside), False)
-
-
-def _between(planes: np.ndarray, indices: list[int], span: slice) -> np.ndarray:
-    """Planes at `indices` to all slices of `span`, linear in between."""
-    at = np.interp(np.arange(span.start, span.stop), indices, np.arange(len(indices)))
-    below = np.floor(at).astype(int)
-    above = np.minimum(below + 1, len(indices) - 1)
-    share = (at - below)[:, None, None].astype(np.float32)
-    return planes[below] * (1 - share) + planes[above] * share
 
 
 def _place(point: Point, box: Box, shape: tuple[int, ...]) -> np.ndarray:
@@ -238,32 +222,6 @@ def _largest(pieces: np.ndarray) -> set[int]:
     counts = np.bincount(pieces.ravel())
     counts[0] = 0
     return {int(counts.argmax())} if counts.any() else set()
-
-
-def _paste(labels: np.ndarray, box: Box, outline: Outline) -> None:
-    """Write an outline of another box into `labels` of `box`."""
-    both = [slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(box, outline.box, strict=True)]
-    if any(s.stop <= s.start for s in both):
-        return
-    to = tuple(slice(s.start - a.start, s.stop - a.start) for s, a in zip(both, box, strict=True))
-    of = tuple(slice(s.start - a.start, s.stop - a.start) for s, a in zip(both, outline.box, strict=True))
-    labels[to][outline.mask[of]] = 1
-
-
-def _with_rest(outline: Outline, current: Outline | None) -> Outline:
-    """What lies too far from the clicks to have been looked at stays as it was."""
-    if current is None or not current:
-        return outline
-    box = tuple(
-        slice(min(a.start, b.start), max(a.stop, b.stop))
-        for a, b in zip(outline.box, current.box, strict=True)
-    )
-    mask = np.zeros([s.stop - s.start for s in box], np.uint16)
-    _paste(mask, box, current)
-    mask[tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(outline.box, box, strict=True))] = (
-        outline.mask
-    )
-    return Outline(box, mask > 0, outline.by_model)
 
 
 def _clicked(mask: np.ndarray, inside: Sequence[Point]) -> np.ndarray:

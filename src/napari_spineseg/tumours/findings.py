@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_spineseg.anatomy import FIRST_TUMOUR_LABEL, Numbering
+from napari_spineseg.grid import Box
 from napari_spineseg.tumours.place import Place, in_words, place_of
 
 # The scheme has 99 numbers for tumours.
@@ -189,18 +190,9 @@ def log_odds(share: float) -> float:
     return float(np.log(share / (1 - share)))
 
 
-def number(labels: np.ndarray, findings: list[Finding]) -> dict[int, str]:
-    """Names for the labels of findings.
-
-    >>> number(np.zeros(1), [])
-    {}
-    """
-    return {finding.label: finding.where for finding in findings}
-
-
 def finding_of(
     label: int,
-    box: tuple[slice, slice, slice],
+    box: Box,
     inside: np.ndarray,
     confidence: float,
     place: Place,

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from napari_spineseg.anatomy import FIRST_TUMOUR_LABEL, Numbering
-from napari_spineseg.corrections.edit import Box, boxes_of
+from napari_spineseg.corrections.edit import boxes_of
+from napari_spineseg.grid import Box, grown
 from napari_spineseg.tumours.findings import finding_of
 from napari_spineseg.tumours.place import place_of
 
@@ -69,8 +70,9 @@ def _tumours(labels: np.ndarray) -> dict[int, Box]:
 
 def _around(labels: np.ndarray, box: Box) -> list[int]:
     """The labels beside a tumour: where they are other ones, so may be its place."""
-    wide = tuple(slice(max(0, s.start - r), s.stop + r) for s, r in zip(box, _BESIDE, strict=True))
-    return [int(n) for n in np.unique(labels[wide]) if 0 < n < FIRST_TUMOUR_LABEL]
+    return [
+        int(n) for n in np.unique(labels[grown(box, _BESIDE, labels.shape)]) if 0 < n < FIRST_TUMOUR_LABEL
+    ]
 
 
 def _unchanged(

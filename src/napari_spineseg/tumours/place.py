@@ -8,6 +8,7 @@ import edt
 import numpy as np
 
 from napari_spineseg.anatomy import CANAL_LABEL, Numbering, Structure, structure_of
+from napari_spineseg.grid import Box, grown, relative_to
 from napari_spineseg.tumours.sac import sac_of
 from napari_spineseg.tumours.zones import Zone, Zones, zones_of
 
@@ -75,7 +76,7 @@ def in_words(level: str, relation: str) -> str:
 
 def place_of(
     inside: np.ndarray,
-    box: tuple[slice, slice, slice],
+    box: Box,
     levels: np.ndarray,
     spacing: tuple[float, float, float],
     numbering: Numbering = Numbering(),
@@ -103,7 +104,7 @@ def place_of(
     if not known.any():
         return Place("", FAR, _FAR_MM, False) if levels.any() else Place("", "location unknown", 0.0)
     distance = edt.edt(np.ascontiguousarray(~known, np.uint8), anisotropy=spacing)[mine]
-    level = _level(near, mine, spacing, numbering)
+    level = _level(near, mine, numbering)
     away = float(distance.min())
     if away > 0.5 * max(spacing) + 6:
         return Place(level, "paravertebral" if level and away <= _BESIDE_MM else FAR, away, False)
@@ -145,18 +146,15 @@ def _named(zones: Zones, level: str, numbering: Numbering) -> tuple[str, str]:
 
 def _around(
     inside: np.ndarray,
-    box: tuple[slice, slice, slice],
+    box: Box,
     shape: tuple[int, ...],
     spacing: tuple[float, float, float],
-) -> tuple[tuple[slice, slice, slice], np.ndarray]:
+) -> tuple[Box, np.ndarray]:
     """A window with room around `box`, and the finding in it."""
     reach = [int(np.ceil(_AROUND_MM / mm)) for mm in spacing]
-    wide = tuple(
-        slice(max(0, s.start - r), min(n, s.stop + r)) for s, r, n in zip(box, reach, shape, strict=True)
-    )
+    wide = grown(box, reach, shape)
     mine = np.zeros([s.stop - s.start for s in wide], bool)
-    inner = tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(box, wide, strict=True))
-    mine[inner] = inside
+    mine[relative_to(box, wide)] = inside
     return wide, mine
 
 
@@ -182,9 +180,7 @@ def _nearest(
     return near[tuple(axis[mine] for axis in at)]
 
 
-def _level(
-    near: np.ndarray, mine: np.ndarray, spacing: tuple[float, float, float], numbering: Numbering
-) -> str:
+def _level(near: np.ndarray, mine: np.ndarray, numbering: Numbering) -> str:
     """The vertebra at whose height it is; two, as "L1/L2", where it reaches well into both.
 
     By the heights of the vertebral bodies and discs, since a mass in the canal touches none of them.

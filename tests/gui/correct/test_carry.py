@@ -23,6 +23,20 @@ def open_short_body(viewer, page):
     return layer
 
 
+def held_up(monkeypatch, stage: str, first: tuple[int, int], second: tuple[int, int]) -> Event:
+    """Carrying over tells its `first` step, waits for the event, and must be stopped by the `second`."""
+    may_go_on = Event()
+
+    def slow(labels, base, corrected, spacing, image, control, scheme):
+        control.step(stage, *first)
+        assert may_go_on.wait(60)
+        control.step(stage, *second)
+        raise AssertionError("it went on")
+
+    monkeypatch.setattr("napari_spineseg.widgets.correct.carry.carry_over", slow)
+    return may_go_on
+
+
 def paint_upper_half(viewer, layer) -> None:
     key(viewer, "P")
     press(viewer, layer, (2, 50, 10), (2, 50, 15), (2, 50, 19))
@@ -124,15 +138,8 @@ def test_what_was_renumbered_and_undone_is_not_carried(viewer, page):
 def test_the_bar_of_the_page_shows_how_far_it_is_and_stops_it(viewer, page, qtbot, monkeypatch):
     layer = open_short_body(viewer, page)
     paint_upper_half(viewer, layer)
-    painted, may_go_on = layer.data.copy(), Event()
-
-    def slow(labels, base, corrected, spacing, image, control, scheme):
-        control.step("Learning the style", 3, 300)
-        assert may_go_on.wait(60)
-        control.step("Learning the style", 4, 300)
-        raise AssertionError("it went on")
-
-    monkeypatch.setattr("napari_spineseg.widgets.correct.carry.carry_over", slow)
+    painted = layer.data.copy()
+    may_go_on = held_up(monkeypatch, "Learning the style", (3, 300), (4, 300))
     click(qtbot, page.tools.buttons["carry"])
     bar = page.run_bar
     wait_until(lambda: (bar.bar.value(), bar.bar.maximum()) == (3, 300))
@@ -148,15 +155,8 @@ def test_the_bar_of_the_page_shows_how_far_it_is_and_stops_it(viewer, page, qtbo
 def test_the_same_key_stops_it(viewer, page, monkeypatch):
     layer = open_short_body(viewer, page)
     paint_upper_half(viewer, layer)
-    painted, may_go_on = layer.data.copy(), Event()
-
-    def slow(labels, base, corrected, spacing, image, control, scheme):
-        control.step("Carrying over", 0, 6)
-        assert may_go_on.wait(60)
-        control.step("Carrying over", 1, 6)
-        raise AssertionError("it went on")
-
-    monkeypatch.setattr("napari_spineseg.widgets.correct.carry.carry_over", slow)
+    painted = layer.data.copy()
+    may_go_on = held_up(monkeypatch, "Carrying over", (0, 6), (1, 6))
     key(viewer, "G")
     wait_until(lambda: "the same again stops it" in page.hint.words)
     key(viewer, "G")

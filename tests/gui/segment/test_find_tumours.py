@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 from napari_spineseg.corrections.click import Hints
 from napari_spineseg.models import ModelEntry
 from napari_spineseg.segment import SegmentSettings
-from napari_spineseg.tumours.click import Outline
+from napari_spineseg.tumours.outline import Outline
 from napari_spineseg.widgets.correct.clicks import Gesture
 from napari_spineseg.widgets.known import KEY, about
 from napari_spineseg.widgets.segment.find_tumours import findings_of, words_of

@@ -9,7 +9,8 @@ from napari_spineseg.core.inputs import InputSpec
 from napari_spineseg.corrections.entry import structures_of
 from napari_spineseg.datasets.prepared import PreparedVolume, resized, resized_labels, windowed
 from napari_spineseg.io import read_scan, read_segmentation
-from napari_spineseg.learning.lessons.admission import objection, objection_to_lesson
+from napari_spineseg.learning.lessons.admission import objection
+from napari_spineseg.learning.lessons.belonging import objection_to_lesson
 from napari_spineseg.learning.lessons.lesson import Lesson
 from napari_spineseg.sample_data import LABELS, STIR, T1, T2, sample_path
 from napari_spineseg.scan import Segmentation

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from napari_spineseg.learning.tumour.patches import ECHO_AFTER, ECHOES, PatchSampler, PatchSettings
+from napari_spineseg.learning.tumour.patch import PatchSettings
+from napari_spineseg.learning.tumour.patches import ECHO_AFTER, ECHOES, PatchSampler
 
 SMALL = PatchSettings(pixel_mm=1.0, sizes_px=(32, 48), synthetic_share=0.5)
 

@@ -11,19 +11,13 @@ from safetensors.torch import load_file
 from napari_spineseg.core.checkpoint import load_model
 from napari_spineseg.core.networks.penn import PENN
 from napari_spineseg.datasets.prepared import PreparedVolume
-from napari_spineseg.learning.pretrain import find_recipe, read_recipe
-from napari_spineseg.learning.tumour.patches import PatchBatch, PatchSettings
-from napari_spineseg.learning.tumour.pretrain import (
-    LastStage,
-    TumourSettings,
-    figures_of,
-    fitted_temperature,
-    is_tumour_recipe,
-    measure_norms,
-    patch_figures,
-    pretrain_tumour,
-    split,
-)
+from napari_spineseg.learning.recipe import find_recipe, read_recipe
+from napari_spineseg.learning.tumour.figures import figures_of, patch_figures
+from napari_spineseg.learning.tumour.patch import PatchSettings
+from napari_spineseg.learning.tumour.patches import PatchBatch
+from napari_spineseg.learning.tumour.pretrain import fitted_temperature, pretrain_tumour, split
+from napari_spineseg.learning.tumour.recipe import LastStage, TumourSettings, is_tumour_recipe
+from napari_spineseg.learning.tumour.stages import measure_norms
 from napari_spineseg.synthesis.lesions import HELD_OUT_FORMS, TUMOURS
 
 SMALL = PatchSettings(pixel_mm=1.0, sizes_px=(32, 48), synthetic_share=0.5)

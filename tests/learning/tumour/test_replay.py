@@ -13,7 +13,7 @@ from napari_spineseg.core.checkpoint import ModelCard
 from napari_spineseg.core.inputs import InputSpec
 from napari_spineseg.corrections.store import CorrectionsStore
 from napari_spineseg.datasets.crops import CropSettings
-from napari_spineseg.learning.lessons.admission import objection_to_lesson
+from napari_spineseg.learning.lessons.belonging import objection_to_lesson
 from napari_spineseg.learning.lessons.lesson import Lesson
 from napari_spineseg.learning.lessons.workbook import _lesson_or_objection
 from napari_spineseg.learning.settings import LearnSettings

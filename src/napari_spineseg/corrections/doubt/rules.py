@@ -19,7 +19,8 @@ from napari_spineseg.anatomy import (
     structure_of,
 )
 from napari_spineseg.corrections.doubt.place import Doubt
-from napari_spineseg.corrections.edit import Box, Spacing, boxes_of
+from napari_spineseg.corrections.edit import Spacing, boxes_of
+from napari_spineseg.grid import Box
 
 # A level this much larger or smaller than its neighbours is out of line.
 _OUT_OF_LINE = {Structure.VERTEBRA: 1.5, Structure.DISC: 2.0}

@@ -8,7 +8,6 @@ from skimage.segmentation import watershed
 
 from napari_spineseg.anatomy import Structure, structure_of
 from napari_spineseg.corrections.edit import (
-    Box,
     Edit,
     Spacing,
     box_of,
@@ -19,6 +18,7 @@ from napari_spineseg.corrections.edit import (
 )
 from napari_spineseg.corrections.tools.column import insert_level
 from napari_spineseg.errors import SettingsError
+from napari_spineseg.grid import Box
 
 Point = tuple[float, float, float]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_spineseg.corrections.edit import Box
+from napari_spineseg.grid import Box
 
 
 def restrict(box: Box | None, plane: tuple[int, int] | None) -> Box | None:

@@ -31,7 +31,8 @@ from napari_spineseg.learning.ahmed2024.rounds import Rounds, RoundsTrainer
 from napari_spineseg.learning.ahmed2024.seen import SeenFeed
 from napari_spineseg.learning.ahmed2024.settings import DEFAULT_PIXEL_MM, ReproduceSettings
 from napari_spineseg.learning.ahmed2024.slices import STRUCTURES, SliceSet, Stack
-from napari_spineseg.learning.pretrain import PretrainSettings, find_recipe, predict_prepared, read_recipe
+from napari_spineseg.learning.pretrain import predict_prepared
+from napari_spineseg.learning.recipe import PretrainSettings, find_recipe, read_recipe
 from napari_spineseg.progress import Control
 
 CROPS = CropSettings(

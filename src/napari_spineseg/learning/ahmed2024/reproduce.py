@@ -21,7 +21,7 @@ from napari_spineseg.learning.ahmed2024.score import score
 from napari_spineseg.learning.ahmed2024.settings import NetworkName, ReproduceSettings
 from napari_spineseg.learning.ahmed2024.slices import SliceSet, read_slices
 from napari_spineseg.learning.calibration import Calibration
-from napari_spineseg.learning.pretrain import find_recipe
+from napari_spineseg.learning.recipe import find_recipe
 from napari_spineseg.models.registry import DEFAULT_MODEL, get_model
 from napari_spineseg.progress import Control
 

@@ -14,10 +14,13 @@ from napari_spineseg.core.checkpoint import LoadedModel
 from napari_spineseg.core.predict import PredictOptions, predict
 from napari_spineseg.datasets.prepared import PreparedVolume
 from napari_spineseg.learning.chen2024.settings import MeasureSettings
-from napari_spineseg.learning.pretrain import find_recipe, read_recipe
+from napari_spineseg.learning.recipe import find_recipe, read_recipe
 from napari_spineseg.learning.tumour.cases import Case, cases
-from napari_spineseg.learning.tumour.patches import PatchSampler, PatchSettings
-from napari_spineseg.learning.tumour.pretrain import TumourSettings, figures_of, patch_figures, split
+from napari_spineseg.learning.tumour.figures import figures_of, patch_figures
+from napari_spineseg.learning.tumour.patch import PatchSettings
+from napari_spineseg.learning.tumour.patches import PatchSampler
+from napari_spineseg.learning.tumour.pretrain import split
+from napari_spineseg.learning.tumour.recipe import TumourSettings
 from napari_spineseg.progress import Control
 from napari_spineseg.synthesis.lesions import HELD_OUT_FORMS, TRAINING_FORMS
 from napari_spineseg.tumours import FindSettings
@@ -74,7 +77,7 @@ def patch_level(model: LoadedModel, volumes: list[PreparedVolume], settings: Mea
     spec = model.card.input
     patches = PatchSettings(
         pixel_mm=spec.spacing_mm,
-        sizes_px=(max(1, round(_PATCH_MM / spec.spacing_mm / spec.stride)) * spec.stride,),
+        sizes_px=(spec.pixels_of(_PATCH_MM),),
         forms=forms,
         tumour_share=0.5,
         border_share=0.25,

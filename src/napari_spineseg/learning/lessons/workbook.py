@@ -16,7 +16,8 @@ from napari_spineseg.corrections.store import CorrectionsStore
 from napari_spineseg.datasets.prepared import PreparedVolume, load_prepared
 from napari_spineseg.errors import SpineSegError, StoreError
 from napari_spineseg.io.write import put
-from napari_spineseg.learning.lessons.admission import objection, objection_to_lesson
+from napari_spineseg.learning.lessons.admission import objection
+from napari_spineseg.learning.lessons.belonging import objection_to_lesson
 from napari_spineseg.learning.lessons.lesson import Lesson, Predict, lesson_of
 from napari_spineseg.learning.lessons.split import Split, split_lessons
 from napari_spineseg.learning.reading import class_table

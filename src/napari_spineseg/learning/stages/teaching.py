@@ -136,9 +136,7 @@ def _crops_and_replay(
 def _crop_settings(
     spec: InputSpec, shrink: int, augment: AugmentSettings, synthetic_share: float
 ) -> CropSettings:
-    height, width = (
-        max(1, round(mm / spec.spacing_mm / shrink / spec.stride)) * spec.stride for mm in _CROP_MM
-    )
+    height, width = (spec.pixels_of(mm, shrink) for mm in _CROP_MM)
     return CropSettings(
         height_px=height,
         width_px=width,

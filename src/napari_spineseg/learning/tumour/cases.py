@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from napari_spineseg.anatomy import CANAL_LABEL, FIRST_DISC_LABEL, Structure
-from napari_spineseg.core import augment
+from napari_spineseg.core import appearance
 from napari_spineseg.datasets.prepared import PreparedVolume
-from napari_spineseg.learning.tumour.patches import without_lesions
+from napari_spineseg.learning.tumour.patch import without_lesions
 from napari_spineseg.scan import Scan
 from napari_spineseg.synthesis.contrast import draw_look, render
 from napari_spineseg.synthesis.lesion_shapes import Form
@@ -82,12 +82,12 @@ def painted(
 def _image(volume: PreparedVolume, look: str, generator: torch.Generator) -> np.ndarray:
     if volume.kind == "tissues":
         tissues = torch.from_numpy(without_lesions(volume.values))
-        image = augment.soften(render(tissues, draw_look(generator, look), volume.spacing_mm, generator))
+        image = appearance.soften(render(tissues, draw_look(generator, look), volume.spacing_mm, generator))
         noise = 0.03 * torch.randn(image.shape, generator=generator)
         return (image + noise).abs().numpy()
     image = torch.from_numpy(volume.values.astype(np.float32) / 255)
     if look == "random":
-        image = augment.remap_contrast(image, torch.from_numpy(volume.structures).float(), generator)
+        image = appearance.remap_contrast(image, torch.from_numpy(volume.structures).float(), generator)
     return image.numpy()
 
 

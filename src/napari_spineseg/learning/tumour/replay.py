@@ -21,7 +21,8 @@ from napari_spineseg.datasets.prepared import (
 from napari_spineseg.learning.reading import evenly
 from napari_spineseg.learning.stages.replay import FOR_GUARD, MAPS
 from napari_spineseg.learning.tumour.cases import painted
-from napari_spineseg.learning.tumour.patches import PatchSampler, PatchSettings
+from napari_spineseg.learning.tumour.patch import PatchSettings
+from napari_spineseg.learning.tumour.patches import PatchSampler
 from napari_spineseg.learning.verdict.guard import GuardScan
 from napari_spineseg.synthesis.lesions import TRAINING_FORMS
 
@@ -39,7 +40,7 @@ def looks_for_tumours_alone(table: np.ndarray) -> bool:
 
 def square(settings: CropSettings, spec: InputSpec, shrink: int = 1) -> CropSettings:
     """Crops as wide as high, the size of replayed patches."""
-    side = _side(spec, shrink)
+    side = spec.pixels_of(_SIDE_MM, shrink)
     return settings.model_copy(update={"height_px": side, "width_px": side})
 
 
@@ -47,7 +48,7 @@ class TumourReplay:
     """Patches of painted phantoms. `batch(step, count)` is a pure function of its arguments and the seed."""
 
     def __init__(self, spec: InputSpec, seed: int, shrink: int = 1) -> None:
-        patches = PatchSettings(pixel_mm=spec.spacing_mm, sizes_px=(_side(spec, shrink),))
+        patches = PatchSettings(pixel_mm=spec.spacing_mm, sizes_px=(spec.pixels_of(_SIDE_MM, shrink),))
         self._sampler = PatchSampler(load_prepared(MAPS)[:-FOR_GUARD], patches, seed)
 
     def batch(self, step: int, count: int) -> Batch:
@@ -90,7 +91,3 @@ def _on_grid(
         slice_mm=spacing[0],
         spacing_mm=spacing[1] * image.shape[1] / size[0],
     )
-
-
-def _side(spec: InputSpec, shrink: int) -> int:
-    return max(1, round(_SIDE_MM / spec.spacing_mm / shrink / spec.stride)) * spec.stride

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from napari_spineseg.synthesis.phantom.canvas import Canvas, Region
+from napari_spineseg.grid import Box
+from napari_spineseg.synthesis.phantom.canvas import Canvas
 from napari_spineseg.synthesis.phantom.shapes import (
     Points,
     ellipsoid,
@@ -166,7 +167,7 @@ def paint_disc(canvas: Canvas, d: Disc) -> None:
     canvas.mark(region, np.maximum(distance, inner), d.label)
 
 
-def _paint_bone(canvas: Canvas, region: Region, distance: np.ndarray) -> None:
+def _paint_bone(canvas: Canvas, region: Box, distance: np.ndarray) -> None:
     """Marrow within a dark shell."""
     canvas.paint(region, distance, Tissue.CORTEX)
     canvas.paint(region, distance + _SHELL_MM, Tissue.MARROW, soft=1.2)
@@ -207,7 +208,7 @@ def _paint_wings(canvas: Canvas, second: SacralSegment) -> None:
         canvas.paint(region, root, Tissue.ROOT, soft=1)
 
 
-def _paint_remnant(canvas: Canvas, region: Region, p: Points, s: SacralSegment) -> None:
+def _paint_remnant(canvas: Canvas, region: Box, p: Points, s: SacralSegment) -> None:
     """What is left of the disc below a sacral body: a dark plate, brighter in its middle."""
     below = -s.height / 2 - s.gap / 2
     plate_ = oval(p[0], p[1], np.float32(0.44 * s.width), np.float32(0.44 * s.depth))

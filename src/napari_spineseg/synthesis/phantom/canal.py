@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_spineseg.anatomy import CANAL_LABEL
-from napari_spineseg.synthesis.phantom.canvas import Canvas, Region
+from napari_spineseg.grid import Box
+from napari_spineseg.synthesis.phantom.canvas import Canvas
 from napari_spineseg.synthesis.phantom.path import SacPath
 from napari_spineseg.synthesis.phantom.shapes import ellipse, ellipsoid, squarish, strut
 from napari_spineseg.synthesis.phantom.spine import Vertebra
@@ -95,7 +96,7 @@ def paint_sac(canvas: Canvas, path: SacPath, strands: tuple[Strand, ...]) -> Non
 
 
 def _paint_cord(
-    canvas: Canvas, path: SacPath, region: Region, u: np.ndarray, v: np.ndarray, half_depth: np.ndarray
+    canvas: Canvas, path: SacPath, region: Box, u: np.ndarray, v: np.ndarray, half_depth: np.ndarray
 ) -> None:
     """The cord, thickened at the lumbar enlargement, tapering to the conus and on as the filum."""
     z = canvas.z[region[1]]
@@ -108,7 +109,7 @@ def _paint_cord(
 
 
 def _paint_strand(
-    canvas: Canvas, s: Strand, path: SacPath, region: Region, tube: tuple[np.ndarray, ...], z: np.ndarray
+    canvas: Canvas, s: Strand, path: SacPath, region: Box, tube: tuple[np.ndarray, ...], z: np.ndarray
 ) -> None:
     """One dark line inside the sac from the conus to where it leaves."""
     u, v, half_width, half_depth, inside = tube
@@ -129,7 +130,7 @@ def _paint_strand(
     canvas.paint(part, distance, Tissue.ROOT, opacity=0.85)
 
 
-def _tube(canvas: Canvas, path: SacPath, margin: float) -> tuple[Region, np.ndarray, ...] | None:
+def _tube(canvas: Canvas, path: SacPath, margin: float) -> tuple[Box, np.ndarray, ...] | None:
     """The region around the sac with its cross-section coordinates (u right, v front) and half axes.
 
     u: (planes, rows, 1), v: (rows, columns), half axes: (rows, 1).

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from napari_spineseg.grid import Box
 from napari_spineseg.synthesis.phantom.shapes import Frame, Points
 from napari_spineseg.synthesis.phantom.tissues import Tissue, brightness, texture
-
-Region = tuple[slice, slice, slice]
 
 
 @dataclass(eq=False)
@@ -52,11 +51,11 @@ class Canvas:
         return Canvas(self.x.mean(keepdims=True), self.z, self.y, self.sequence, self.textures)
 
     @property
-    def everywhere(self) -> Region:
+    def everywhere(self) -> Box:
         """The whole slab."""
         return slice(None), slice(None), slice(None)
 
-    def region(self, low: np.ndarray, high: np.ndarray) -> Region | None:
+    def region(self, low: np.ndarray, high: np.ndarray) -> Box | None:
         """Index ranges of the world box from `low` to `high` (x, y, z in mm); None if it misses the slab."""
         i0, i1 = np.searchsorted(self.x, (low[0], high[0]))
         r0, r1 = np.searchsorted(-self.z, (-high[2], -low[2]))
@@ -65,17 +64,17 @@ class Canvas:
             return None
         return slice(i0, i1), slice(r0, r1), slice(c0, c1)
 
-    def points(self, region: Region) -> Points:
+    def points(self, region: Box) -> Points:
         """World coordinates (x, y, z) of a region, broadcasting to (planes, rows, columns)."""
         i, r, c = region
         return self.x[i, None, None], self.y[None, None, c], self.z[None, r, None]
 
-    def around(self, frame: Frame, low: tuple, high: tuple) -> tuple[Region, Points] | None:
+    def around(self, frame: Frame, low: tuple, high: tuple) -> tuple[Box, Points] | None:
         """The region around a local box of `frame`, with its local coordinates; None if out of view."""
         region = self.region(*frame.box(low, high))
         return None if region is None else (region, frame.local(self.points(region)))
 
-    def colour(self, tissue: Tissue, region: Region) -> np.ndarray:
+    def colour(self, tissue: Tissue, region: Box) -> np.ndarray:
         """Brightness of `tissue` with its texture, (rows, columns) of the region."""
         depth, kind = texture(tissue)
         mean = np.float32(brightness(tissue, self.sequence))
@@ -85,7 +84,7 @@ class Canvas:
 
     def paint(
         self,
-        region: Region,
+        region: Box,
         distance: np.ndarray,
         tissue: Tissue | np.ndarray,
         opacity: float = 1.0,
@@ -108,7 +107,7 @@ class Canvas:
         patch = self.image[region]
         patch += alpha * (colour - patch)
 
-    def mark(self, region: Region, distance: np.ndarray, label: int) -> None:
+    def mark(self, region: Box, distance: np.ndarray, label: int) -> None:
         """Label the inside of a shape."""
         patch = self.labels[region]
         patch[np.broadcast_to(distance, patch.shape) < 0] = label

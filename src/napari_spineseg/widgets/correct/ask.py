@@ -100,7 +100,7 @@ class AskModel(QWidget):
 
     def _start(self, layer: Labels, view: LayerView, model: ModelEntry) -> None:
         def work(control: Control) -> Cells:
-            from napari_spineseg.segment import loaded_model
+            from napari_spineseg.models.loaded import loaded_model
 
             return ask_model(scan_from(view), loaded_model(model), control)
 

@@ -72,7 +72,7 @@ class ClickToFix(QObject):
 
         def load(_: Control) -> LocalFeatures:
             from napari_spineseg.corrections.features import LocalFeatures
-            from napari_spineseg.segment import loaded_model
+            from napari_spineseg.models.loaded import loaded_model
 
             used = used_box(labels)
             where = used[1:] if used is not None else (None, None)

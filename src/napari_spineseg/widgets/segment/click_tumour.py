@@ -23,7 +23,8 @@ from napari_spineseg.widgets.session import Session
 from napari_spineseg.widgets.worker import Job, report
 
 if TYPE_CHECKING:
-    from napari_spineseg.tumours.click import Outline, TumourClicks
+    from napari_spineseg.tumours.click import TumourClicks
+    from napari_spineseg.tumours.outline import Outline
 
 MODEL = "tumour"
 _LAST_LABEL = FIRST_TUMOUR_LABEL + 98
@@ -140,7 +141,7 @@ class ClickTumour(QObject):
 
     def _adopt(self, layer: Labels, label: int) -> None:
         """Go on with a tumour that is labelled already; what it covers is what lies next to it."""
-        from napari_spineseg.tumours.click import Outline
+        from napari_spineseg.tumours.outline import Outline
 
         box, mask = region_of(layer, label)
         self._label, self._hints = label, ([], [])
@@ -184,7 +185,7 @@ class ClickTumour(QObject):
         def load(_: Control) -> TumourClicks:
             # The list of tumours is imported here too: it would hold the window up at the first click.
             import napari_spineseg.tumours.listing  # noqa: F401
-            from napari_spineseg.segment import loaded_model
+            from napari_spineseg.models.loaded import loaded_model
             from napari_spineseg.tumours.click import TumourClicks
 
             return TumourClicks(scan_from(view), loaded_model(get_model(MODEL)))

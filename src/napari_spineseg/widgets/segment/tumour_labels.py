@@ -8,9 +8,10 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_spineseg.corrections.edit import Edit, box_of, edit_to
+from napari_spineseg.grid import Box, enclosing, grown, relative_to
 
 if TYPE_CHECKING:
-    from napari_spineseg.tumours.click import Outline
+    from napari_spineseg.tumours.outline import Outline
 
 # Farther from the outline than this, mm, a click means another tumour.
 _NEAR_MM = 8.0
@@ -21,13 +22,11 @@ def edit_for(layer: Labels, before: Outline | None, after: Outline, label: int, 
 
     `under` are the labels before the tumour's first click.
     """
-    spans = [after.box, *([before.box] if before is not None else [])]
-    box = tuple(slice(min(b[n].start for b in spans), max(b[n].stop for b in spans)) for n in range(3))
+    box = after.box if before is None else enclosing(before.box, after.box)
     was = np.asarray(layer.data[box])
     now = was.copy()
     now[was == label] = under[box][was == label]
-    inner = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(after.box, box, strict=True))
-    now[inner][after.mask] = label
+    now[relative_to(after.box, box)][after.mask] = label
     return edit_to(was, now, box, "Outlined a tumour")
 
 
@@ -38,20 +37,20 @@ def label_at(layer: Labels, point: tuple[float, ...]) -> int:
     return int(layer.data[index]) if inside else 0
 
 
-def region_of(layer: Labels, label: int) -> tuple[tuple[slice, slice, slice], np.ndarray]:
+def region_of(layer: Labels, label: int) -> tuple[Box, np.ndarray]:
     """The smallest box around `label`, and where it is in there."""
     box = box_of(layer.data, label)
     return box, np.asarray(layer.data[box]) == label
 
 
-def next_to(layer: Labels, box: tuple[slice, slice, slice], mask: np.ndarray) -> np.ndarray:
+def next_to(layer: Labels, box: Box, mask: np.ndarray) -> np.ndarray:
     """For each voxel of `mask`, the nearest label that is none of it: what the tumour grew in."""
     from scipy import ndimage
 
-    wide = tuple(slice(max(0, s.start - 1), s.stop + 1) for s in box)
+    wide = grown(box, (1, 1, 1), layer.data.shape)
     around = np.asarray(layer.data[wide])
     mine = np.zeros(around.shape, bool)
-    mine[tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(box, wide, strict=True))] = mask
+    mine[relative_to(box, wide)] = mask
     at = ndimage.distance_transform_edt(
         mine, sampling=layer.scale[-3:], return_distances=False, return_indices=True
     )
