@@ -252,13 +252,13 @@ def test_bad_files_are_refused_without_torch_and_within_seconds(tmp_path):
 
 
 def test_the_model_is_loaded_once_for_all_scans(call, scan_file, small_scan, tmp_path, monkeypatch):
-    from napari_spineseg import segment as job
     from napari_spineseg.core import checkpoint
+    from napari_spineseg.models import loaded
 
     loads = []
     original = checkpoint.load_model
     monkeypatch.setattr(checkpoint, "load_model", lambda path: loads.append(path) or original(path))
-    job._load.cache_clear()
+    loaded._load.cache_clear()
     call(scan_file, save(small_scan, tmp_path / "y.nii"), "-o", tmp_path / "out", *MODEL)
     assert len(loads) == 1
 
