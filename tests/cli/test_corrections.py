@@ -61,6 +61,10 @@ def test_add_list_export(corrections, files):
     assert corrections("list", *store, "--state", "done", "--json").stdout == ""
     corrections("export", *store, "-o", files / "out", "--layout", "nnunet")
     assert (files / "out" / "Dataset001_SpineSeg" / "labelsTr" / "small.nii.gz").exists()
+    assert corrections("export", *store, "-o", files / "plain").stderr == ""
+    done = corrections("export", *store, "-o", files / "bids", "--layout", "bids")
+    assert "small: its sequence is not known" in done.stderr
+    assert next((files / "bids").glob("sub-*/anat/*_T2w.nii.gz"))
 
 
 def test_a_prediction_that_was_changed_since_is_no_models(corrections, files, small_scan):

@@ -8,7 +8,7 @@ import typer
 from napari_spineseg.anatomy import Structure, structure_of
 from napari_spineseg.cli.console import Console, show
 from napari_spineseg.cli.options import JsonLines, command_app
-from napari_spineseg.corrections.export import Layout, export
+from napari_spineseg.corrections.export import Layout, doubts, export
 from napari_spineseg.corrections.store import (
     CorrectionsStore,
     Entry,
@@ -111,6 +111,8 @@ def export_entries(
     entries = CorrectionsStore(store).entries(state)
     with console.hushed(), console.bar("export") as control:
         files = export(entries, output, layout, control)
+    for doubt in doubts(entries, layout):
+        console.warn_once(doubt)
     for file in files:
         console.record({"labels": file})
     console.say(f"{len(files)} scan{'s' if len(files) != 1 else ''} in {show(output)}")

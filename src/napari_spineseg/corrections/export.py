@@ -25,6 +25,8 @@ LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 
 _NNUNET_FOLDER = "Dataset001_SpineSeg"
 _BIDS_VERSION = "1.9.0"
+# BIDS knows no name for a sequence that nobody knows, and asks for one.
+_BIDS_SUFFIXES, _BIDS_UNKNOWN = {"T1": "T1w", "T2": "T2w", "STIR": "T2w"}, "T2w"
 # nnU-Net asks for numbers without a gap, so tumours take part only where there are some.
 _NNUNET_LABELS = {"background": 0, "vertebra": 1, "disc": 2, "canal": 3}
 
@@ -49,7 +51,7 @@ def export(
     StoreError
         If nothing was corrected yet, or a version is damaged.
     """
-    chosen = [entry for entry in entries if entry.latest is not None and entry.state != "excluded"]
+    chosen = _exported(entries)
     if not chosen:
         raise StoreError("There is no corrected scan to export.")
     folder, control = Path(folder), control or Control()
@@ -65,6 +67,21 @@ def export(
         raise OutputError(f"{folder}: cannot be written ({error.strerror or error}).") from error
     control.step("Exporting", len(chosen), len(chosen))
     return out
+
+
+def doubts(entries: Sequence[Entry], layout: Layout) -> list[str]:
+    """What `export` writes without ground, a sentence a scan."""
+    if layout != "bids":
+        return []
+    return [
+        f"{entry.name}: its sequence is not known; BIDS asks for one, so its file is called {_BIDS_UNKNOWN}."
+        for entry in _exported(entries)
+        if entry.identity.sequence not in _BIDS_SUFFIXES
+    ]
+
+
+def _exported(entries: Sequence[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry.latest is not None and entry.state != "excluded"]
 
 
 def _to_folders(entry: Entry, name: str, folder: Path) -> Path:
@@ -102,7 +119,7 @@ def _finish_nnunet(folder: Path, entries: Sequence[Entry]) -> None:
 
 def _to_bids(entry: Entry, name: str, folder: Path) -> Path:
     subject = f"sub-{re.sub('[^A-Za-z0-9]', '', name)}"
-    suffix = {"T1": "T1w", "T2": "T2w", "STIR": "T2w"}.get(entry.identity.sequence, "T2w")
+    suffix = _BIDS_SUFFIXES.get(entry.identity.sequence, _BIDS_UNKNOWN)
     shutil.copyfile(entry.scan_path, _in(folder / subject / "anat", f"{subject}_{suffix}.nii.gz"))
     stem = f"{subject}_space-orig_desc-corrected_dseg"
     target = _in(folder / "derivatives" / "spineseg" / subject / "anat", f"{stem}.nii.gz")
