@@ -36,8 +36,19 @@ def test_unknown_names_are_refused():
         device.choose_precision(torch.device("cpu"), "int4")
 
 
-@pytest.mark.parametrize(("bf16", "pays"), [(0.3, True), (0.9, False), (3.0, False)])
-def test_bf16_is_used_where_a_timed_convolution_says_so(bf16, pays, monkeypatch):
+@pytest.mark.parametrize(
+    ("tiles", "bf16", "pays"),
+    [
+        (False, 0.3, True),
+        (False, 0.9, False),
+        (False, 3.0, False),
+        (True, 0.3, True),
+        (True, 1.5, True),
+        (True, 3.0, False),
+    ],
+)
+def test_bf16_is_used_where_a_timed_convolution_says_so(tiles, bf16, pays, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: tiles, raising=False)
     seconds = {torch.float32: 1.0, torch.bfloat16: bf16}
     monkeypatch.setattr(device, "_seconds", lambda image, weight: seconds[image.dtype])
     assert device.bf16_pays() is pays
@@ -45,7 +56,15 @@ def test_bf16_is_used_where_a_timed_convolution_says_so(bf16, pays, monkeypatch)
     assert device.choose_precision(torch.device("cpu")) == expected
 
 
+def test_a_build_that_cannot_tell_of_tiles_is_measured(monkeypatch):
+    monkeypatch.delattr(torch.cpu, "_is_amx_tile_supported", raising=False)
+    seconds = {torch.float32: 1.0, torch.bfloat16: 0.9}
+    monkeypatch.setattr(device, "_seconds", lambda image, weight: seconds[image.dtype])
+    assert device.bf16_pays() is False
+
+
 def test_a_burst_of_another_process_does_not_decide(monkeypatch):
+    monkeypatch.setattr(device, "_has_tiles", lambda: False)
     times = iter([1.0, 0.4, 0.3, 9.0] + [1.0, 0.4] * 3)  # fp32 is really .3, bf16 .4
     monkeypatch.setattr(device, "_seconds", lambda image, weight: next(times))
     assert device.bf16_pays() is False
