@@ -49,14 +49,18 @@ class Structure(IntEnum):
         return next((s for s in cls if name in (s.title, s.name.lower())), None)
 
 
-def structure_of(label: int) -> Structure:
-    """The structure that a `levels` label belongs to (`BACKGROUND` for a stray number).
+def structure_of(label: int, scheme: Scheme = "levels") -> Structure:
+    """The structure that a label belongs to (`BACKGROUND` for a stray number).
 
     >>> structure_of(3).title, structure_of(100).title, structure_of(201).title
     ('vertebra', 'spinal canal', 'disc')
     >>> structure_of(26).title, structure_of(150).title
     ('background', 'background')
+    >>> structure_of(3, "structures").title, structure_of(100, "structures").title
+    ('spinal canal', 'background')
     """
+    if scheme == "structures":
+        return Structure(label) if label in Structure._value2member_map_ else Structure.BACKGROUND
     if label == CANAL_LABEL:
         return Structure.CANAL
     if 1 <= label <= MOST_LEVELS:

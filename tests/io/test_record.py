@@ -12,7 +12,7 @@ import pytest
 from napari_spineseg.io import write_segmentation
 from napari_spineseg.io.layer_view import METADATA_KEY
 from napari_spineseg.io.napari import read_layers
-from napari_spineseg.io.record import write_record
+from napari_spineseg.io.record import structures_of, write_record
 from napari_spineseg.scan import Segmentation
 
 TUMOUR = {"label": 301, "where": "L5 body", "centre": [1, 4, 4], "voxels": 8}
@@ -134,3 +134,12 @@ def test_a_record_is_strict_json_whatever_it_tells_of(tmp_path):
     write_record({"confidence": float("nan"), "input": {"path": tmp_path}}, tmp_path / "x_seg.json")
     read = json.loads((tmp_path / "x_seg.json").read_text(), parse_constant=pytest.fail)
     assert read == {"confidence": None, "input": {"path": str(tmp_path)}}
+
+
+def test_a_stray_number_among_structures_is_told_as_background():
+    labels = np.array([1, 1, 7], np.uint16).reshape(3, 1, 1)
+    rows = structures_of(Segmentation(labels, np.eye(4), "a", "structures"))
+    assert [(row["label"], row["structure"], row["voxels"]) for row in rows] == [
+        (1, "vertebra", 2),
+        (7, "background", 1),
+    ]

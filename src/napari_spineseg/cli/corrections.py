@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_spineseg.anatomy import Structure, structure_of
+from napari_spineseg.anatomy import structure_of
 from napari_spineseg.cli.console import Console, show
 from napari_spineseg.cli.options import JsonLines, command_app
 from napari_spineseg.corrections.export import Layout, doubts, export
@@ -131,8 +131,7 @@ def _read_labels(path: Path) -> Segmentation:
         refuse(path, "holds an image, not labels; give the labels that were corrected after the scan")
     segmentation = segmentation_of(raw, path)
     found = segmentation.found()
-    kind = structure_of if segmentation.scheme == "levels" else {int(s): s for s in Structure}.get
-    if found and not any(kind(label) for label in found):
+    if found and not any(structure_of(label, segmentation.scheme) for label in found):
         numbers = ", ".join(map(str, list(found)[:8]))
         refuse(path, f"holds no label of a vertebra, disc, canal or tumour, only {numbers}")
     return segmentation

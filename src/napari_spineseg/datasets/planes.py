@@ -98,7 +98,7 @@ class View:
         """
         if self.at is None:
             return self.labels(values)
-        return torch.cat([self._nearest(values, at) for at in (self.at.floor(), self.at.ceil())])
+        return self._nearest(values, torch.cat([self.at.floor(), self.at.ceil()]))
 
     def mixed(self, painted: torch.Tensor) -> torch.Tensor:
         """(channels, H, W) of what was painted from `painted_from`."""

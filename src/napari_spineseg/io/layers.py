@@ -74,10 +74,10 @@ def layer_tuple_for_segmentation(segmentation: Segmentation) -> LayerTuple:
         "warnings": tuple(segmentation.warnings),
     }
     options = _placement(segmentation.name, segmentation.grid, known)
-    numbers = sorted({*_usual(segmentation.scheme), *segmentation.found()})
+    numbers = sorted({*usual_numbers(segmentation.scheme), *segmentation.found()})
     names = names_of([0, *numbers], segmentation.scheme, segmentation.numbering)
     options["features"] = {"index": list(names), "name": list(names.values())}
-    options["colormap"] = _colormap(numbers, segmentation.scheme)
+    options["colormap"] = colormap_of(numbers, segmentation.scheme)
     options["opacity"] = _LABEL_OPACITY
     return np.array(turn.apply(segmentation.labels), np.uint16, order="C"), options, "labels"
 
@@ -169,7 +169,7 @@ def _placement(name: str, grid: Grid, known: dict[str, Any]) -> dict[str, Any]:
     return {"name": name, "scale": spacing, "units": ("mm",) * 3, "metadata": {METADATA_KEY: known}}
 
 
-def _usual(scheme: Scheme) -> list[int]:
+def usual_numbers(scheme: Scheme) -> list[int]:
     """Numbers a person may paint with: all of them have a name and a colour from the start."""
     if scheme == "structures":
         return [1, 2, 3, 4]
@@ -177,7 +177,8 @@ def _usual(scheme: Scheme) -> list[int]:
     return [*range(1, 26), 100, *discs, *range(FIRST_TUMOUR_LABEL, FIRST_TUMOUR_LABEL + 10)]
 
 
-def _colormap(numbers: Sequence[int], scheme: Scheme) -> Any:
+def colormap_of(numbers: Sequence[int], scheme: Scheme) -> Any:
+    """The colours of `anatomy` for `numbers`, as napari wants them; others are grey."""
     from napari.utils.colormaps import DirectLabelColormap
 
     colours: dict[int | None, str] = {number: colour_of(number, scheme) for number in numbers}

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from napari_spineseg.anatomy import Structure, structure_of
+from napari_spineseg.anatomy import structure_of
 from napari_spineseg.errors import OutputError, ScanError
 from napari_spineseg.files import write_whole
 from napari_spineseg.io.guard import open_file, shown
@@ -153,12 +153,11 @@ def recalled(known: dict[str, Any], labels: Path, segmentation: Segmentation) ->
 def structures_of(segmentation: Segmentation) -> list[dict[str, Any]]:
     """Each label that is there: its number, name, structure, voxels and millilitres."""
     names, millilitres = segmentation.names(), segmentation.grid.voxel_ml
-    kind = structure_of if segmentation.scheme == "levels" else Structure
     return [
         {
             "label": label,
             "name": names[label],
-            "structure": kind(label).title,
+            "structure": structure_of(label, segmentation.scheme).title,
             "voxels": voxels,
             "ml": round(voxels * millilitres, 4),
         }

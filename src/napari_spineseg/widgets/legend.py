@@ -95,7 +95,7 @@ class Legend(QWidget):
             return
         scheme, numbering = scheme_of(self._layer)
         names = names_of(labels_in(self._layer), scheme, numbering)
-        kinds = {label: kind_of(label, scheme) for label in names}
+        kinds = {label: structure_of(label, scheme) for label in names}
         for label, name in names.items():
             self.chips[label] = self._chip(label, name, scheme)
         if scheme == "levels":
@@ -125,7 +125,7 @@ class Legend(QWidget):
 
     def _chip(self, label: int, name: str, scheme: Scheme) -> QToolButton:
         chip = _tool_button(name[:1].upper() + name[1:], "chip")
-        kind = kind_of(label, scheme)
+        kind = structure_of(label, scheme)
         side = self.fontMetrics().ascent()
         chip.setIconSize(QSize(side, side))
         chip.setIcon(swatch(colour_of(label, scheme), side, hollow=kind in self._hidden))
@@ -165,7 +165,7 @@ class Legend(QWidget):
         scheme, _ = scheme_of(self._layer)
         colours = dict(_colours_of(self._layer))
         for label in {*self.chips, *_transparent(colours)}:
-            if kind_of(label, scheme) is not kind:
+            if structure_of(label, scheme) is not kind:
                 continue
             if kind in self._hidden:
                 self._colours[label] = colours.get(label, colour_of(label, scheme))
@@ -216,17 +216,10 @@ def numbers_in(slices: Iterable[np.ndarray]) -> set[int]:
     return found
 
 
-def kind_of(label: int, scheme: Scheme) -> Structure:
-    """What kind of structure a number stands for."""
-    if scheme == "levels":
-        return structure_of(label)
-    return Structure(label) if label in Structure._value2member_map_ else Structure.BACKGROUND
-
-
 def hidden_in(layer: Labels) -> set[Structure]:
     """Kinds that are hidden in a layer. It is the layer that knows: another one may have been shown since."""
     scheme, _ = scheme_of(layer)
-    return {kind_of(label, scheme) for label in _transparent(_colours_of(layer))}
+    return {structure_of(label, scheme) for label in _transparent(_colours_of(layer))}
 
 
 def _colours_of(layer: Labels) -> Mapping[int | None, np.ndarray]:

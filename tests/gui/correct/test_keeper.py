@@ -15,8 +15,10 @@ from correct_kit import (
     settle,
 )
 from gui_kit import add_scan, click, column_scan, sagittal_labels
+from napari.utils.colormaps.standardize_color import transform_color
 from qtpy.QtCore import QThreadPool
 
+from napari_spineseg.anatomy import colour_of
 from napari_spineseg.corrections.journal import read_journal
 from napari_spineseg.corrections.store import CorrectionsStore, default_store
 from napari_spineseg.scan import Segmentation
@@ -207,6 +209,15 @@ def test_what_is_still_to_be_kept_is_kept_when_the_window_goes(viewer, page, qtb
     assert np.array_equal(turn.apply(entry.latest.load().labels), drawn) and entry.unfinished() == []
 
 
+def taken_over(viewer, page, qtbot):
+    """The labels of the scan once it is opened again, and its version 1, which is offered, is taken."""
+    layer = opened(viewer, page)
+    qtbot.waitUntil(page.offer_panel.isVisible)
+    assert "version 1" in page.offer_panel.words.words
+    click(qtbot, page.offer_panel.yes)
+    return layer.data
+
+
 def test_opening_it_again_offers_the_last_version(viewer, page, qtbot):
     scan, labels = column_scan(), sagittal_labels()
     labels[3, 2:6, 33:38] = 3
@@ -214,11 +225,7 @@ def test_opening_it_again_offers_the_last_version(viewer, page, qtbot):
     CorrectionsStore(default_store(), create=True).add_correction(
         scan, Segmentation(np.ascontiguousarray(turn.invert(labels)), scan.affine)
     )
-    layer = opened(viewer, page)
-    qtbot.waitUntil(page.offer_panel.isVisible)
-    assert "version 1" in page.offer_panel.words.words
-    click(qtbot, page.offer_panel.yes)
-    assert np.array_equal(layer.data, labels)
+    assert np.array_equal(taken_over(viewer, page, qtbot), labels)
 
 
 def test_labels_of_structures_are_not_offered_for_labels_of_levels(viewer, page, qtbot):
@@ -233,11 +240,7 @@ def test_labels_of_structures_are_not_offered_for_labels_of_levels(viewer, page,
         store.add_correction(scan, stored)
     (entry,) = store.entries()
     entry.start_journal(structures, {"scheme": "structures"}).leave()
-    layer = opened(viewer, page)
-    qtbot.waitUntil(page.offer_panel.isVisible)
-    assert "version 1" in page.offer_panel.words.words
-    click(qtbot, page.offer_panel.yes)
-    assert np.array_equal(layer.data, levels)
+    assert np.array_equal(taken_over(viewer, page, qtbot), levels)
 
 
 def test_a_numbering_that_was_chosen_before_is_not_offered_once_more(viewer, page, qtbot):
@@ -271,6 +274,7 @@ def test_labels_that_were_begun_by_hand_are_kept_with_their_levels(viewer, page,
     settle(page)
     key(viewer, "P")
     layer.selected_label, layer.brush_size = 2, 6
+    assert np.allclose(layer.get_color(2)[:3], transform_color(colour_of(2))[0][:3], atol=0.01)
     viewer.dims.set_current_step(0, 3)
     press(viewer, layer, (3, 5, 34))
     with qtbot.waitSignal(page.keeper.saved):

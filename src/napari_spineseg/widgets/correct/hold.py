@@ -12,6 +12,7 @@ from napari_spineseg.widgets.correct.draw import DrawPanel
 from napari_spineseg.widgets.correct.gestures import Gestures
 from napari_spineseg.widgets.correct.keys import LayerKeys
 from napari_spineseg.widgets.correct.status_keys import StatusKeys
+from napari_spineseg.widgets.scheme import colour_as_named
 from napari_spineseg.widgets.session import Session
 
 
@@ -39,6 +40,7 @@ class Hold:
     def take(self, layer: Labels, actions: Mapping[str, Callable[[], object]]) -> None:
         """Hold `layer`: keys do `actions`."""
         self._layer = layer
+        colour_as_named(layer)
         self.brush = Brush(layer)
         self._keys = LayerKeys(layer, actions)
         self._status_keys.take(layer)
