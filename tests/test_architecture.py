@@ -26,6 +26,7 @@ FLOORS = [
         "acquisition",
         "progress",
         "files",
+        "memory",
         "strict_json",
         "anatomy",
         "anatomy_maps",

@@ -65,3 +65,18 @@ def test_with_a_display_a_window_is_opened(call, monkeypatch, sample):
     monkeypatch.setattr(demo, "open_window", opened.append)
     assert call()[0] == 0
     assert opened == [sample]
+
+
+def test_labels_that_somebody_corrected_are_kept(call, tmp_path):
+    first = tmp_path / "there" / "lumbar_t2_seg.nii.gz"
+    assert call("--headless", "-o", "there")[0] == call("--headless", "-o", "there")[0] == 0
+    assert [p.name for p in first.parent.glob("*_seg.nii.gz")] == [first.name]
+    corrected = io.read_segmentation(first)
+    corrected.labels[0, 0, 0] = 3
+    io.write_segmentation(corrected, first)
+    kept = first.read_bytes()
+    status, out, _ = call("--headless", "-o", "there")
+    assert status == 0
+    assert "lumbar_t2_2_seg.nii.gz" in out
+    assert (first.parent / "lumbar_t2_2_overview.png").exists()
+    assert first.read_bytes() == kept

@@ -17,6 +17,7 @@ from napari_spineseg import __version__
 from napari_spineseg.cli.quick_start import collect_less, leave_out_unused
 from napari_spineseg.cli.streams import open_missing_streams, print_line
 from napari_spineseg.errors import SpineSegError
+from napari_spineseg.memory import keep_memory
 
 COMMANDS = {
     "demo": "Segment a bundled sample scan and show the result.",
@@ -35,6 +36,7 @@ COMMANDS = {
 """Every command in the order of the help page, with its line there."""
 
 _TRAINS_NOTHING = ("segment", "batch", "measure", "evaluate")
+_TRAINS_HERE = ("pretrain", "reproduce")
 _BAD_CALL, _INTERRUPTED = 2, 130
 _NOT_OURS = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ENAMETOOLONG,
@@ -68,6 +70,8 @@ def _start_quickly(command: str = "") -> None:
         collect_less()
     if command in _TRAINS_NOTHING:
         leave_out_unused()
+    if command in _TRAINS_HERE:
+        keep_memory()
 
 
 def help_page() -> str:

@@ -2,9 +2,11 @@
 
 import os
 import sys
+from itertools import chain, count
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from napari_spineseg.cli.console import Console, show
@@ -12,6 +14,7 @@ from napari_spineseg.cli.options import command_app
 from napari_spineseg.cli.outputs import folder_for
 from napari_spineseg.errors import SpineSegError
 from napari_spineseg.sample_data import sample_path
+from napari_spineseg.scan import Segmentation
 from napari_spineseg.segment import SegmentSettings, segment
 
 FOLDER = Path("demo-output")
@@ -47,7 +50,8 @@ def write_files(scan_path: Path, folder: Path, console: Console) -> None:
     with folder_for(folder), console.hushed(), console.bar(scan_path.name) as control:
         scan = io.read_scan(scan_path)
         result = segment(scan, SegmentSettings(), control)
-        labels, picture = folder / f"{scan.name}_seg.nii.gz", folder / f"{scan.name}_overview.png"
+        stem = _stem(folder, scan.name, result.segmentation)
+        labels, picture = folder / f"{stem}_seg.nii.gz", folder / f"{stem}_overview.png"
         io.write_segmentation(result.segmentation, labels)
         write_overview(scan, result.segmentation, picture, f"{scan.name}: {result.summary}")
     for warning in (*scan.warnings, *result.segmentation.warnings):
@@ -66,6 +70,24 @@ def write_files(scan_path: Path, folder: Path, console: Console) -> None:
     console.say(f"Overview: {show(picture.absolute())}")
     if not has_display():
         console.say("There is no display here. With one, this command opens napari with the result.")
+
+
+def _stem(folder: Path, name: str, found: Segmentation) -> str:
+    """`name`, numbered past files with other labels: somebody may have corrected those of an earlier call."""
+    stems = chain([name], (f"{name}_{number}" for number in count(2)))
+    return next(s for s in stems if _may_be_written(folder / f"{s}_seg.nii.gz", found))
+
+
+def _may_be_written(path: Path, found: Segmentation) -> bool:
+    """Whether nothing is lost: no file is there, or one with the same labels."""
+    from napari_spineseg import io
+
+    if not os.path.lexists(path):
+        return True
+    try:
+        return np.array_equal(io.read_segmentation(path).labels, found.labels)
+    except SpineSegError:
+        return False
 
 
 def open_window(scan_path: Path) -> None:

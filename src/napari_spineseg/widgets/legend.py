@@ -205,14 +205,12 @@ def labels_in(layer: Labels) -> list[int]:
 
 def numbers_in(slices: Iterable[np.ndarray]) -> set[int]:
     """Numbers that occur in a volume of labels, that of the background too."""
-    # Counting is many times faster than sorting (np.unique); slice by slice it needs no large copy.
+    # Sorting all voxels takes long; where a label begins, along a row, is seen at once.
     found: set[int] = set()
     for plane in slices:
-        plane = np.asarray(plane)
-        if plane.min() < 0 or plane.max() > np.iinfo(np.uint16).max:
-            found.update(int(n) for n in np.unique(plane))
-        else:
-            found.update(np.flatnonzero(np.bincount(plane.ravel())).tolist())
+        flat = np.asarray(plane).ravel()
+        begins = flat[1:][flat[1:] != flat[:-1]]
+        found.update(np.unique(begins).tolist(), flat[:1].tolist())
     return found
 
 

@@ -160,6 +160,8 @@ def test_the_same_key_stops_it(viewer, page, monkeypatch):
     key(viewer, "G")
     wait_until(lambda: "the same again stops it" in page.hint.words)
     key(viewer, "G")
+    key(viewer, "G")
+    assert page.hint.words == "Still stopping; press it again in a moment."
     may_go_on.set()
     wait_until(lambda: not page.carry.busy)
     assert page.hint.words == "Stopped. Nothing was changed." and np.array_equal(layer.data, painted)

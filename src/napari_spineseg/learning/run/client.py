@@ -43,13 +43,8 @@ resumed)."""
 _STARTUP_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 # Threads that wait for each other sleep: by default they spin, and on a busy machine a step then took three
-# times the processor time. And memory is kept for the next step, in place of fresh pages for each (glibc).
-_QUICK = {
-    "OMP_WAIT_POLICY": "PASSIVE",
-    "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_TRIM_THRESHOLD_": str(8 << 30),
-    "MALLOC_TOP_PAD_": str(256 << 20),
-}
+# times the processor time. It has to be said before torch is there.
+_QUICK = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 class LearningRun:

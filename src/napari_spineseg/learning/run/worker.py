@@ -27,6 +27,7 @@ from napari_spineseg.errors import SpineSegError, Stopped
 from napari_spineseg.learning.run.events import ErrorEvent, Event, StateEvent
 from napari_spineseg.learning.run.folder import RunFolder, device_lock
 from napari_spineseg.learning.run.orders import Left, Order, Say
+from napari_spineseg.memory import keep_memory
 
 ENDED, BUG, BAD, LEFT, TAKEN = 0, 1, 2, 3, 4
 _POLL_SECONDS = 0.25
@@ -183,4 +184,5 @@ def _failed(folder: RunFolder, say: Say, sentence: str) -> int:
 
 
 if __name__ == "__main__":
+    keep_memory()
     sys.exit(main())

@@ -95,6 +95,8 @@ class CarryOver(QObject):
         if layer is None:
             return
         if self._job is not None:
+            if self._job.stopping:
+                self.told.emit("Still stopping; press it again in a moment.")
             self._job.stop()
             return
         handmade, scan = self._known[layer], self._session.scan_of(layer)
