@@ -34,6 +34,11 @@ def test_a_table_of_a_spreadsheet_is_read(write, tmp_path):
     assert read_list(path) == [Entry(tmp_path / "ä b.nii", columns={"group": "x"})]
 
 
+def test_a_table_may_have_semicolons(write, tmp_path):
+    path = write("l.csv", 'scan;name;group\na, b.nii;one;"x;y"\n')
+    assert read_list(path) == [Entry(tmp_path / "a, b.nii", "one", columns={"group": "x;y"})]
+
+
 def test_a_plain_list_has_comments_and_absolute_paths(write, tmp_path):
     path = write("l.txt", "# scans\n\na.nii\n  /there/b.nii  \n")
     assert [entry.scan for entry in read_list(path)] == [tmp_path / "a.nii", Path("/there/b.nii")]

@@ -12,7 +12,8 @@ from napari_spineseg.cli.console import show
 from napari_spineseg.cli.run import Reading
 from napari_spineseg.errors import SettingsError
 
-_LISTS = {".csv": ",", ".tsv": "\t", ".txt": None}
+# What may stand between the columns: spreadsheets of many countries write a .csv file with semicolons.
+_LISTS = {".csv": ",;", ".tsv": "\t", ".txt": ""}
 _KNOWN = ("scan", "name", "volume", "series")
 # Marks of a pattern; a file may have them in its name all the same.
 _MARKS = frozenset("*?[")
@@ -73,8 +74,8 @@ def read_list(path: Path) -> list[Entry]:
     """The scans of a list.
 
     A `.txt` file names one a line; empty lines and those that start with # say nothing. A `.csv` or `.tsv`
-    file has a column `scan`, and may have `name`, `volume`, `series` and others. Paths are taken from the
-    list's own folder.
+    file has a column `scan`, and may have `name`, `volume`, `series` and others; a `.csv` file may have semicolons
+    in place of commas. Paths are taken from the list's own folder.
 
     Raises
     ------
@@ -85,8 +86,8 @@ def read_list(path: Path) -> list[Entry]:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{show(path)} cannot be read as a list of scans: {error}.") from None
-    separator = _LISTS[path.suffix.lower()]
-    entries = _plain(path, text) if separator is None else _table(path, text, separator)
+    separators = _LISTS[path.suffix.lower()]
+    entries = _table(path, text, separators) if separators else _plain(path, text)
     if not entries:
         raise SettingsError(f"{show(path)} names no scan.")
     return entries
@@ -97,8 +98,10 @@ def _plain(path: Path, text: str) -> list[Entry]:
     return [Entry(path.parent / line) for line in lines if line and not line.startswith("#")]
 
 
-def _table(path: Path, text: str, separator: str) -> list[Entry]:
-    rows = csv.DictReader(text.splitlines(), delimiter=separator, skipinitialspace=True)
+def _table(path: Path, text: str, separators: str) -> list[Entry]:
+    lines = text.splitlines()
+    separator = max(separators, key="".join(lines[:1]).count)
+    rows = csv.DictReader(lines, delimiter=separator, skipinitialspace=True)
     heads = [head.strip() for head in rows.fieldnames or ()]
     if "scan" not in heads:
         raise SettingsError(
