@@ -8,7 +8,8 @@ have seen. Scans of those patients as they are, of no special kind, say what was
     python -m benchmarks.learning_efficiency PREPARED --work DIR [--kinds ...] [--counts ...] [--seeds ...]
 
 PREPARED holds `train`, `val` and `t2` as `spineseg dataset prepare` makes them. Each run adds a line to
-DIR/runs.jsonl and is not done again; `--report` writes the table and the plot from those lines.
+DIR/runs.jsonl and is not done again; `--report` writes the tables and the plot from those lines and those of
+`learning_ceiling`.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ def main() -> None:
             for seed in words.seeds if count else [0]:
                 for kind in words.kinds:
                     bench.once(kind, count, seed)
-    write_report(read_lines(words.work / "runs.jsonl"), HERE / "learning_efficiency.md")
+    runs, ceilings = (read_lines(words.work / f"{name}.jsonl") for name in ("runs", "ceilings"))
+    write_report(runs, ceilings, HERE / "learning_efficiency.md")
 
 
 class Bench:

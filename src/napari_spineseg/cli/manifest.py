@@ -74,8 +74,8 @@ def read_list(path: Path) -> list[Entry]:
     """The scans of a list.
 
     A `.txt` file names one a line; empty lines and those that start with # say nothing. A `.csv` or `.tsv`
-    file has a column `scan`, and may have `name`, `volume`, `series` and others; a `.csv` file may have semicolons
-    in place of commas. Paths are taken from the list's own folder.
+    file has a column `scan`, and may have `name`, `volume`, `series` and others; a `.csv` file may have
+    semicolons in place of commas. Paths are taken from the list's own folder.
 
     Raises
     ------

@@ -3,6 +3,8 @@
 - Batch norms keep the parent's statistics: eight crops of one scan would move them far.
 - Half of each batch are corrections, half is replay, for which the parent is the teacher (see `teaching`).
 - Weights are pulled towards the parent's: pull · Σ (w - w₀)² (L2-SP, Li, Grandvalet and Davoine, ICML 2018).
+- Both hold on to the parent the less, the more scans were corrected, as what was believed before counts less
+  beside more that was seen.
 - A running average of the weights is what is judged and kept.
 """
 
@@ -22,20 +24,29 @@ from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.learning.stages.teaching import TaughtBatch
 
 _AVERAGE = 0.95
-# A model that forgets changes few pixels at first: the mean divergence is small beside the other loss.
+# With one scan to learn from. A model that forgets changes few pixels at first: the mean divergence is small
+# beside the other loss.
 _REPLAY_WEIGHT = 20.0
+# More scans than this loosen the hold no further: it was not measured.
+_MOST_LOOSENED = 4
 _WARM_UP = 5
 
 
 class TeachingLoss:
-    """Corrections' loss + 20 · replay's loss + pull · Σ (w - w₀)².
+    """Corrections' loss + (20 · replay's loss + pull · Σ (w - w₀)²) / scans, of which no more than 4 count.
 
     The replay's is the Kullback-Leibler divergence from the parent's shares: 0 for the parent itself.
     `hold(network)` says whose weights are pulled, and to where: to what they are then.
+
+    Parameters
+    ----------
+    scans
+        How many corrected scans are learnt from.
     """
 
-    def __init__(self, pull: float) -> None:
-        self._pull = pull
+    def __init__(self, pull: float, scans: int = 1) -> None:
+        scans = min(scans, _MOST_LOOSENED)
+        self._pull, self._replay = pull / scans, _REPLAY_WEIGHT / scans
         self._pairs: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._recent: list[float] = []
 
@@ -51,7 +62,7 @@ class TeachingLoss:
         self._recent.append(float(loss.detach()))
         if len(logits) > count:
             away = functional.kl_div(logits[count:].log_softmax(1), batch.shares, reduction="none")
-            loss = loss + _REPLAY_WEIGHT * away.sum(1).mean()
+            loss = loss + self._replay * away.sum(1).mean()
         return loss + self._pull * sum((w - w0).square().sum() for w, w0 in self._pairs)
 
     def since_last(self) -> float | None:
