@@ -85,9 +85,10 @@ def _may_be_written(path: Path, found: Segmentation) -> bool:
     if not os.path.lexists(path):
         return True
     try:
-        return np.array_equal(io.read_segmentation(path).labels, found.labels)
+        there = io.read_segmentation(path)
     except SpineSegError:
         return False
+    return there.grid.same_place_as(found.grid) and np.array_equal(there.labels, found.labels)
 
 
 def open_window(scan_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Dropout that draws its randomness by the byte: on a processor four times as fast as torch's own."""
+"""Dropout that draws its randomness by the byte: on a processor several times as fast as torch's own."""
 
 from __future__ import annotations
 

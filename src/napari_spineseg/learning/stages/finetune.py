@@ -24,8 +24,8 @@ from napari_spineseg.learning.settings import LearnSettings
 from napari_spineseg.learning.stages.teaching import TaughtBatch
 
 _AVERAGE = 0.95
-# With one scan to learn from. A model that forgets changes few pixels at first: the mean divergence is small
-# beside the other loss.
+# With one scan to learn from. A model that forgets changes few pixels at first: the mean divergence is
+# small beside the other loss.
 _REPLAY_WEIGHT = 20.0
 # More scans than this loosen the hold no further: it was not measured.
 _MOST_LOOSENED = 4
@@ -45,8 +45,8 @@ class TeachingLoss:
     """
 
     def __init__(self, pull: float, scans: int = 1) -> None:
-        scans = min(scans, _MOST_LOOSENED)
-        self._pull, self._replay = pull / scans, _REPLAY_WEIGHT / scans
+        share = 1 / min(max(scans, 1), _MOST_LOOSENED)
+        self._pull, self._replay = share * pull, share * _REPLAY_WEIGHT
         self._pairs: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._recent: list[float] = []
 

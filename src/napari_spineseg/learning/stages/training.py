@@ -39,7 +39,7 @@ class Training:
     def __init__(self, course: Course, folder: Path, say: Say, order: Callable[[], Order]) -> None:
         self._course, self._folder, self._say, self._order = course, folder, say, order
         self._best = Best(folder, course.parent.card)
-        self._loss = TeachingLoss(course.settings.pull, max(1, len(course.book.split.learn)))
+        self._loss = TeachingLoss(course.settings.pull, len(course.book.split.learn))
 
     def run(self) -> Best:
         """Train to the end, or until *Stop and keep best*; returns the best there is.
