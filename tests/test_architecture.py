@@ -6,6 +6,7 @@ import ast
 import email
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -140,6 +141,12 @@ def test_pages_open_without_what_takes_a_second_to_import():
         "print([name for name in ('torch', 'scipy.stats') if name in sys.modules])"
     )
     assert run_python(code).strip() == "[]"
+
+
+def test_only_one_place_calls_functions_when_qt_deletes_something():
+    """Elsewhere only methods, which Qt leaves alone once their object is gone: see widgets/lifetime.py."""
+    calls = re.compile(r"\bdestroyed\.connect\((?!self\._)")
+    assert [path.name for path in sources() if calls.search(path.read_text())] == ["lifetime.py"]
 
 
 def test_no_timer_calls_a_lambda():

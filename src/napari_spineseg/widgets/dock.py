@@ -17,8 +17,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_spineseg.widgets.dock_part import DockPart
+from napari_spineseg.widgets.lifetime import while_alive
 from napari_spineseg.widgets.parts import TightButton
-from napari_spineseg.widgets.session import session_of, while_alive
+from napari_spineseg.widgets.session import session_of
 from napari_spineseg.widgets.style import give_role, sheet
 
 if TYPE_CHECKING:

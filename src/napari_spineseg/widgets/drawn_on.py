@@ -6,8 +6,9 @@ from napari.layers import Labels
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_spineseg.widgets.lifetime import at_end_of, while_alive
 from napari_spineseg.widgets.parts import Choice, Part, Words, tooltip
-from napari_spineseg.widgets.session import Session, while_alive
+from napari_spineseg.widgets.session import Session
 from napari_spineseg.widgets.style import give_role
 
 _HELP = "The labels stay with this scan, whichever other is looked at, and corrections are kept with it."
@@ -53,7 +54,7 @@ class DrawnOn(Part):
         for signal in (session.layers_changed, session.scan_changed, session.segmentation_changed):
             while_alive(self, signal, self.refresh)
         # The layer may outlive the question, and knows nothing of Qt.
-        self.destroyed.connect(lambda: self._watch(None))
+        at_end_of(self, self._unwatch)
         self.refresh()
 
     def refresh(self, *_: object) -> None:
@@ -86,6 +87,9 @@ class DrawnOn(Part):
         self._watched = labels
         if labels is not None:
             labels.events.paint.connect(self.refresh, position="last")  # the session hears of it first
+
+    def _unwatch(self) -> None:
+        self._watch(None)
 
     def _on_clicked(self) -> None:
         labels, scan = self._session.segmentation, self.choice.currentData()

@@ -8,8 +8,9 @@ from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
+from napari_spineseg.widgets.lifetime import while_alive
 from napari_spineseg.widgets.parts import Words
-from napari_spineseg.widgets.session import Session, layers_of, while_alive
+from napari_spineseg.widgets.session import Session, layers_of
 from napari_spineseg.widgets.style import give_role
 from napari_spineseg.widgets.worker import report
 

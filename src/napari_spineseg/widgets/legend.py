@@ -20,9 +20,10 @@ from napari_spineseg.anatomy import (
     structure_of,
 )
 from napari_spineseg.widgets.known import about
+from napari_spineseg.widgets.lifetime import at_end_of, while_alive
 from napari_spineseg.widgets.parts import tooltip
 from napari_spineseg.widgets.picker import uncover
-from napari_spineseg.widgets.session import Session, while_alive
+from napari_spineseg.widgets.session import Session
 from napari_spineseg.widgets.style import eye, give_role, swatch
 from napari_spineseg.widgets.view import centre_of, go_to
 
@@ -65,7 +66,7 @@ class Legend(QWidget):
         while_alive(self, session.segmentation_changed, self.show_layer)
         while_alive(self, session.theme_changed, self._on_edited)
         # The layer may outlive the legend, and knows nothing of Qt.
-        self.destroyed.connect(lambda: self._unwatch())
+        at_end_of(self, self._unwatch)
         self.show_layer(session.segmentation)
 
     def show_layer(self, layer: Labels | None) -> None:

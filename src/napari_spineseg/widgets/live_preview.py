@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from napari.layers import Image, Layer
 from qtpy.QtCore import QEvent, QObject, QTimer, Signal
 
-from napari_spineseg.widgets.session import Session, layers_of, while_alive
+from napari_spineseg.widgets.lifetime import while_alive
+from napari_spineseg.widgets.session import Session, layers_of
 from napari_spineseg.widgets.view import add_beside, sagittal_index
 from napari_spineseg.widgets.worker import Job
 

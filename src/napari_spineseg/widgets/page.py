@@ -13,10 +13,11 @@ from napari_spineseg.widgets.card import Card
 from napari_spineseg.widgets.default_reader_offer import DefaultReaderOffer
 from napari_spineseg.widgets.dock_part import DockPart
 from napari_spineseg.widgets.empty_state import EmptyState
+from napari_spineseg.widgets.lifetime import while_alive
 from napari_spineseg.widgets.parts import Words, bring_into_sight, form_layout, tooltip
 from napari_spineseg.widgets.run_bar import RunBar
 from napari_spineseg.widgets.samples import open_first_sample
-from napari_spineseg.widgets.session import session_of, while_alive
+from napari_spineseg.widgets.session import session_of
 from napari_spineseg.widgets.style import arrow, sheet
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_spineseg.widgets.known import same_grid
+from napari_spineseg.widgets.lifetime import while_alive
 from napari_spineseg.widgets.parts import Choice
-from napari_spineseg.widgets.session import Session, is_scan, while_alive
+from napari_spineseg.widgets.session import Session, is_scan
 
 if TYPE_CHECKING:
     from napari.layers import Labels, Layer

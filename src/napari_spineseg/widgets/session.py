@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from napari.layers import Image, Labels, Layer
 from napari.settings import get_settings
-from psygnal import Signal, SignalInstance
+from psygnal import Signal
 
 from napari_spineseg.widgets.belonging import Belonging
 from napari_spineseg.widgets.checksums import Checksums
@@ -18,7 +17,6 @@ from napari_spineseg.widgets.view import bring_into_view
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-    from qtpy.QtCore import QObject
 
 T = TypeVar("T")
 
@@ -248,15 +246,6 @@ def is_segmentation(layer: Layer | None) -> bool:
         and not layer.multiscale
         and about(layer).get("kind") not in _NOT_SEGMENTATIONS
     )
-
-
-def while_alive(widget: QObject, signal: SignalInstance, slot: Callable[..., object]) -> None:
-    """Connect `signal` to a method of `widget`, until Qt deletes the widget.
-
-    A Python signal does not notice that: it would go on calling into a widget that is no more.
-    """
-    signal.connect(slot)
-    widget.destroyed.connect(lambda: signal.disconnect(slot))
 
 
 def layers_of(viewer: Viewer) -> list[Layer]:

@@ -15,8 +15,9 @@ from napari_spineseg.widgets.correct.ask import AskModel
 from napari_spineseg.widgets.correct.keys import key_of
 from napari_spineseg.widgets.correct.marker import PlaceMarker
 from napari_spineseg.widgets.legend import scheme_of
+from napari_spineseg.widgets.lifetime import while_alive
 from napari_spineseg.widgets.parts import Words, tooltip
-from napari_spineseg.widgets.session import Session, layers_of, while_alive
+from napari_spineseg.widgets.session import Session, layers_of
 from napari_spineseg.widgets.view import go_to
 from napari_spineseg.widgets.worker import Job, report
 

@@ -17,7 +17,8 @@ from napari_spineseg.models import get_model
 from napari_spineseg.progress import Control
 from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.legend import scheme_of
-from napari_spineseg.widgets.session import Session, while_alive
+from napari_spineseg.widgets.lifetime import while_alive
+from napari_spineseg.widgets.session import Session
 from napari_spineseg.widgets.view import sagittal_index
 from napari_spineseg.widgets.worker import Job
 

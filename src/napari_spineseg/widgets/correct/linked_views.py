@@ -12,8 +12,9 @@ from qtpy.QtWidgets import QBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_spineseg.anatomy import Scheme, colour_of
 from napari_spineseg.widgets.legend import scheme_of
+from napari_spineseg.widgets.lifetime import at_end_of, while_alive
 from napari_spineseg.widgets.parts import Words
-from napari_spineseg.widgets.session import Session, while_alive
+from napari_spineseg.widgets.session import Session
 from napari_spineseg.widgets.view import go_to, volume_axes
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class LinkedViews(QWidget):
         self._settle.timeout.connect(self.draw)
         viewer = session.viewer
         viewer.mouse_drag_callbacks.append(self._on_mouse)
-        self.destroyed.connect(lambda: _forget(viewer, self._on_mouse))
+        at_end_of(self, self._unwatch)
         while_alive(self, viewer.dims.events.point, self._on_moved)
 
     def show_layers(self, scan: Image | None, labels: Labels | None) -> None:
@@ -123,6 +124,11 @@ class LinkedViews(QWidget):
         """A click or a stroke in the picture: that is the place."""
         if self._labels is not None and len(event.dims_displayed) == 2 and self.isVisible():
             self.go(np.asarray(self._labels.world_to_data(event.position)))
+
+    def _unwatch(self) -> None:
+        callbacks = self._session.viewer.mouse_drag_callbacks
+        if self._on_mouse in callbacks:
+            callbacks.remove(self._on_mouse)
 
     def _on_clicked(self, point: tuple[float, float, float], axes: tuple[int, int]) -> None:
         layer = self._labels
@@ -255,8 +261,3 @@ def _image(pixels: np.ndarray) -> QImage:
     height, width, _ = pixels.shape
     # A copy, because Qt does not keep the array alive.
     return QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
-
-
-def _forget(viewer: Viewer, callback: object) -> None:
-    if callback in viewer.mouse_drag_callbacks:
-        viewer.mouse_drag_callbacks.remove(callback)

@@ -34,11 +34,11 @@ from napari_spineseg.widgets.correct.tools import ALL_SLICES, Place, ToolGrid, e
 from napari_spineseg.widgets.correct.undo import UndoBar
 from napari_spineseg.widgets.correct.work import Offer
 from napari_spineseg.widgets.drawn_on import DrawnOn, why_not_kept
+from napari_spineseg.widgets.lifetime import at_end_of, while_alive
 from napari_spineseg.widgets.numberings import named, said_with
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label
 from napari_spineseg.widgets.picker import LayerPicker, uncover
-from napari_spineseg.widgets.session import while_alive
 from napari_spineseg.widgets.worker import report
 
 if TYPE_CHECKING:
@@ -305,4 +305,4 @@ class CorrectPage(Page):
         while_alive(self, self.session.segmentation_changed, self._show_layer)
         while_alive(self, self.session.layers_changed, self._on_layers)
         while_alive(self, self.session.layers_changed, self._stay_on_top)
-        self.destroyed.connect(lambda _=None, keeper=self.keeper: keeper.shut_down())
+        at_end_of(self, self.keeper.shut_down)

@@ -6,7 +6,8 @@ from napari.layers import Labels
 from qtpy.QtCore import QObject
 
 from napari_spineseg.widgets.correct.keys import RECENT, key_of
-from napari_spineseg.widgets.session import Session, unwrapped, while_alive
+from napari_spineseg.widgets.lifetime import while_alive
+from napari_spineseg.widgets.session import Session, unwrapped
 
 
 class StatusKeys(QObject):

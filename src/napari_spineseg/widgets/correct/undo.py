@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_spineseg.widgets.correct.history import History
 from napari_spineseg.widgets.correct.keys import key_of
+from napari_spineseg.widgets.lifetime import at_end_of
 from napari_spineseg.widgets.parts import Words, tooltip
 
 _KEPT, _NOT_YET = "Kept on disk", "Not on disk yet"
@@ -34,7 +35,7 @@ class UndoBar(QWidget):
         for part in (self.undo, self.redo, self.kept):
             row.addWidget(part)
         row.addStretch(1)
-        self.destroyed.connect(lambda: self._unwatch())
+        at_end_of(self, self._unwatch)
         self.follow()
 
     def follow(self) -> None:

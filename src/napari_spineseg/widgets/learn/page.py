@@ -37,11 +37,11 @@ from napari_spineseg.widgets.learn.words import (
     refused_in_words,
     scans_in_words,
 )
+from napari_spineseg.widgets.lifetime import while_alive
 from napari_spineseg.widgets.network_choices import DEVICES, parent_choices
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, bring_into_sight, row_label, tooltip
 from napari_spineseg.widgets.path_line import PathLine
-from napari_spineseg.widgets.session import while_alive
 from napari_spineseg.widgets.settings_form import SettingsForm, settings_from
 from napari_spineseg.widgets.worker import report
 

@@ -11,8 +11,9 @@ from napari_spineseg.models.versions import use_model
 from napari_spineseg.widgets.learn.again import SegmentAgain
 from napari_spineseg.widgets.learn.versions import key_in_use
 from napari_spineseg.widgets.learn.words import figures_in_words, use_in_words
+from napari_spineseg.widgets.lifetime import while_alive
 from napari_spineseg.widgets.parts import Words
-from napari_spineseg.widgets.session import Session, while_alive
+from napari_spineseg.widgets.session import Session
 from napari_spineseg.widgets.style import give_role
 from napari_spineseg.widgets.worker import report
 

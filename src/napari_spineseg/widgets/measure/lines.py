@@ -10,7 +10,8 @@ from napari.layers import Labels, Shapes
 from qtpy.QtCore import QObject
 
 from napari_spineseg.widgets.known import KEY
-from napari_spineseg.widgets.session import Session, layers_of, while_alive
+from napari_spineseg.widgets.lifetime import while_alive
+from napari_spineseg.widgets.session import Session, layers_of
 from napari_spineseg.widgets.view import add_beside, placement_of, volume_axes
 
 _NAME = "measures"

@@ -15,6 +15,7 @@ from napari_spineseg.measurement import Figure, MeasureSettings
 from napari_spineseg.measurement.table import shown
 from napari_spineseg.widgets.correct.history import forget_closed, history_of
 from napari_spineseg.widgets.drawn_on import DrawnOn
+from napari_spineseg.widgets.lifetime import while_alive
 from napari_spineseg.widgets.measure.going import Guide, place_of
 from napari_spineseg.widgets.measure.lines import Line, MeasureLines
 from napari_spineseg.widgets.measure.panel import FigurePanel
@@ -25,7 +26,7 @@ from napari_spineseg.widgets.measure.work import about_scan, take, why_not, work
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label
 from napari_spineseg.widgets.picker import LayerPicker, uncover
-from napari_spineseg.widgets.session import layers_of, while_alive
+from napari_spineseg.widgets.session import layers_of
 from napari_spineseg.widgets.settings_form import SettingsForm, settings_from
 from napari_spineseg.widgets.style import give_role
 from napari_spineseg.widgets.worker import Job, report

@@ -12,7 +12,8 @@ from qtpy.QtCore import QObject, Signal
 from napari_spineseg.errors import SettingsError
 from napari_spineseg.preprocessing.crop import Crop
 from napari_spineseg.widgets.known import KEY
-from napari_spineseg.widgets.session import Session, layers_of, while_alive
+from napari_spineseg.widgets.lifetime import while_alive
+from napari_spineseg.widgets.session import Session, layers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

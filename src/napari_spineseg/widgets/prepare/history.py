@@ -13,8 +13,9 @@ from napari_spineseg.errors import SpineSegError
 from napari_spineseg.io.layers import layer_tuple_for_segmentation, scan_from_layer, segmentation_from_layer
 from napari_spineseg.preprocessing import bring_back, make_step, step_spoken, undo
 from napari_spineseg.widgets.known import about
+from napari_spineseg.widgets.lifetime import while_alive
 from napari_spineseg.widgets.parts import Words, tooltip
-from napari_spineseg.widgets.session import Session, layers_of, while_alive
+from napari_spineseg.widgets.session import Session, layers_of
 from napari_spineseg.widgets.style import give_role
 from napari_spineseg.widgets.view import placement_of
 from napari_spineseg.widgets.worker import Job, report

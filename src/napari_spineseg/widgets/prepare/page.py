@@ -17,6 +17,7 @@ from napari_spineseg.preprocessing.crop import Crop
 from napari_spineseg.preprocessing.one_slice import done_whole, draft
 from napari_spineseg.widgets.aside import add_aside, place_over
 from napari_spineseg.widgets.known import about
+from napari_spineseg.widgets.lifetime import while_alive
 from napari_spineseg.widgets.page import Page, scrolling
 from napari_spineseg.widgets.parts import Choice, Words, row_label, tooltip
 from napari_spineseg.widgets.picker import LayerPicker
@@ -30,7 +31,7 @@ from napari_spineseg.widgets.prepare.recipes import RecipeBar
 from napari_spineseg.widgets.prepare.steps import StepList
 from napari_spineseg.widgets.prepare.swipe import SwipeRow
 from napari_spineseg.widgets.segment.words import describe
-from napari_spineseg.widgets.session import is_scan, unwrapped, while_alive
+from napari_spineseg.widgets.session import is_scan, unwrapped
 from napari_spineseg.widgets.style import give_role
 from napari_spineseg.widgets.worker import report
 

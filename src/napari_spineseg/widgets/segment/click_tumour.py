@@ -16,6 +16,7 @@ from napari_spineseg.progress import Control
 from napari_spineseg.widgets.correct.clicks import ClickTool, Gesture
 from napari_spineseg.widgets.correct.history import History, history_of
 from napari_spineseg.widgets.legend import labels_in, scheme_of
+from napari_spineseg.widgets.lifetime import at_end_of
 from napari_spineseg.widgets.picker import uncover
 from napari_spineseg.widgets.segment.result_layers import empty_layer
 from napari_spineseg.widgets.segment.tumour_labels import edit_for, is_near, label_at, next_to, region_of
@@ -49,7 +50,7 @@ class ClickTumour(QObject):
         self._forget()
         self.tool.made.connect(lambda _, gesture: self.take(gesture))
         self.tool.ended.connect(self.stop)
-        self.destroyed.connect(lambda: self._follow(None))
+        at_end_of(self, self._unfollow)
 
     @property
     def ready(self) -> bool:
@@ -240,6 +241,9 @@ class ClickTumour(QObject):
         self._history = history
         if history is not None:
             history.told.connect(self._on_told)
+
+    def _unfollow(self) -> None:
+        self._follow(None)
 
     def _on_told(self, words: str) -> None:
         self.said.emit(words)

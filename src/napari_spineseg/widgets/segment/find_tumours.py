@@ -18,11 +18,12 @@ from napari_spineseg.tumours.scan import finds_tumours
 from napari_spineseg.widgets.correct.clicks import ClickTool
 from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.legend import scheme_of
+from napari_spineseg.widgets.lifetime import while_alive
 from napari_spineseg.widgets.parts import Words, tooltip
 from napari_spineseg.widgets.picker import uncover
 from napari_spineseg.widgets.segment.click_tumour import MODEL, ClickTumour
 from napari_spineseg.widgets.segment.findings_list import FindingsList
-from napari_spineseg.widgets.session import Session, layers_of, while_alive
+from napari_spineseg.widgets.session import Session, layers_of
 from napari_spineseg.widgets.view import go_to
 
 

@@ -18,6 +18,7 @@ from napari_spineseg.widgets.correct.history import history_of
 from napari_spineseg.widgets.drawn_on import DrawnOn
 from napari_spineseg.widgets.known import about
 from napari_spineseg.widgets.legend import Legend, labels_in, scheme_of
+from napari_spineseg.widgets.lifetime import while_alive
 from napari_spineseg.widgets.network_choices import DEVICES, model_choices
 from napari_spineseg.widgets.page import Page
 from napari_spineseg.widgets.parts import Words, row_label, tooltip
@@ -35,7 +36,7 @@ from napari_spineseg.widgets.segment.result_layers import (
 )
 from napari_spineseg.widgets.segment.save_panel import SavePanel
 from napari_spineseg.widgets.segment.words import describe, doubt_of, places_to_look
-from napari_spineseg.widgets.session import layers_of, while_alive
+from napari_spineseg.widgets.session import layers_of
 from napari_spineseg.widgets.settings_form import SettingsForm, settings_from
 from napari_spineseg.widgets.worker import Job, report
 

@@ -15,6 +15,7 @@ from napari_spineseg.io.write import ENDINGS
 from napari_spineseg.progress import Control
 from napari_spineseg.scan import Segmentation
 from napari_spineseg.widgets.known import about
+from napari_spineseg.widgets.lifetime import while_alive
 from napari_spineseg.widgets.save_fold import SaveFold
 from napari_spineseg.widgets.segment.saving import (
     check_path,
@@ -23,7 +24,7 @@ from napari_spineseg.widgets.segment.saving import (
     with_checksum,
     would_replace,
 )
-from napari_spineseg.widgets.session import Session, while_alive
+from napari_spineseg.widgets.session import Session
 
 
 class SavePanel(SaveFold):
