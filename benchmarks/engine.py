@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.figure import Figure
+from benchmarks.limit import convolution_limit, share_of_limit
 from benchmarks.peers import peers
-from benchmarks.workload import bundled, exam, interleaved, network_input, timed
+from benchmarks.workload import bundled, exam, interleaved, network_input
 from napari_spineseg.core.device import choose_precision, threads
 from napari_spineseg.core.engine import Engine, build_engine
 from napari_spineseg.core.predict import PredictOptions, predict
 
-# Channels and side of the convolutions that the limit is read off: the best of them counts.
-_PROBES = ((32, 144), (64, 144), (64, 72), (128, 72), (128, 36), (256, 36))
+_SLICES_TO_SHARE = 25  # a run: a slice is short enough for the limit to hold still meanwhile
 
 
 def measure(runs: int) -> list[Figure]:
@@ -28,19 +27,18 @@ def measure(runs: int) -> list[Figure]:
     engine = build_engine(model.network, cpu, choose_precision(cpu))
     images = network_input(scan, model)
     others = peers(model.network, len(model.card.structures))
-    work = flops(model.network, images[:1]) * len(images) / 1e9
+    work = flops(model.network, images[:1]) / 1e9
     with threads(1), torch.inference_mode():
-        rate = convolution_limit(engine.dtype, runs)
+        limit = convolution_limit(engine.dtype)
         jobs = {"ours": lambda: _slice_by_slice(engine, images)}
         jobs |= {name: lambda run=run: run(images) for name, run in others.items()}
         seconds = interleaved(jobs, runs)
         figures = [
-            Figure("convolution limit of this processor", (rate,), f"GFLOP/s {engine.precision}"),
-            Figure("network, 17 whole slices", (work,), "GFLOP"),
-            Figure("ours", tuple(lap.processor for lap in seconds["ours"]), "s"),
+            Figure("network, a whole slice", (work,), "GFLOP"),
+            Figure("ours, 17 slices", tuple(lap.processor for lap in seconds["ours"]), "s"),
             Figure(
-                "share of the limit",
-                tuple(work / rate / lap.processor for lap in seconds["ours"]),
+                "share of the convolution limit",
+                tuple(share_of_limit(lambda: engine(images[:1]), work, limit, runs * _SLICES_TO_SHARE)),
                 "",
                 at_least=0.65,
             ),
@@ -92,27 +90,6 @@ def flops(network: nn.Module, image: torch.Tensor) -> int:
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         network(image)
     return counter.get_total_flops()
-
-
-def convolution_limit(dtype: torch.dtype, runs: int) -> float:
-    """GFLOP a processor second of the quickest 3 x 3 convolution there is."""
-    with threads(1):
-        return max(_rate(channels, side, dtype, runs) for channels, side in _PROBES)
-
-
-def _rate(channels: int, side: int, dtype: torch.dtype, runs: int) -> float:
-    """GFLOP a processor second of a 3 x 3 convolution, channels_last, the best of some runs."""
-    image = torch.randn(1, channels, side, side, dtype=dtype).contiguous(memory_format=torch.channels_last)
-    weight = torch.randn(channels, channels, 3, 3, dtype=dtype).contiguous(memory_format=torch.channels_last)
-    work = 2 * 9 * channels**2 * side**2 / 1e9
-    repeats = max(1, round(2.0 / work))
-    best = 0.0
-    for _ in range(runs + 1):
-        with timed() as lap:
-            for _ in range(repeats):
-                functional.conv2d(image, weight, padding=1)
-        best = max(best, work * repeats / lap.processor)
-    return best
 
 
 def dice(first: torch.Tensor, second: torch.Tensor) -> float:

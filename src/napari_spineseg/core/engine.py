@@ -13,6 +13,7 @@ from torch import nn
 from napari_spineseg.core.checkpoint import LoadedModel
 from napari_spineseg.core.device import PrecisionName, choose_precision, precision_name
 from napari_spineseg.core.networks.fused import fuse_activations
+from napari_spineseg.core.networks.packed import pack_products
 from napari_spineseg.core.networks.spine_net import SpineNet, fold
 from napari_spineseg.core.networks.spine_net_ready import ReadySpineNet
 from napari_spineseg.core.tiling import run_tiled, tiles_of
@@ -31,7 +32,8 @@ class Engine:
     Attributes
     ----------
     network
-        Eval mode, norms folded, channels_last, on `device`, in `dtype`; activations fused on a processor.
+        Eval mode, norms folded, channels_last, on `device`, in `dtype`; on a processor with activations
+        fused and products packed.
     """
 
     network: nn.Module
@@ -101,6 +103,7 @@ def build_engine(network: nn.Module, device: torch.device, dtype: torch.dtype) -
     volumes = any(isinstance(module, nn.Conv3d) for module in ready.modules())
     ready = ready.to(device, dtype).to(memory_format=_layout(volumes)).requires_grad_(False)
     fuse_activations(ready)
+    pack_products(ready)
     return Engine(ready, device, dtype)
 
 

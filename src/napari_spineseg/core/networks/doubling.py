@@ -12,7 +12,7 @@ class Doubling(nn.ConvTranspose2d):
 
     Its windows do not overlap, so that it is a product of matrices and a rearrangement. Trained as such on
     a processor it takes a third of the time: what is slow is oneDNN's way back through a transposed
-    convolution. In use it is left to oneDNN, which is quicker forward.
+    convolution. Engines pack it (`packed.py`), or leave it to oneDNN, which is quicker forward.
 
     Shapes
     ------

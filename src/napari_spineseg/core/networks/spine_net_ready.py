@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional
 
 from napari_spineseg.core.networks.spine_net import FOLD, SpineNet, down_and_up
 
@@ -39,7 +38,7 @@ class ReadySpineNet(nn.Module):
     def _unfold(self, features: torch.Tensor) -> torch.Tensor:
         """(batch, width, h, w) -> logits (batch, classes, 2 h, 2 w), laid out as channels_last."""
         batch, _, height, width = features.shape
-        pixels = functional.linear(features.permute(0, 2, 3, 1), self.head.weight, self.head.bias)
+        pixels = self.head(features.permute(0, 2, 3, 1))
         rows = pixels.reshape(batch, height, width, FOLD, FOLD * self.classes).transpose(2, 3)
         return rows.reshape(batch, FOLD * height, FOLD * width, self.classes).permute(0, 3, 1, 2)
 
