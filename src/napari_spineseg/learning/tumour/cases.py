@@ -60,11 +60,22 @@ def painted(
     volume: PreparedVolume, look: str, seed: int, forms: tuple[Form, ...], tumours: bool = True
 ) -> Case:
     """Paint one case. The same arguments give the same voxels."""
+    return painted_on(shown(volume, look, seed), volume, look, seed, forms, tumours)
+
+
+def painted_on(
+    image: np.ndarray,
+    volume: PreparedVolume,
+    look: str,
+    seed: int,
+    forms: tuple[Form, ...],
+    tumours: bool = True,
+) -> Case:
+    """Paint one case on an image of `volume` (see `shown`), which stays as it is."""
     rng = np.random.default_rng([seed, 3])
     kinds = list(rng.choice(np.array(LOOK_ALIKES, object), rng.integers(2, 5)))
     if tumours:
         kinds = [*rng.choice(np.array(TUMOURS, object), rng.integers(1, 4)), *kinds]
-    image = _image(volume, look, torch.Generator().manual_seed(seed))
     x = np.arange(len(image)) * volume.slice_mm
     slab = Slab(image, volume.structures, x, volume.spacing_mm)
     done = paint(slab, scatter(slab, kinds, seed, forms), look)
@@ -79,7 +90,9 @@ def painted(
     )
 
 
-def _image(volume: PreparedVolume, look: str, generator: torch.Generator) -> np.ndarray:
+def shown(volume: PreparedVolume, look: str, seed: int) -> np.ndarray:
+    """(slices, height, width) float32 of a volume in a contrast, without lesions."""
+    generator = torch.Generator().manual_seed(seed)
     if volume.kind == "tissues":
         tissues = torch.from_numpy(without_lesions(volume.values))
         image = appearance.soften(render(tissues, draw_look(generator, look), volume.spacing_mm, generator))

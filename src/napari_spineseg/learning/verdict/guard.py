@@ -26,18 +26,23 @@ _LOOKS = ("T1", "T2", "STIR", "water", "in phase", "Gd T1")
 _DRAWN_EACH = 3
 _SLICES_A_SAMPLE = 4
 _SLICES_A_LOOK = 2
-# Scans that are looked at for the curve: the samples, and each contrast once.
-_QUICK = 3 + len(_LOOKS)
 # Noise of the drawn scans, where 1 is the brightest tissue.
 _NOISE = 0.03
 
 
 @dataclass(frozen=True, eq=False)
 class GuardScan:
-    """A scan and the slices of it that are looked at."""
+    """A scan and the slices of it that are looked at.
+
+    Attributes
+    ----------
+    often
+        Whether it is looked at for the curves too.
+    """
 
     volume: PreparedVolume
     slices: list[int]
+    often: bool = True
 
 
 def guard_scans(spec: InputSpec, table: np.ndarray) -> list[GuardScan]:
@@ -46,9 +51,9 @@ def guard_scans(spec: InputSpec, table: np.ndarray) -> list[GuardScan]:
 
 
 def guard_tally(reader: Reader, scans: list[GuardScan], titles: dict[int, str], quick: bool = False) -> Tally:
-    """What a network scores on the guard; `quick` looks at one slice a scan, for the curve."""
+    """What a network scores on the guard; `quick` looks at one slice of some scans, for the curve."""
     parts = []
-    for scan in scans[:_QUICK] if quick else scans:
+    for scan in (scan for scan in scans if scan.often or not quick):
         slices = evenly(scan.slices, 1) if quick else scan.slices
         seen = reader.all_classes(scan.volume, slices)
         parts.append(tally(seen, scan.volume.structures[slices], scan.volume.spacing_mm, titles))
@@ -62,7 +67,7 @@ def _samples(spec: InputSpec, table: np.ndarray) -> list[GuardScan]:
         turn = scan.grid.to_orientation()
         structures = table[turn.apply(structures_of(truth))]
         slices = evenly(np.flatnonzero(structures.any((1, 2))), _SLICES_A_SAMPLE)
-        volume = _on_grid(name, turn.apply(scan.voxels), structures, turn.grid.spacing, spec, slices)
+        volume = on_grid(name, turn.apply(scan.voxels), structures, turn.grid.spacing, spec, slices)
         found.append(GuardScan(volume, slices))
     return found
 
@@ -81,8 +86,8 @@ def _drawn(spec: InputSpec, table: np.ndarray) -> list[GuardScan]:
         drawn = render(painted, draw_look(generator, look), tissues.spacing_mm, generator)
         noise = _NOISE * torch.randn(drawn.shape, generator=generator)
         image[needed] = (drawn + noise).clamp(0, 1.3).numpy()
-        volume = _on_grid(f"drawn {look} {number}", image, tissues.structures, spacing, spec, slices)
-        found.append(GuardScan(volume, slices))
+        volume = on_grid(f"drawn {look} {number}", image, tissues.structures, spacing, spec, slices)
+        found.append(GuardScan(volume, slices, often=number < len(_LOOKS)))
     return found
 
 
@@ -91,7 +96,7 @@ def _needed(slices: list[int], count: int, slice_mm: float, spec: InputSpec) -> 
     return sorted({int(n) for i in slices for n in neighbour_indices(i, count, slice_mm, spec)})
 
 
-def _on_grid(
+def on_grid(
     name: str,
     image: np.ndarray,
     classes: np.ndarray,
