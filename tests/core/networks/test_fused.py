@@ -13,14 +13,6 @@ from napari_spineseg.core.networks.spine_net import fold
 PRECISIONS = [torch.float32, torch.bfloat16]
 
 
-@pytest.fixture
-def untried():
-    """What this build of torch can do is found out anew, and forgotten."""
-    fused._works.cache_clear()
-    yield
-    fused._works.cache_clear()
-
-
 def fused_parts(network: nn.Module) -> int:
     return sum(isinstance(module, FusedConvolution) for module in network.modules())
 

@@ -7,17 +7,9 @@ import torch
 from torch import nn
 
 from napari_spineseg.core.engine import build_engine
-from napari_spineseg.core.networks import build_network, packed
+from napari_spineseg.core.networks import build_network
 from napari_spineseg.core.networks.doubling import Doubling
 from napari_spineseg.core.networks.packed import PackedLinear, PackedUpsampling, pack_products
-
-
-@pytest.fixture
-def untried():
-    """What this build of torch can do is found out anew, and forgotten."""
-    packed._works.cache_clear()
-    yield
-    packed._works.cache_clear()
 
 
 def packed_parts(network: nn.Module) -> int:
